@@ -1,0 +1,55 @@
+"""The build: one extension per .pyx, one cffi module, one table of compiler directives.
+
+PYVRRP_BUILD=debug in the environment makes the debug build: bounds checks, line tracing and the address and
+undefined-behaviour sanitizers. Speed directives stand here and nowhere else: written in a .pyx they would
+override this table, and the debug build could not turn them back on.
+"""
+
+import os
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+DEBUG = os.environ.get("PYVRRP_BUILD") == "debug"
+
+DIRECTIVES = {
+    "language_level": 3,
+    "binding": True,
+    "embedsignature": True,
+    "boundscheck": DEBUG,
+    "wraparound": DEBUG,
+    "initializedcheck": DEBUG,
+    "nonecheck": DEBUG,
+    "overflowcheck": False,     # checksums and hashes wrap on purpose
+    "linetrace": DEBUG,
+    "profile": False,
+}
+
+WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-unused-function", "-Wno-missing-field-initializers"]
+SANITIZE = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
+
+COMPILE_ARGS = [*WARNINGS, "-O1", "-g", *SANITIZE] if DEBUG else [*WARNINGS, "-O3", "-g0"]
+LINK_ARGS = SANITIZE if DEBUG else []
+MACROS = [("CYTHON_TRACE_NOGIL", "1")] if DEBUG else []
+
+extensions = [
+    Extension(
+        f"vrrpcore.{source.stem}",
+        [str(source)],
+        extra_compile_args=COMPILE_ARGS,
+        extra_link_args=LINK_ARGS,
+        define_macros=MACROS,
+    )
+    for source in sorted(Path("vrrpcore").glob("*.pyx"))
+]
+
+setup(
+    ext_modules=cythonize(
+        extensions,
+        compiler_directives=DIRECTIVES,
+        annotate=bool(os.environ.get("PYVRRP_ANNOTATE")),
+        gdb_debug=False,
+    ),
+    cffi_modules=["pyvrrp/linux_build.py:ffibuilder"],
+)

@@ -1,0 +1,1 @@
+"""The VRRP engine: bytes, the protocol and time. It knows nothing of files, processes or people."""

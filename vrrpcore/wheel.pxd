@@ -1,0 +1,40 @@
+# cython: language_level=3
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+cdef enum:
+    WHEEL_TICK_SHIFT = 16           # a tick is 65.536 us
+    WHEEL_LEVEL_BITS = 6
+    WHEEL_SLOTS = 64                # of one level
+    WHEEL_LEVELS = 5                # 64**5 ticks: 19 hours; a later deadline waits in the last slot and is filed again
+    WT_NONE = 0xFFFFFFFF            # no timer
+
+cdef struct wtimer_t:               # 32 bytes, in a dense array, named by index: arming never allocates
+    int64_t deadline_ns             # the truth
+    int64_t slotted_ns              # the deadline it was filed under; never later than the truth
+    uint32_t prev
+    uint32_t next
+    uint32_t owner                  # for the caller: which Virtual Router, which of its timers
+    uint32_t slot                   # level * WHEEL_SLOTS + slot it is linked in; WT_NONE: not armed
+
+cdef struct wslot_t:
+    int64_t earliest_ns             # never later than the earliest deadline in the slot
+    uint32_t earliest               # the timer that had it; stale if that timer was armed anew or disarmed
+    uint32_t head
+
+cdef class TimerWheel:
+    cdef wtimer_t *_timers
+    cdef size_t _capacity
+    cdef size_t _armed_count
+    cdef int64_t _elapsed_tick
+    cdef uint64_t _occupied[WHEEL_LEVELS]
+    cdef wslot_t _slots[WHEEL_LEVELS * WHEEL_SLOTS]
+
+    cdef int reserve(self, size_t timer_count) except -1
+    cdef void arm(self, uint32_t i, int64_t deadline_ns) noexcept nogil
+    cdef void disarm(self, uint32_t i) noexcept nogil
+    cdef bint is_armed(self, uint32_t i) noexcept nogil
+    cdef int64_t deadline_ns(self, uint32_t i) noexcept nogil       # -1: not armed
+    cdef size_t advance(self, int64_t now_ns, uint32_t *due, size_t due_max) noexcept nogil
+    cdef int64_t next_deadline_ns(self) noexcept nogil              # -1: nothing armed
+    cdef void _link(self, uint32_t i, int64_t deadline_ns) noexcept nogil
+    cdef void _unlink(self, uint32_t i) noexcept nogil
