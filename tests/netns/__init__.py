@@ -1,0 +1,1 @@
+"""Real sockets in network namespaces: pyvrrpd beside the distribution's keepalived, both ways round."""

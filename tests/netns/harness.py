@@ -1,0 +1,361 @@
+"""The bench of the tests in network namespaces: namespaces, wires, daemons, and their files.
+
+A Lab makes pairs of namespaces joined by a veth pair, called eth0 on both sides, with fixed addresses; it
+removes all of it when it is closed, whatever happened, and at its start it removes what a killed run left.
+Names contain this process's pid, so two runs do not meet. A Daemon is one pyvrrpd or one keepalived in a
+namespace, with its file, log, pid files and control socket in a directory of its own. What a daemon did is
+judged by the witness, not by its log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from netns.witness import NS_DIRECTORY, Record, Witness
+
+PREFIX = "vt"
+SLACK_S = 0.100                 # what a takeover may take beyond the protocol's own time
+EARLY_S = 0.020                 # what the witness's stamps may differ by: no timer may fire earlier
+START_S = 15.0                  # a daemon starts within this, on a machine busy with eighteen of them
+KEEPALIVED = shutil.which("keepalived") or "/usr/sbin/keepalived"
+IP = shutil.which("ip") or "/sbin/ip"
+
+Kind = Literal["pyvrrpd", "keepalived"]
+
+
+def run(*argv: str, check: bool = True, text: str | None = None) -> str:
+    """Run a command to its end; what it printed. Raises AssertionError, with its output, if it fails."""
+    done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=20)
+    if check:
+        said = done.stderr or done.stdout
+        assert done.returncode == 0, f"{' '.join(argv)}: status {done.returncode}: {said}"
+    return done.stdout
+
+
+def until(condition: Callable[[], Any], timeout_s: float, what: str) -> Any:
+    """What `condition` returns once that is true; for what can only be asked, as files and processes."""
+    deadline_s = time.monotonic() + timeout_s
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < deadline_s, f"not within {timeout_s:g} s: {what}"
+        time.sleep(0.01)
+
+
+def skew_time_s(version: int, priority: int, interval_s: float) -> float:
+    """Skew_Time (RFC 3768 s6.1: of a second; RFC 5798 s6.1: of the interval)."""
+    return (256 - priority) / 256 * (1.0 if version == 2 else interval_s)
+
+
+def master_down_interval_s(version: int, priority: int, interval_s: float) -> float:
+    return 3 * interval_s + skew_time_s(version, priority, interval_s)
+
+
+@dataclass
+class Node:
+    """One host: a namespace with eth0, its addresses, and its record."""
+
+    namespace: str
+    ip4: str
+    ip6: str
+    link_local: str
+    record: Record
+
+    def ip(self, *argv: str, check: bool = True) -> str:
+        return run(IP, "-n", self.namespace, *argv, check=check)
+
+    def has(self, address: str) -> bool:
+        return self.record.has(address)
+
+    def source(self, family: int, unicast: bool) -> str:
+        """Where this host's adverts come from."""
+        if family == 4:
+            return self.ip4
+        return self.ip6 if unicast else self.link_local
+
+
+class Lab:
+    """Makes pairs of hosts; close() removes them and everything in them."""
+
+    def __init__(self) -> None:
+        sweep()
+        self.witness = Witness()
+        self.directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-"))
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+        self._namespaces: list[str] = []
+        self._daemons: list[Daemon] = []
+
+    def pair(self) -> tuple[Node, Node]:
+        """Two hosts, left and right, on one wire: 192.0.2.1 and .2, fd00:2::1 and ::2, fe80::1 and ::2."""
+        number = next(self._numbers)
+        names = [f"{PREFIX}-{os.getpid()}-{number}{side}" for side in "lr"]
+        for name in names:
+            with self._lock:
+                self._namespaces.append(name)
+            run(IP, "netns", "add", name)
+        records = [self.witness.watch(name) for name in names]
+        left, right = names
+        run(IP, "-n", left, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", right)
+        nodes = []
+        for host, (name, record) in enumerate(zip(names, records, strict=True), 1):
+            node = Node(name, f"192.0.2.{host}", f"fd00:2::{host}", f"fe80::{host}", record)
+            # Link-locals are fixed, and nothing waits for duplicate detection: both can speak at once.
+            lines = [
+                "link set lo up",
+                "link set eth0 addrgenmode none",
+                "link set eth0 up",
+                f"address add {node.ip4}/24 dev eth0",
+                f"address add {node.ip6}/64 dev eth0 nodad",
+                f"address add {node.link_local}/64 dev eth0 nodad",
+            ]
+            run(IP, "-n", name, "-batch", "-", text="\n".join(lines) + "\n")
+            nodes.append(node)
+        return nodes[0], nodes[1]
+
+    def daemon(self, kind: Kind, node: Node, name: str = "", *, options: tuple[str, ...] = ()) -> Daemon:
+        """A daemon on `node`, not started, with a directory of its own."""
+        host = node.namespace.removeprefix(f"{PREFIX}-")
+        directory = self.directory / f"{host}{name}-{kind[0]}{next(self._numbers)}"
+        directory.mkdir()
+        daemon = Daemon(kind, node, directory, options=options)
+        with self._lock:
+            self._daemons.append(daemon)
+        return daemon
+
+    def close(self) -> None:
+        for daemon in self._daemons:
+            daemon.discard()
+        for name in self._namespaces:
+            self.witness.forget(name)
+        self.witness.close()
+        for name in self._namespaces:
+            remove_namespace(name)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Daemon:
+    """One pyvrrpd or keepalived. Its configuration is the text last given to configure()."""
+
+    def __init__(self, kind: Kind, node: Node, directory: Path, *, options: tuple[str, ...] = ()) -> None:
+        self.kind, self.node, self.directory, self.options = kind, node, directory, options
+        self.file = directory / "keepalived.conf"
+        self.log_file = directory / "log"
+        self.pid_file, self.vrrp_pid_file = directory / "pid", directory / "vrrp.pid"
+        self.socket = directory / "control"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.enter = True               # start it inside the namespace; otherwise its options say which
+
+    def __repr__(self) -> str:
+        return f"{self.kind} in {self.node.namespace}"
+
+    def configure(self, text: str) -> None:
+        self.file.write_text(text)
+
+    @property
+    def argv(self) -> list[str]:
+        if self.kind == "keepalived":
+            command, own = [KEEPALIVED], []
+        else:
+            command, own = [sys.executable, "-m", "pyvrrp.daemon"], ["--socket", str(self.socket)]
+        files = ["-f", str(self.file), "-p", str(self.pid_file), "-r", str(self.vrrp_pid_file)]
+        return [*command, "-n", "-l", "-D", "-P", *files, *own, *self.options]
+
+    def start(self) -> float:
+        """Start it; when that was. The log is appended to."""
+        inside = [IP, "netns", "exec", self.node.namespace] if self.enter else []
+        with self.log_file.open("ab") as log:
+            started_s = time.monotonic()
+            self.process = subprocess.Popen(
+                [*inside, *self.argv],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.directory,
+                env={**os.environ, "TMPDIR": str(self.directory)},      # keepalived dumps there
+            )
+        return started_s
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None, f"{self!r} was not started"
+        return self.process.pid
+
+    def signal(self, number: int) -> float:
+        """Send it a signal; when that was."""
+        at_s = time.monotonic()
+        os.kill(self.pid, number)
+        return at_s
+
+    def kill(self) -> float:
+        """SIGKILL: the daemon has no time to say anything; when that was.
+
+        keepalived is killed whole, its parent held meanwhile: a parent restarts its child, and a child whose
+        parent died first would stop in good order.
+        """
+        children = children_of(self.pid)
+        if self.kind == "keepalived":
+            self.signal(signal.SIGSTOP)
+            assert children, f"{self!r} has no child: {self.log()}"
+        at_s = time.monotonic()
+        if self.kind == "keepalived":
+            for child in children:
+                os.kill(child, signal.SIGKILL)
+        self.signal(signal.SIGKILL)
+        self.wait()
+        if self.kind == "keepalived":
+            # The child is a zombie until init gets to it, and its number would pass for a running daemon.
+            self.pid_file.unlink()
+            self.vrrp_pid_file.unlink()
+        return at_s
+
+    def terminate(self) -> float:
+        """SIGTERM, and wait for the end; when it was sent."""
+        at_s = self.signal(signal.SIGTERM)
+        self.wait()
+        return at_s
+
+    def wait(self, timeout_s: float = 10.0) -> int:
+        assert self.process is not None
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self!r} did not end within {timeout_s:g} s:\n{self.log()}") from None
+
+    def discard(self) -> None:
+        """End it for good: for the end of a test."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        family = [*children_of(self.pid), self.pid]
+        with contextlib.suppress(ProcessLookupError):
+            self.signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(3)
+        for pid in family if self.process.poll() is None else []:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+    def log(self) -> str:
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def wait_log(self, pattern: str, timeout_s: float, *, skip: int = 0) -> re.Match[str]:
+        """Wait for a line that matches, in the log from its character `skip` on."""
+        deadline_s = time.monotonic() + timeout_s
+        while True:
+            ended = self.process is None or self.process.poll() is not None
+            found = re.search(pattern, self.log()[skip:], re.MULTILINE)
+            if found:
+                return found
+            assert not ended, f"{self!r} ended before {pattern!r} was in its log:\n{self.log()[-3000:]}"
+            if time.monotonic() > deadline_s:
+                tail = self.log()[-3000:]
+                raise AssertionError(f"{self!r}: {pattern!r} not in its log in {timeout_s:g} s:\n{tail}")
+            time.sleep(0.01)
+
+    def transitions(self, instance: str = "VI_1") -> list[str]:
+        """The states the log names for the instance, in order."""
+        return re.findall(rf"\({re.escape(instance)}\) Entering (\w+) STATE", self.log())
+
+    # What a daemon says of itself: each kind is asked in its own way, here and nowhere else.
+
+    def get(self, path: str) -> Any:
+        """GET from pyvrrpd's control socket; the decoded JSON."""
+        connection = http.client.HTTPConnection("localhost", timeout=5)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        try:
+            connection.sock.settimeout(5)
+            connection.sock.connect(str(self.socket))
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            body = answer.read()
+            assert answer.status == 200, f"GET {path}: {answer.status}: {body!r}"
+            return json.loads(body)
+        finally:
+            connection.close()
+
+    def instance(self, name: str = "VI_1") -> dict[str, Any]:
+        """What pyvrrpd's control API says of one instance."""
+        answer = self.get("/v1/instances")
+        listed = answer["instances"] if isinstance(answer, dict) else answer
+        for entry in listed:
+            if entry["name"] == name:
+                return dict(entry)
+        raise AssertionError(f"no instance {name} in {answer}")
+
+    def counters(self, name: str = "VI_1") -> dict[str, int]:
+        """pyvrrpd: the instance's counters by name."""
+        return dict(self.instance(name)["counters"])
+
+    def statistics(self) -> dict[str, int]:
+        """keepalived: its statistics file as {"Advertisements.Received": n, ...}."""
+        path = self.directory / "keepalived.stats"
+        path.unlink(missing_ok=True)
+        self.signal(signal.SIGUSR2)
+
+        def whole() -> str | None:
+            text = path.read_text() if path.exists() else ""
+            return text if "Sent" in text.rpartition("Priority Zero")[2] else None
+
+        text = until(whole, 5, f"statistics of {self!r}")
+        result, heading = {}, ""
+        for line in text.splitlines():
+            name, _, value = line.strip().partition(":")
+            if value.strip().isdigit():
+                result[f"{heading}.{name}"] = int(value)
+            else:
+                heading = name
+        return result
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes whose parent is `pid`."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(stat.parent.name))
+    return found
+
+
+def remove_namespace(name: str) -> None:
+    """End what still runs in the namespace, which is ours by its name, and remove it."""
+    for pid in run(IP, "netns", "pids", name, check=False).split():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    run(IP, "netns", "delete", name, check=False)
+
+
+def sweep() -> None:
+    """Remove the namespaces of runs that were killed: those whose process is gone."""
+    for path in NS_DIRECTORY.glob(f"{PREFIX}-*-*"):
+        owner = path.name.split("-")[1]
+        if owner.isdigit() and not Path("/proc", owner).exists():
+            remove_namespace(path.name)
+
+
+@contextlib.contextmanager
+def lab() -> Iterator[Lab]:
+    made = Lab()
+    try:
+        yield made
+    finally:
+        made.close()
