@@ -20,4 +20,7 @@ RETRY_MAX_S = 60.0
 # Control socket
 CONTROL_CLIENTS_MAX = 64
 CONTROL_REQUEST_BYTES_MAX = 1024 * 1024
-CONTROL_IDLE_S = 30.0
+CONTROL_HEADER_BYTES_MAX = 16 * 1024    # of one request; h11 holds it until it is whole
+CONTROL_IDLE_S = 30.0                   # to send a request, and again to take its answer
+CONTROL_SLICE_S = 0.001                 # of the loop's time per turn, for all clients; adverts come first
+CONTROL_REPLY_BYTES_MAX = 1024 * 1024 * 1024    # for a client; 10,000 instances take some 10 MB
