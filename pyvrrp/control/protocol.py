@@ -1,0 +1,68 @@
+"""The messages of the control socket, version 1.
+
+Every path begins with /v1. Within a version fields are only ever added, and a reader ignores what it does not
+know (msgspec does), so that an older `pyvrrp` reads a newer daemon. Times are given twice: as a date, which
+survives being copied into a report, and as seconds by the monotonic clock, which no step of the wall clock
+can falsify.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+import msgspec
+
+DEFAULT_SOCKET = "/run/pyvrrp/pyvrrp.sock"
+INSTANCES_PATH = "/v1/instances"
+REFUSED = "REFUSED"     # the state shown for an instance that the configuration names but that is not run
+
+
+class PeerHeard(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest advert that counted, from whom, and how long ago."""
+
+    address: str
+    priority: int
+    ago_s: float
+
+
+class InstanceStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator asks of one instance: who owns it, since when, why, and what the peer last said."""
+
+    name: str                           # scope/instance once there is more than one scope
+    state: str                          # MASTER, BACKUP, FAULT, INIT or REFUSED
+    since: str = ""                     # when this state began: RFC 3339, UTC
+    since_s: float = 0.0                # the same as seconds ago
+    priority: int = 0                   # effective: after trackers
+    base_priority: int = 0              # as configured
+    vrid: int = 0
+    interface: str = ""
+    family: int = 4                     # 4 or 6
+    version: int = 2                    # of VRRP: 2 or 3
+    vips: list[str] = []                # address/prefix, in the order of the configuration
+    excluded: list[str] = []
+    peers: list[str] = []               # unicast peers; empty is multicast
+    peer_last_heard: PeerHeard | None = None
+    master_address: str | None = None   # of the host that is MASTER, as far as known; our own while we are
+    faults: list[str] = []              # why it is in FAULT
+    group: str | None = None            # its vrrp_sync_group
+    reason: str | None = None           # why it is REFUSED, with file and line
+
+
+class InstancesReply(msgspec.Struct, frozen=True, kw_only=True):
+    """GET /v1/instances. `instances` stays the last field: the server sends it in slices."""
+
+    version: str                        # of pyvrrp
+    pid: int
+    instances: list[InstanceStatus]
+
+
+class ErrorReply(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of every answer that is not a success."""
+
+    error: str
+
+
+def rfc3339(epoch_s: float) -> str:
+    """A time of the wall clock as the messages give it, to the millisecond: 2026-11-20T21:49:02.125Z."""
+    moment = datetime.datetime.fromtimestamp(epoch_s, datetime.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
