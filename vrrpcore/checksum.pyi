@@ -1,0 +1,3 @@
+from typing_extensions import Buffer
+
+def internet_checksum(data: Buffer) -> int: ...
