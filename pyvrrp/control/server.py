@@ -71,8 +71,8 @@ class ControlServer:
     ) -> None:
         """Answer at `path`; `mode` and `group` are those of the socket file (None: the group of the process).
 
-        `instances` is called once per request, and its result is read in slices, with turns of the loop
-        between them: a generator spreads its own cost too, but must bear that instances come and go meanwhile.
+        `instances` is called once per request and its result is read in slices, with turns of the loop
+        between them. A generator spreads its own cost too, but instances may come and go meanwhile.
         """
         self._path, self._mode, self._group = path, mode, group
         self._instances = instances

@@ -318,7 +318,7 @@ def test_directory_open_to_anyone_is_refused(tmp_path: Path) -> None:
         Listener(str(tmp_path / "open" / "s"))
     with pytest.raises(ControlError, match="make its parent"):
         Listener(str(tmp_path / "no" / "such" / "s"))
-    with pytest.raises(ControlError, match="shorter"):
+    with pytest.raises(ControlError, match="shorten"):
         Listener(str(tmp_path / ("x" * 120)))
 
 
