@@ -13,3 +13,25 @@ cdef enum:
 
     # Addresses that one instance announces by GARP or NA; the advert itself carries at most 255.
     ANNOUNCE_MAX = 4096
+
+    # Events that wait for the layer above; a power of two. 10,000 routers may change state in one turn.
+    EVENT_RING_SIZE = 16384
+
+    # A turn that came later than this is looked at as a stall: the shortest advert interval.
+    STALL_NS_MIN = 10000000
+
+    # A receive buffer below this drops bursts that a default kernel would take.
+    RCVBUF_MIN = 262144
+
+    # What is expected in a receive buffer: ten seconds of adverts, each at what the kernel charges for a small packet.
+    RCVBUF_SECONDS = 10
+    DATAGRAM_TRUESIZE = 832
+    RCVBUF_MAX = 67108864
+
+    # A socket is read again this long after a read: 2.2 us an advert become 1.0 on a busy receiver. It is less than a
+    # sixteenth of the shortest interval.
+    RX_REST_NS = 500000
+
+    # Batches that one socket may deliver, and timers that may fire, before others get their turn.
+    RX_TURN_MAX = 64
+    EXPIRE_TURN_MAX = 2048

@@ -1,0 +1,111 @@
+# cython: language_level=3, cdivision=True
+"""Who is MASTER: the arithmetic of timers and the comparison of adverts (RFC 9568 s6.1, s6.4).
+
+Pure functions of their arguments. All is integer nanoseconds; the one rounding is down, to a whole nanosecond.
+"""
+
+from libc.string cimport memcmp
+
+from vrrpcore.consts cimport NS_PER_CS, NS_PER_MS, NS_PER_S, PRIORITY_RELEASE
+from vrrpcore.vr cimport ST_MASTER, VRF_PREEMPT, VRF_STALLED
+
+
+cdef enum:
+    ADVERTS_PER_SLOT = 32       # a wake-up costs about ten adverts: they travel together
+    SLOTS_MIN = 8
+    SLOT_NS_MIN = NS_PER_MS     # a peer's receive buffer drains between two slots
+
+
+cdef int64_t skew_time_ns(uint8_t version, uint8_t priority, uint16_t master_adver_interval_cs) noexcept nogil:
+    """Skew_Time (RFC 9568 s6.1; v2: RFC 3768 s6.1).
+
+    v3: ((256 - Priority) * Master_Adver_Interval) / 256
+    v2: (256 - Priority) / 256 seconds, whatever the interval.
+    """
+    cdef int64_t share = 256 - <int64_t>priority
+    if version == 2:
+        return share * NS_PER_S // 256
+    return share * master_adver_interval_cs * NS_PER_CS // 256
+
+
+cdef int64_t master_down_interval_ns(uint8_t version, uint8_t priority, uint16_t master_adver_interval_cs,
+                                     uint8_t down_timer_adverts) noexcept nogil:
+    """Master_Down_Interval = 3 * Master_Adver_Interval + Skew_Time (RFC 9568 s6.1).
+
+    The 3 is down_timer_adverts, as keepalived makes it a setting (M5).
+    """
+    return (down_timer_adverts * <int64_t>master_adver_interval_cs * NS_PER_CS
+            + skew_time_ns(version, priority, master_adver_interval_cs))
+
+
+cdef int compare_addresses(const uint8_t *a, const uint8_t *b) noexcept nogil:
+    """Compare two addresses as unsigned numbers in network order (RFC 9568 s6.4.3).
+
+    Both are 16 bytes; an IPv4 address stands in the first four with zeros behind it, so that order is kept.
+    """
+    return memcmp(a, b, 16)
+
+
+cdef verdict_t judge(const vr_t *vr, uint8_t priority, const uint8_t *src) noexcept nogil:
+    """What an advert means to `vr` (RFC 9568 s6.4.2, s6.4.3).
+
+    A BACKUP compares no addresses: an equal priority keeps it where it is. A MASTER compares them at equal priority.
+    """
+    cdef int order
+    if compare_addresses(src, vr.src) == 0:
+        return ADVERT_OWN
+    if priority == PRIORITY_RELEASE:
+        return ADVERT_ZERO
+    if vr.state == ST_MASTER:
+        if priority > vr.priority:
+            return ADVERT_WINS
+        if priority == vr.priority and compare_addresses(src, vr.src) > 0:
+            return ADVERT_WINS
+        # It slept while another took over, and nopreempt says that whoever has the addresses keeps them.
+        if vr.flags & VRF_STALLED and not vr.flags & VRF_PREEMPT:
+            return ADVERT_WINS
+        return ADVERT_LOSES
+    if priority >= vr.priority or not vr.flags & VRF_PREEMPT:
+        return ADVERT_WINS
+    return ADVERT_LOSES
+
+
+cdef int64_t slotted_advert_ns(int64_t now_ns, int64_t interval_ns, uint32_t phase,
+                               uint32_t router_count) noexcept nogil:
+    """When a new master's second advert is due: in its own slot of the interval, early and never late.
+
+    An interval is divided into slots of about 32 adverts; `phase` picks one. Slots lie on the clock, not on the
+    router's start, so that routers which became master together spread, and those of one slot wake us once.
+    """
+    cdef int64_t slots = (router_count + ADVERTS_PER_SLOT - 1) // ADVERTS_PER_SLOT
+    cdef int64_t slots_max = interval_ns // SLOT_NS_MIN
+    if slots < SLOTS_MIN:
+        slots = SLOTS_MIN
+    if slots > slots_max:
+        slots = slots_max
+    cdef int64_t offset_ns = (<int64_t>phase % slots) * (interval_ns // slots)
+    cdef int64_t start_ns = now_ns - now_ns % interval_ns + offset_ns
+    if start_ns <= now_ns:
+        start_ns += interval_ns
+    return start_ns
+
+
+def skew_time(version: int, priority: int, interval_cs: int) -> int:
+    """Return Skew_Time in nanoseconds (RFC 9568 s6.1).
+
+    version: 2 or 3; priority: 0..255; interval_cs: Master_Adver_Interval, 1..25500 centiseconds.
+    Raises ValueError for a version that is neither.
+    """
+    if version not in (2, 3):
+        raise ValueError(f"VRRP version {version} is neither 2 nor 3")
+    return skew_time_ns(version, priority, interval_cs)
+
+
+def master_down_interval(version: int, priority: int, interval_cs: int, down_timer_adverts: int = 3) -> int:
+    """Return Master_Down_Interval in nanoseconds (RFC 9568 s6.1).
+
+    Arguments as for skew_time; down_timer_adverts: 1..100 adverts that may be missed.
+    """
+    if version not in (2, 3):
+        raise ValueError(f"VRRP version {version} is neither 2 nor 3")
+    return master_down_interval_ns(version, priority, interval_cs, down_timer_adverts)

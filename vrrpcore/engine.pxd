@@ -1,0 +1,115 @@
+# cython: language_level=3
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from vrrpcore.packet cimport DROP_COUNT, advert_t, rx_meta_t
+from vrrpcore.table cimport Table
+from vrrpcore.vr cimport vr_t
+from vrrpcore.wheel cimport TimerWheel
+
+# One datagram to be sent. The pointers stay good until the batch is cleared.
+cdef enum tx_kind_t:
+    TX_ADVERT = 0           # a VRRP message from `src` to `dst`
+    TX_FRAME = 1            # a whole Ethernet frame: GARP or NA
+
+cdef struct tx_t:
+    const uint8_t *data
+    uint16_t length
+    uint8_t kind            # tx_kind_t
+    uint8_t counter         # CNT_*: what to count when it is sent
+    uint32_t domain
+    uint32_t ifindex
+    uint32_t vr
+    uint8_t src[16]
+    uint8_t dst[16]
+
+# What the layer above is told.
+cdef enum event_kind_t:
+    EVENT_STATE = 0         # old_state -> state; reason: vr_event_t
+    EVENT_DROP = 1          # reason: drop_t; the first of its kind since the last change of state
+    EVENT_OTHER_MASTER = 2  # somebody else is MASTER while we are
+    EVENT_ADDRESS_LIST = 3  # an advert lists other addresses than ours
+    EVENT_INTERVAL = 4      # v3: the master's interval is not ours; value: centiseconds
+    EVENT_UNLISTED = 5      # obeyed, though not a configured peer
+    EVENT_STALL = 6         # value: how late a turn came, in microseconds; no router
+    EVENT_SEND_ERR = 7      # the kernel refused a datagram; value: errno
+
+cdef struct event_t:
+    int64_t at_ns
+    uint32_t vr             # VR_NONE: of no router
+    uint32_t value
+    uint8_t kind            # event_kind_t
+    uint8_t old_state
+    uint8_t state
+    uint8_t reason
+    uint8_t priority        # of the advert that caused it
+    uint8_t addr[16]        # its source
+
+# A domain is a (namespace, family): it has receive sockets of its own, and an interface index means something in it.
+cdef struct domain_t:
+    uint8_t family
+    uint8_t is_idle             # its receive queue was empty at polled_ns
+    uint8_t wants_look          # a Master_Down_Timer waits for its queue to be read
+    uint64_t drops[DROP_COUNT]  # of adverts that belong to no router
+    int64_t heard_until_ns      # every datagram that arrived before this has been heard
+
+cdef class Engine:
+    cdef Table table
+    cdef TimerWheel wheel
+    cdef domain_t *domains
+    cdef uint32_t domain_count
+    cdef uint32_t look_count        # domains that want a look
+    cdef int64_t polled_ns          # when the idle domains were last seen idle
+    cdef tx_t *tx
+    cdef size_t tx_count
+    cdef size_t _tx_capacity
+    cdef readonly uint64_t events_coalesced
+    cdef readonly uint64_t events_dropped
+    cdef readonly uint64_t stalls
+    cdef readonly int64_t stall_longest_ns
+    cdef readonly uint64_t down_timers_held
+    cdef event_t *_events
+    cdef uint32_t _event_head       # next to be taken
+    cdef uint32_t _event_count
+    cdef bint _has_coalesced
+    cdef uint8_t **_arena           # chunks for bytes that live as long as the batch
+    cdef size_t _arena_chunks
+    cdef size_t _arena_capacity
+    cdef size_t _arena_used         # of the last chunk
+    cdef void **_retired            # memory that the batch may still point into
+    cdef size_t _retired_count
+    cdef size_t _retired_capacity
+    cdef uint32_t *_routers_at      # how many routers have each interval, by centiseconds
+
+    # For the reactor; no Python object is touched.
+    cdef void receive(self, const rx_meta_t *rx, const uint8_t *message, size_t length) noexcept nogil
+    cdef void count_drop(self, uint32_t domain, uint32_t reason) noexcept nogil
+    cdef size_t expire(self, int64_t now_ns, size_t limit) noexcept nogil
+    cdef void notice_stall(self, int64_t late_ns, int64_t now_ns) noexcept nogil
+    cdef void relisten(self, uint32_t domain, int64_t deaf_ns, int64_t now_ns) noexcept nogil
+    cdef int64_t next_deadline_ns(self) noexcept nogil
+    cdef void send_failed(self, uint32_t i, int error, int64_t now_ns) noexcept nogil
+    cdef void clear_tx(self) noexcept nogil
+    cdef uint32_t event_count(self) noexcept nogil
+
+    cdef void _dispatch(self, uint32_t i, uint8_t event, int64_t now_ns, const rx_meta_t *rx,
+                        const advert_t *advert) noexcept nogil
+    cdef void _apply(self, uint32_t i, uint8_t event, int64_t now_ns, const rx_meta_t *rx,
+                     const advert_t *advert) noexcept nogil
+    cdef void _arm_adver(self, uint32_t i, int64_t now_ns, bint first) noexcept nogil
+    cdef void _arm_down(self, uint32_t i, int64_t from_ns) noexcept nogil
+    cdef void _queue_adverts(self, uint32_t i) noexcept nogil
+    cdef void _queue_zero(self, uint32_t i) noexcept nogil
+    cdef void _announce_set(self, uint32_t i, uint32_t rounds) noexcept nogil
+    cdef void _announce_start(self, uint32_t i, int64_t now_ns) noexcept nogil
+    cdef void _announce_timer(self, uint32_t i, int64_t now_ns) noexcept nogil
+    cdef bint _may_expire(self, uint32_t i, int64_t now_ns) noexcept nogil
+    cdef bint _has_our_addresses(self, const vr_t *vr, const advert_t *advert) noexcept nogil
+    cdef tx_t *_new_tx(self) noexcept nogil
+    cdef uint8_t *_arena_bytes(self, size_t length) noexcept nogil
+    cdef void _emit(self, uint8_t kind, uint32_t i, int64_t at_ns, uint8_t old_state, uint8_t reason,
+                    const rx_meta_t *rx, const advert_t *advert, uint32_t value) noexcept nogil
+    cdef void _emit_once(self, uint8_t kind, uint32_t i, uint32_t bit, const rx_meta_t *rx,
+                         const advert_t *advert, uint32_t value) noexcept nogil
+    cdef int _encode(self, vr_t *vr) except -1
+    cdef int _retire(self, void *memory) except -1
+    cdef vr_t *_vr(self, uint32_t i) except NULL

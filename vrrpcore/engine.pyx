@@ -1,0 +1,1156 @@
+# cython: language_level=3, cdivision=True
+"""The protocol without I/O: datagrams and the time in, datagrams to send and events out (RFC 9568, RFC 3768).
+
+One Engine holds all Virtual Routers of a process. It makes no system call and reads no clock: `now_ns` is the caller's
+CLOCK_MONOTONIC. A datagram goes packet -> table -> election -> fsm; what the state machine asks for is carried out
+here. What is to be sent collects in a batch (`tx`) that the caller sends and clears; what the layers above have to
+know collects in a bounded ring of events. When the ring is full, the newest state of each router still arrives: the
+router is marked, and its state is told when the ring has been emptied.
+
+Nothing on the path of a packet or a timer touches a Python object. An advert is encoded when its inputs change, and the
+batch points at those bytes; memory that is replaced while a batch points at it is freed when the batch is cleared.
+
+One thread at a time may use an Engine.
+"""
+
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcmp, memcpy, memset
+
+from vrrpcore.announce cimport garp_frame, na_frame
+from vrrpcore.consts cimport (
+    ADVER_INT_MAX_CS,
+    ADVER_INT_MAX_S,
+    AUTH_DATA_LEN,
+    AUTH_NONE,
+    AUTH_PASS,
+    FAMILY_IPV4,
+    FAMILY_IPV6,
+    GARP_FRAME_LEN,
+    IPV4_LEN,
+    IPV6_LEN,
+    NA_FRAME_LEN,
+    NS_PER_CS,
+    NS_PER_S,
+    PRIORITY_OWNER,
+    PRIORITY_RELEASE,
+    VRRP_TTL,
+)
+from vrrpcore.election cimport (
+    ADVERT_LOSES,
+    ADVERT_OWN,
+    ADVERT_WINS,
+    ADVERT_ZERO,
+    compare_addresses,
+    judge,
+    master_down_interval_ns,
+    skew_time_ns,
+    slotted_advert_ns,
+    verdict_t,
+)
+from vrrpcore.fsm cimport (
+    ACT_ARM_ADVER,
+    ACT_ARM_DOWN,
+    ACT_ARM_SKEW,
+    ACT_ASSERT,
+    ACT_CLAIM,
+    ACT_DISARM,
+    ACT_FORGET,
+    ACT_LEARN,
+    ACT_RELEASE,
+    ACT_SEND_ADVERT,
+    ACT_SEND_ZERO,
+    EV_ADVER_TIMER,
+    EV_ADVERT_LOSES,
+    EV_ADVERT_WINS,
+    EV_ADVERT_ZERO,
+    EV_FAULT,
+    EV_FAULT_CLEARED,
+    EV_GROUP_BACKUP,
+    EV_GROUP_MASTER,
+    EV_MASTER_DOWN_TIMER,
+    EV_SHUTDOWN,
+    EV_STARTUP,
+    EV_STARTUP_OWNER,
+    EV_VIP_LOST,
+    fsm_step,
+    transition_t,
+)
+from vrrpcore.limits cimport ANNOUNCE_MAX, EVENT_RING_SIZE, PEERS_MAX, STALL_NS_MIN
+from vrrpcore.packet cimport (
+    CSUM_MESSAGE,
+    CSUM_PSEUDO,
+    DROP_MODE,
+    DROP_NONE,
+    DROP_OWN,
+    DROP_SOURCE,
+    DROP_VRID,
+    advert_decode,
+    advert_encode,
+    advert_form_t,
+    advert_length,
+    advert_peek,
+    drop_t,
+)
+from vrrpcore.sync cimport sync_has_fault, sync_join, sync_leave, sync_others_want_master
+from vrrpcore.vr cimport (
+    CNT_ADDR_LIST_ERR,
+    CNT_ADVERT_RCVD,
+    CNT_ADVERT_SENT,
+    CNT_ANNOUNCE_SENT,
+    CNT_BECOME_MASTER,
+    CNT_CHECKSUM_FOREIGN,
+    CNT_COUNT,
+    CNT_DROP,
+    CNT_INTERVAL_DIFFERS,
+    CNT_OTHER_MASTER,
+    CNT_PRI_ZERO_RCVD,
+    CNT_PRI_ZERO_SENT,
+    CNT_RELEASE_MASTER,
+    CNT_SEND_ERR,
+    CNT_UNLISTED_SOURCE,
+    FAULT_GROUP,
+    ST_BACKUP,
+    ST_FAULT,
+    ST_INIT,
+    ST_MASTER,
+    TIMER_ADVER,
+    TIMER_ANNOUNCE,
+    TIMER_MASTER_DOWN,
+    TIMERS_PER_VR,
+    VR_NONE,
+    VRF_ANNOUNCED,
+    VRF_CHECK_SOURCE,
+    VRF_COALESCED,
+    VRF_KEYED,
+    VRF_OWNER_START,
+    VRF_PREEMPT,
+    VRF_STALLED,
+    VRF_UNICAST,
+    VRF_USED,
+    VRF_WANTS_MASTER,
+    announce_t,
+)
+from vrrpcore.wheel cimport WHEEL_TICK_SHIFT
+
+from vrrpcore.settings import Event, Transmit, VrStatus
+
+cdef enum:
+    DUE_BATCH = 128             # timers taken from the wheel at a time
+    ARENA_CHUNK = 65536
+    TX_MIN = 256
+    # Above the bits of drop_t in vr_t.told.
+    TOLD_SEND_ERR = 1 << 26
+    TOLD_OTHER_MASTER = 1 << 27
+    TOLD_ADDRESS_LIST = 1 << 28
+    TOLD_INTERVAL = 1 << 29
+    TOLD_UNLISTED = 1 << 30
+
+cdef int64_t TICK_MASK = ~((<int64_t>1 << WHEEL_TICK_SHIFT) - 1)
+
+assert DROP_COUNT <= 26
+
+STATES = {"INIT": ST_INIT, "BACKUP": ST_BACKUP, "MASTER": ST_MASTER, "FAULT": ST_FAULT}
+EVENTS = {
+    "state": EVENT_STATE, "drop": EVENT_DROP, "other_master": EVENT_OTHER_MASTER,
+    "address_list": EVENT_ADDRESS_LIST, "interval": EVENT_INTERVAL, "unlisted": EVENT_UNLISTED, "stall": EVENT_STALL,
+    "send_err": EVENT_SEND_ERR,
+}
+COUNTER_NAMES = (
+    "advert_rcvd", "advert_sent", "become_master", "release_master", "pri_zero_rcvd", "pri_zero_sent",
+    "addr_list_err", "interval_differs", "checksum_foreign", "unlisted_source", "other_master", "announce_sent",
+    "send_err",
+)
+# By drop_t. The names that keepalived has for a counter are keepalived's.
+DROP_COUNTER_NAMES = (
+    "", "packet_short_err", "ip_length_err", "version_err", "invalid_type_rcvd", "vrid_err", "ip_ttl_err",
+    "packet_len_err", "no_address_err", "checksum_err", "authtype_mismatch", "auth_failure", "advert_interval_err",
+    "mode_err", "unknown_source_err", "own_address_err",
+)
+assert len(COUNTER_NAMES) == CNT_DROP and len(DROP_COUNTER_NAMES) == DROP_COUNT
+FAULT_GROUP_BIT = <uint32_t>FAULT_GROUP
+
+
+cdef inline uint64_t _mix(const uint8_t *addr, size_t length) noexcept nogil:
+    cdef uint64_t high = 0, low = 0
+    memcpy(&low, addr, 8 if length == IPV6_LEN else 4)
+    if length == IPV6_LEN:
+        memcpy(&high, addr + 8, 8)
+    cdef uint64_t h = (low ^ (high * <uint64_t>0x9E3779B97F4A7C15)) * <uint64_t>0xD6E8FEB86659FD93
+    return (h ^ (h >> 29)) * <uint64_t>0xBF58476D1CE4E5B9
+
+
+cdef class Engine:
+    """All Virtual Routers of a process, without I/O."""
+
+    def __cinit__(self):
+        self.table = Table()
+        self.wheel = TimerWheel()
+        self._events = <event_t *>malloc(EVENT_RING_SIZE * sizeof(event_t))
+        self._routers_at = <uint32_t *>calloc(ADVER_INT_MAX_S * 100 + 1, sizeof(uint32_t))
+        if self._events == NULL or self._routers_at == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        cdef size_t k
+        cdef uint32_t i
+        for i in range(self.table.capacity):
+            if self.table.vrs[i].flags & VRF_USED:
+                free(self.table.vrs[i].addrs)
+                free(self.table.vrs[i].dsts)
+                free(self.table.vrs[i].adverts)
+                free(self.table.vrs[i].announces)
+        for k in range(self._retired_count):
+            free(self._retired[k])
+        for k in range(self._arena_chunks):
+            free(self._arena[k])
+        free(self._retired)
+        free(self._arena)
+        free(self._events)
+        free(self._routers_at)
+        free(self.tx)
+        free(self.domains)
+
+    # ---- what a caller says
+
+    def add_domain(self, family: int) -> int:
+        """Return the number of a new domain: one address family in one namespace.
+
+        Raises ValueError for a family that is neither 4 nor 6.
+        """
+        if family not in (FAMILY_IPV4, FAMILY_IPV6):
+            raise ValueError(f"family {family} is neither 4 nor 6")
+        cdef domain_t *domains = <domain_t *>realloc(self.domains, (self.domain_count + 1) * sizeof(domain_t))
+        if domains == NULL:
+            raise MemoryError
+        self.domains = domains
+        memset(&domains[self.domain_count], 0, sizeof(domain_t))
+        domains[self.domain_count].family = family
+        domains[self.domain_count].is_idle = 1
+        self.domain_count += 1
+        return self.domain_count - 1
+
+    def add(self, settings) -> int:
+        """Return the index of a new router, in INIT, made of `settings` (VrSettings; not kept).
+
+        Raises ValueError when the settings are not valid, or another router already hears the same adverts.
+        """
+        cdef uint32_t i = self.table.allocate()
+        cdef uint32_t k
+        try:
+            self.wheel.reserve(self.table.capacity * TIMERS_PER_VR)
+            for k in range(TIMERS_PER_VR):
+                self.wheel._timers[i * TIMERS_PER_VR + k].owner = i * TIMERS_PER_VR + k
+            self._configure(i, settings)
+        except BaseException:
+            self._free_router(i)
+            raise
+        return i
+
+    def configure(self, index: int, settings, now_ns: int) -> None:
+        """Give a router new settings. Its state and its timers go on (T-f: a changed priority moves a deadline).
+
+        now_ns: CLOCK_MONOTONIC. Raises IndexError, or ValueError as add() does, leaving the router as it was.
+        """
+        cdef vr_t *vr = self._vr(index)
+        cdef uint8_t old_priority = vr.priority
+        self._configure(index, settings)
+        self._moved_priority(index, old_priority, now_ns)
+
+    def set_priority(self, index: int, priority: int, now_ns: int) -> None:
+        """Change the effective priority: the next regular advert carries it (1..255). Raises IndexError, ValueError."""
+        cdef vr_t *vr = self._vr(index)
+        cdef uint8_t old_priority = vr.priority
+        if not 1 <= priority <= PRIORITY_OWNER:
+            raise ValueError(f"priority {priority} is not in 1..255")
+        if priority == old_priority:
+            return
+        vr.priority = priority
+        self._encode(vr)
+        self._moved_priority(index, old_priority, now_ns)
+
+    def start(self, index: int, now_ns: int) -> None:
+        """Startup (s6.4.1): INIT -> BACKUP, or MASTER for an owner, or FAULT where there are reasons.
+
+        Raises IndexError, and ValueError for a router without a source address that is given no reason for FAULT.
+        """
+        cdef vr_t *vr = self._vr(index)
+        cdef uint8_t event = EV_STARTUP_OWNER if vr.flags & VRF_OWNER_START else EV_STARTUP
+        if vr.fault_reasons or (vr.group_next != index and sync_has_fault(self.table.vrs, index)):
+            event = EV_FAULT
+        elif vr.group_next != index and event == EV_STARTUP_OWNER:
+            event = EV_STARTUP          # a group becomes MASTER together
+        if event != EV_FAULT and not vr.flags & VRF_KEYED:
+            raise ValueError(f"router {index} has no source address yet; it has to be in FAULT")
+        self._dispatch(index, event, now_ns, NULL, NULL)
+
+    def stop(self, index: int, now_ns: int) -> None:
+        """Shutdown (s6.4.2, s6.4.3): to INIT; a MASTER says so with priority 0."""
+        self._vr(index)
+        self._dispatch(index, EV_SHUTDOWN, now_ns, NULL, NULL)
+
+    def remove(self, index: int) -> None:
+        """Forget a router that is in INIT; its index may be given to another. Raises ValueError in any other state."""
+        cdef vr_t *vr = self._vr(index)
+        if vr.state != ST_INIT:
+            raise ValueError(f"router {index} still runs; stop it first")
+        self._free_router(index)
+
+    def join_group(self, index: int, member: int) -> None:
+        """Couple a router with those of `member`'s sync group. Raises ValueError when it is in a group already."""
+        cdef vr_t *vr = self._vr(index)
+        self._vr(member)
+        if vr.group_next != <uint32_t>index or index == member:
+            raise ValueError(f"router {index} is in a group already")
+        sync_join(self.table.vrs, index, member)
+
+    def leave_group(self, index: int) -> None:
+        """Uncouple a router from its sync group; alone, it stays as it is."""
+        self._vr(index)
+        sync_leave(self.table.vrs, index)
+        self.table.vrs[index].fault_reasons &= ~<uint32_t>FAULT_GROUP
+
+    def set_fault(self, index: int, reasons: int, now_ns: int) -> None:
+        """Say for which reasons of its own a router is in FAULT (S14).
+
+        reasons: bits 0..30, the caller's; 0 is none. The first reason of any member takes a sync group to FAULT, the
+        last one's end brings it to BACKUP together.
+        """
+        self._vr(index)
+        cdef vr_t *vrs = self.table.vrs
+        cdef uint32_t i = index, j
+        cdef uint32_t own = reasons & ~<uint32_t>FAULT_GROUP
+        cdef uint32_t members_in_fault = 0
+        vrs[i].fault_reasons = own | (vrs[i].fault_reasons & <uint32_t>FAULT_GROUP)
+        j = i
+        while True:
+            members_in_fault += (vrs[j].fault_reasons & ~<uint32_t>FAULT_GROUP) != 0
+            j = vrs[j].group_next
+            if j == i:
+                break
+        while True:
+            own = vrs[j].fault_reasons & ~<uint32_t>FAULT_GROUP
+            vrs[j].fault_reasons = own | (<uint32_t>FAULT_GROUP if members_in_fault > (own != 0) else 0)
+            if vrs[j].state != ST_INIT:
+                self._apply(j, EV_FAULT if members_in_fault else EV_FAULT_CLEARED, now_ns, NULL, NULL)
+            j = vrs[j].group_next
+            if j == i:
+                break
+
+    def vip_lost(self, index: int, now_ns: int) -> None:
+        """Somebody else removed an address: priority 0, BACKUP, and Skew_Time to whoever is better (keepalived)."""
+        self._vr(index)
+        self._dispatch(index, EV_VIP_LOST, now_ns, NULL, NULL)
+
+    def announce(self, index: int, now_ns: int) -> None:
+        """The kernel has the addresses: tell the segment by GARP and NA, now and by the schedule (T8)."""
+        self._vr(index)
+        self._announce_start(index, now_ns)
+
+    # ---- a caller's own clock and network: simulation and tests
+
+    def receive_datagram(self, message: bytes, *, domain: int, ifindex: int, source: bytes, destination: bytes,
+                         ttl: int, now_ns: int) -> None:
+        """Hear one VRRP message, without its IP header.
+
+        message: 0..65535 bytes, not kept; source, destination: 4 or 16 bytes; ttl: TTL or Hop Limit.
+        Whatever is wrong with it is counted. Raises IndexError, ValueError for the caller's own mistakes.
+        """
+        cdef rx_meta_t rx
+        if not 0 <= domain < self.domain_count:
+            raise IndexError(f"no domain {domain}")
+        memset(&rx, 0, sizeof(rx))
+        rx.arrival_ns = now_ns
+        rx.domain = domain
+        rx.ifindex = ifindex
+        rx.family = self.domains[domain].family
+        rx.ttl = ttl
+        _copy_address(rx.src, rx.family, source)
+        _copy_address(rx.dst, rx.family, destination)
+        rx.multicast = rx.dst[0] == 0xFF if rx.family == FAMILY_IPV6 else rx.dst[0] >> 4 == 0xE
+        cdef const uint8_t *data = message
+        self.receive(&rx, data, len(message))
+
+    def advance(self, now_ns: int) -> None:
+        """Let time pass: expire every timer due at `now_ns`. All that arrived before has been given already."""
+        self.polled_ns = now_ns
+        while self.expire(now_ns, DUE_BATCH) == DUE_BATCH:
+            pass
+
+    def next_deadline(self) -> int:
+        """Return when the next timer is due, in nanoseconds of the caller's clock; -1 when none runs."""
+        return self.next_deadline_ns()
+
+    def take_transmits(self) -> list:
+        """Return what is to be sent (list of Transmit), counted as sent, and clear the batch."""
+        cdef size_t k
+        cdef tx_t *tx
+        cdef size_t length
+        batch = []
+        for k in range(self.tx_count):
+            tx = &self.tx[k]
+            length = IPV6_LEN if self.domains[tx.domain].family == FAMILY_IPV6 else IPV4_LEN
+            batch.append(Transmit(tx.domain, tx.ifindex, tx.vr, tx.kind == TX_FRAME, tx.src[:length],
+                                  tx.dst[:length], tx.data[:tx.length]))
+            self.table.tally(tx.vr, tx.counter)
+        self.clear_tx()
+        return batch
+
+    # ---- what a caller is told
+
+    def take_events(self, limit: int = 1024) -> list:
+        """Return and forget up to `limit` events (list of Event), oldest first.
+
+        After the ring had overflowed, the state of each router concerned follows as one more event.
+        """
+        cdef event_t *event
+        cdef vr_t *vr
+        cdef uint32_t i
+        events = []
+        while self._event_count and len(events) < limit:
+            event = &self._events[self._event_head]
+            self._event_head = (self._event_head + 1) % EVENT_RING_SIZE
+            self._event_count -= 1
+            events.append(Event(event.kind, -1 if event.vr == VR_NONE else event.vr, event.at_ns, event.old_state,
+                                event.state, event.reason, event.priority, event.addr[:16], event.value))
+        if self._has_coalesced and not self._event_count:
+            self._has_coalesced = False
+            for i in range(self.table.capacity):
+                vr = &self.table.vrs[i]
+                if not vr.flags & VRF_COALESCED:
+                    continue
+                if len(events) >= limit:
+                    self._has_coalesced = True
+                    break
+                vr.flags &= ~<uint32_t>VRF_COALESCED
+                events.append(Event(EVENT_STATE, i, vr.since_ns, vr.state, vr.state, 0, 0, bytes(16), 0))
+        return events
+
+    def events_waiting(self) -> int:
+        """Return how many events take_events() would find."""
+        return self.event_count()
+
+    def status(self, index: int):
+        """Return a look at one router (VrStatus). Raises IndexError."""
+        cdef vr_t *vr = self._vr(index)
+        cdef uint32_t timer = <uint32_t>index * TIMERS_PER_VR
+        cdef int64_t deadline_ns = self.wheel.deadline_ns(
+            timer + (TIMER_ADVER if vr.state == ST_MASTER else TIMER_MASTER_DOWN))
+        return VrStatus(vr.state, vr.priority, vr.since_ns, vr.fault_reasons, vr.master_addr[:16],
+                        vr.master_priority, vr.master_adver_interval_cs, vr.peer_addr[:16], vr.peer_priority,
+                        vr.peer_heard_ns, deadline_ns)
+
+    def counters(self, index: int) -> dict:
+        """Return the counters of one router by name. Raises IndexError."""
+        self._vr(index)
+        cdef uint64_t *count = self.table.counters[index].count
+        found = {name: count[k] for k, name in enumerate(COUNTER_NAMES)}
+        for k in range(1, DROP_COUNT):
+            found[DROP_COUNTER_NAMES[k]] = count[CNT_DROP + k]
+        return found
+
+    def domain_drops(self, domain: int) -> dict:
+        """Return by name how many datagrams of a domain belonged to no router. Raises IndexError."""
+        if not 0 <= domain < self.domain_count:
+            raise IndexError(f"no domain {domain}")
+        return {DROP_COUNTER_NAMES[k]: self.domains[domain].drops[k] for k in range(1, DROP_COUNT)}
+
+    def __len__(self) -> int:
+        return self.table.used
+
+    # ---- receiving
+
+    cdef void count_drop(self, uint32_t domain, uint32_t reason) noexcept nogil:
+        self.domains[domain].drops[reason] += 1
+
+    cdef void receive(self, const rx_meta_t *rx, const uint8_t *message, size_t length) noexcept nogil:
+        """Hear one VRRP message. A discarded one moves no timer and changes no state (s7.1)."""
+        cdef advert_t advert
+        cdef uint8_t vrid
+        cdef bint listed
+        cdef uint32_t i
+        cdef vr_t *vr
+        cdef uint64_t *count
+        cdef verdict_t verdict
+        cdef drop_t drop = advert_peek(message, length, &vrid)
+        if drop != DROP_NONE:
+            self.count_drop(rx.domain, drop)
+            return
+        i = self.table.find(rx.domain, rx.ifindex, vrid, rx.dst, rx.src, rx.multicast, &listed)
+        if i == VR_NONE:
+            i = self.table.find_vrid(rx.domain, rx.ifindex, vrid)
+            if i != VR_NONE and (self.table.vrs[i].flags & VRF_UNICAST != 0) == rx.multicast:
+                self.table.tally(i, CNT_DROP + DROP_MODE)
+                self._emit_once(EVENT_DROP, i, 1 << DROP_MODE, rx, NULL, DROP_MODE)
+            else:
+                self.count_drop(rx.domain, DROP_VRID)
+            return
+        vr = &self.table.vrs[i]
+        count = self.table.counters[i].count
+        drop = advert_decode(message, length, rx, &vr.expect, &advert)
+        if drop == DROP_NONE and not listed and vr.flags & VRF_CHECK_SOURCE:
+            drop = DROP_SOURCE
+        if drop != DROP_NONE:
+            count[CNT_DROP + drop] += 1
+            self._emit_once(EVENT_DROP, i, <uint32_t>1 << drop, rx, NULL, drop)
+            return
+        verdict = judge(vr, advert.priority, rx.src)
+        if verdict == ADVERT_OWN:
+            count[CNT_DROP + DROP_OWN] += 1
+            self._emit_once(EVENT_DROP, i, 1 << DROP_OWN, rx, &advert, DROP_OWN)
+            return
+
+        count[CNT_ADVERT_RCVD] += 1
+        memcpy(vr.peer_addr, rx.src, 16)
+        vr.peer_priority = advert.priority
+        vr.peer_heard_ns = rx.arrival_ns
+        if not listed:
+            count[CNT_UNLISTED_SOURCE] += 1
+            self._emit_once(EVENT_UNLISTED, i, TOLD_UNLISTED, rx, &advert, 0)
+        if advert.csum_foreign:
+            count[CNT_CHECKSUM_FOREIGN] += 1
+        if advert.max_adver_int_cs != vr.advertisement_interval_cs:
+            count[CNT_INTERVAL_DIFFERS] += 1
+            self._emit_once(EVENT_INTERVAL, i, TOLD_INTERVAL, rx, &advert, advert.max_adver_int_cs)
+        if not self._has_our_addresses(vr, &advert):
+            count[CNT_ADDR_LIST_ERR] += 1
+            self._emit_once(EVENT_ADDRESS_LIST, i, TOLD_ADDRESS_LIST, rx, &advert, advert.addr_count)
+        if verdict == ADVERT_ZERO:
+            count[CNT_PRI_ZERO_RCVD] += 1
+            self._dispatch(i, EV_ADVERT_ZERO, rx.arrival_ns, rx, &advert)
+        elif verdict == ADVERT_WINS:
+            self._dispatch(i, EV_ADVERT_WINS, rx.arrival_ns, rx, &advert)
+        else:
+            self._dispatch(i, EV_ADVERT_LOSES, rx.arrival_ns, rx, &advert)
+
+    cdef bint _has_our_addresses(self, const vr_t *vr, const advert_t *advert) noexcept nogil:
+        """Whether an advert lists the addresses that ours does, in any order (R10)."""
+        cdef size_t addr_len = IPV6_LEN if vr.family == FAMILY_IPV6 else IPV4_LEN
+        cdef uint64_t ours = 0, theirs = 0
+        cdef size_t k
+        if advert.addr_count != vr.addr_count:
+            return False
+        if vr.addr_count == 0 or memcmp(advert.addrs, vr.addrs, vr.addr_count * addr_len) == 0:
+            return True
+        # Sums of mixed addresses, so that a hostile list costs no more than its length.
+        for k in range(vr.addr_count):
+            ours += _mix(vr.addrs + k * addr_len, addr_len)
+            theirs += _mix(advert.addrs + k * addr_len, addr_len)
+        return ours == theirs
+
+    # ---- time
+
+    cdef int64_t next_deadline_ns(self) noexcept nogil:
+        return self.wheel.next_deadline_ns()
+
+    cdef size_t expire(self, int64_t now_ns, size_t limit) noexcept nogil:
+        """Fire timers due at `now_ns`, at most `limit` of them; return how many were due.
+
+        A Master_Down_Timer fires only when everything that arrived before its deadline has been heard: otherwise its
+        domain wants a look, and the timer is due again at once.
+        """
+        cdef uint32_t due[DUE_BATCH]
+        cdef size_t fired = 0, found, k
+        cdef uint32_t owner, i
+        while fired < limit:
+            found = self.wheel.advance(now_ns, due, DUE_BATCH if limit - fired > DUE_BATCH else limit - fired)
+            if found == 0:
+                break
+            fired += found
+            for k in range(found):
+                owner = self.wheel._timers[due[k]].owner
+                i = owner // TIMERS_PER_VR
+                if owner % TIMERS_PER_VR == TIMER_ADVER:
+                    self._dispatch(i, EV_ADVER_TIMER, now_ns, NULL, NULL)
+                elif owner % TIMERS_PER_VR == TIMER_ANNOUNCE:
+                    self._announce_timer(i, now_ns)
+                elif self._may_expire(i, now_ns):
+                    self._dispatch(i, EV_MASTER_DOWN_TIMER, now_ns, NULL, NULL)
+        return fired
+
+    cdef bint _may_expire(self, uint32_t i, int64_t now_ns) noexcept nogil:
+        cdef domain_t *domain = &self.domains[self.table.vrs[i].domain]
+        cdef uint32_t timer = i * TIMERS_PER_VR + TIMER_MASTER_DOWN
+        if domain.is_idle and domain.heard_until_ns < self.polled_ns:
+            domain.heard_until_ns = self.polled_ns
+        if domain.heard_until_ns >= self.wheel._timers[timer].deadline_ns:
+            return True
+        self.down_timers_held += 1
+        if not domain.wants_look:
+            domain.wants_look = 1
+            self.look_count += 1
+        self.wheel.arm(timer, now_ns + 1)
+        return False
+
+    cdef void notice_stall(self, int64_t late_ns, int64_t now_ns) noexcept nogil:
+        """A turn came `late_ns` after it was due: being deaf is not hearing silence.
+
+        Called before the queues are read. A BACKUP whose master's interval is shorter listens for at least one
+        interval and skew again. A MASTER that slept longer than its own Master_Down_Interval has probably been
+        replaced: it hears first, and announces its addresses if it stays.
+        """
+        cdef uint32_t i
+        cdef vr_t *vr
+        if late_ns < STALL_NS_MIN:
+            return
+        self.stalls += 1
+        if late_ns > self.stall_longest_ns:
+            self.stall_longest_ns = late_ns
+        self._emit(EVENT_STALL, VR_NONE, now_ns, 0, 0, NULL, NULL,
+                   <uint32_t>(late_ns // 1000) if late_ns < <int64_t>4000 * NS_PER_S else 0xFFFFFFFF)
+        for i in range(self.domain_count):
+            self.relisten(i, late_ns, now_ns)
+        for i in range(self.table.capacity):
+            vr = &self.table.vrs[i]
+            if vr.flags & VRF_USED and vr.state == ST_MASTER and late_ns > master_down_interval_ns(
+                    vr.version, vr.priority, vr.advertisement_interval_cs, vr.down_timer_adverts):
+                vr.flags |= VRF_STALLED
+
+    cdef void relisten(self, uint32_t domain, int64_t deaf_ns, int64_t now_ns) noexcept nogil:
+        """A domain has been deaf for `deaf_ns`: its BACKUPs wait for one more interval and skew from now."""
+        cdef uint32_t i, timer
+        cdef vr_t *vr
+        cdef int64_t interval_ns, until_ns
+        for i in range(self.table.capacity):
+            vr = &self.table.vrs[i]
+            if not vr.flags & VRF_USED or vr.domain != domain or vr.state != ST_BACKUP:
+                continue
+            interval_ns = <int64_t>vr.master_adver_interval_cs * NS_PER_CS
+            if deaf_ns < interval_ns:
+                continue
+            timer = i * TIMERS_PER_VR + TIMER_MASTER_DOWN
+            until_ns = now_ns + interval_ns + skew_time_ns(vr.version, vr.priority, vr.master_adver_interval_cs)
+            if self.wheel.deadline_ns(timer) < until_ns:
+                self.wheel.arm(timer, until_ns)
+
+    # ---- the state machine's actions
+
+    cdef void _dispatch(self, uint32_t i, uint8_t event, int64_t now_ns, const rx_meta_t *rx,
+                        const advert_t *advert) noexcept nogil:
+        """Give an event to a router and, where its state is coupled, to the others of its sync group."""
+        cdef vr_t *vrs = self.table.vrs
+        cdef uint8_t old_state = vrs[i].state
+        cdef uint32_t j = vrs[i].group_next
+        if j == i:
+            self._apply(i, event, now_ns, rx, advert)
+            return
+        if event == EV_MASTER_DOWN_TIMER:
+            if not sync_others_want_master(vrs, i):
+                vrs[i].flags |= VRF_WANTS_MASTER
+                self._arm_down(i, now_ns)
+                return
+            self._apply(i, event, now_ns, rx, advert)
+            while j != i:
+                self._apply(j, EV_GROUP_MASTER, now_ns, NULL, NULL)
+                j = vrs[j].group_next
+            return
+        self._apply(i, event, now_ns, rx, advert)
+        if old_state == ST_MASTER and vrs[i].state == ST_BACKUP:
+            while j != i:
+                self._apply(j, EV_VIP_LOST if event == EV_VIP_LOST else EV_GROUP_BACKUP, now_ns, NULL, NULL)
+                j = vrs[j].group_next
+
+    cdef void _apply(self, uint32_t i, uint8_t event, int64_t now_ns, const rx_meta_t *rx,
+                     const advert_t *advert) noexcept nogil:
+        """Look an event up in the table and carry its actions out, in bit order."""
+        cdef vr_t *vr = &self.table.vrs[i]
+        cdef uint8_t old_state = vr.state
+        cdef transition_t step = fsm_step(old_state, event)
+        cdef uint32_t timer = i * TIMERS_PER_VR
+        cdef uint16_t act = step.actions
+        if act == 0:
+            return
+        vr.state = step.next_state
+        if act & ACT_DISARM:
+            self.wheel.disarm(timer + TIMER_ADVER)
+            self.wheel.disarm(timer + TIMER_MASTER_DOWN)
+            self.wheel.disarm(timer + TIMER_ANNOUNCE)
+        if act & ACT_LEARN:
+            vr.flags &= ~<uint32_t>VRF_WANTS_MASTER
+            memcpy(vr.master_addr, rx.src, 16)
+            vr.master_priority = advert.priority
+            if vr.version == 3:
+                vr.master_adver_interval_cs = advert.max_adver_int_cs
+        if act & ACT_FORGET:
+            vr.master_adver_interval_cs = vr.advertisement_interval_cs
+            memset(vr.master_addr, 0, 16)
+            vr.master_priority = 0
+        if act & ACT_SEND_ZERO:
+            self._queue_zero(i)
+        if act & ACT_SEND_ADVERT:
+            self._queue_adverts(i)
+            if vr.flags & VRF_STALLED:
+                vr.flags &= ~<uint32_t>VRF_STALLED
+                self._announce_start(i, now_ns)
+        if act & ACT_ARM_ADVER:
+            self._arm_adver(i, now_ns, event != EV_ADVER_TIMER)
+        if act & ACT_ARM_DOWN:
+            self._arm_down(i, now_ns)
+        if act & ACT_ARM_SKEW:
+            self.wheel.arm(timer + TIMER_MASTER_DOWN, now_ns + skew_time_ns(
+                vr.version, vr.priority, vr.master_adver_interval_cs))
+        if act & ACT_CLAIM:
+            self.table.tally(i, CNT_BECOME_MASTER)
+        if act & ACT_RELEASE:
+            self.table.tally(i, CNT_RELEASE_MASTER)
+        if act & ACT_ASSERT:
+            self.table.tally(i, CNT_OTHER_MASTER)
+            self._emit_once(EVENT_OTHER_MASTER, i, TOLD_OTHER_MASTER, rx, advert, 0)
+        if vr.state != old_state:
+            vr.since_ns = now_ns
+            vr.told = 0
+            vr.flags &= ~<uint32_t>(VRF_STALLED | VRF_WANTS_MASTER)
+            self._emit(EVENT_STATE, i, now_ns, old_state, event, rx, advert, 0)
+
+    cdef void _arm_adver(self, uint32_t i, int64_t now_ns, bint first) noexcept nogil:
+        """Adver_Timer := the router's next own time. After a stall the missed ones are left out, the phase is kept."""
+        cdef vr_t *vr = &self.table.vrs[i]
+        cdef int64_t interval_ns = <int64_t>vr.advertisement_interval_cs * NS_PER_CS
+        if first:
+            vr.nominal_ns = slotted_advert_ns(now_ns, interval_ns, vr.phase,
+                                              self._routers_at[vr.advertisement_interval_cs])
+        else:
+            vr.nominal_ns += interval_ns
+        if vr.nominal_ns & TICK_MASK <= now_ns:
+            vr.nominal_ns += ((now_ns - vr.nominal_ns) // interval_ns + 1) * interval_ns
+            if vr.nominal_ns & TICK_MASK <= now_ns:
+                vr.nominal_ns += interval_ns
+        # On the wheel's tick, so that the adverts of one slot are due in one turn.
+        self.wheel.arm(i * TIMERS_PER_VR + TIMER_ADVER, vr.nominal_ns & TICK_MASK)
+
+    cdef void _arm_down(self, uint32_t i, int64_t from_ns) noexcept nogil:
+        cdef vr_t *vr = &self.table.vrs[i]
+        self.wheel.arm(i * TIMERS_PER_VR + TIMER_MASTER_DOWN, from_ns + master_down_interval_ns(
+            vr.version, vr.priority, vr.master_adver_interval_cs, vr.down_timer_adverts))
+
+    # ---- sending
+
+    cdef void _queue_adverts(self, uint32_t i) noexcept nogil:
+        """One advert to each destination, as encoded when its inputs last changed."""
+        cdef vr_t *vr = &self.table.vrs[i]
+        cdef uint32_t d
+        cdef tx_t *tx
+        for d in range(vr.dst_count):
+            tx = self._new_tx()
+            if tx == NULL:
+                return
+            tx.data = vr.adverts + d * vr.advert_len
+            tx.length = vr.advert_len
+            tx.kind = TX_ADVERT
+            tx.counter = CNT_ADVERT_SENT
+            tx.domain = vr.domain
+            tx.ifindex = vr.ifindex
+            tx.vr = i
+            memcpy(tx.src, vr.src, 16)
+            memcpy(tx.dst, vr.dsts + 16 * d, 16)
+
+    cdef void _queue_zero(self, uint32_t i) noexcept nogil:
+        """The advert that says "I stop": priority 0 (s6.4.3)."""
+        cdef vr_t *vr = &self.table.vrs[i]
+        cdef advert_form_t form
+        cdef uint32_t d
+        cdef tx_t *tx
+        cdef uint8_t *data
+        _fill_form(&form, vr)
+        form.priority = PRIORITY_RELEASE
+        for d in range(vr.dst_count):
+            data = self._arena_bytes(vr.advert_len)
+            tx = self._new_tx() if data != NULL else NULL
+            if tx == NULL:
+                return
+            tx.data = data
+            tx.length = <uint16_t>advert_encode(&form, vr.src, vr.dsts + 16 * d, data, vr.advert_len)
+            tx.kind = TX_ADVERT
+            tx.counter = CNT_PRI_ZERO_SENT
+            tx.domain = vr.domain
+            tx.ifindex = vr.ifindex
+            tx.vr = i
+            memcpy(tx.src, vr.src, 16)
+            memcpy(tx.dst, vr.dsts + 16 * d, 16)
+
+    cdef void _announce_start(self, uint32_t i, int64_t now_ns) noexcept nogil:
+        cdef vr_t *vr = &self.table.vrs[i]
+        cdef uint32_t timer = i * TIMERS_PER_VR + TIMER_ANNOUNCE
+        if vr.state != ST_MASTER or vr.announce_count == 0:
+            return
+        self._announce_set(i, vr.announce_repeat)
+        vr.flags &= ~<uint32_t>VRF_ANNOUNCED
+        self.wheel.disarm(timer)
+        if vr.announce_delay_s:
+            self.wheel.arm(timer, now_ns + <int64_t>vr.announce_delay_s * NS_PER_S)
+        elif vr.announce_refresh_s:
+            vr.flags |= VRF_ANNOUNCED
+            self.wheel.arm(timer, now_ns + <int64_t>vr.announce_refresh_s * NS_PER_S)
+
+    cdef void _announce_timer(self, uint32_t i, int64_t now_ns) noexcept nogil:
+        """The second set, then the refreshes (one frame per address each)."""
+        cdef vr_t *vr = &self.table.vrs[i]
+        if vr.state != ST_MASTER:
+            return
+        self._announce_set(i, 1 if vr.flags & VRF_ANNOUNCED else vr.announce_repeat)
+        vr.flags |= VRF_ANNOUNCED
+        if vr.announce_refresh_s:
+            self.wheel.arm(i * TIMERS_PER_VR + TIMER_ANNOUNCE, now_ns + <int64_t>vr.announce_refresh_s * NS_PER_S)
+
+    cdef void _announce_set(self, uint32_t i, uint32_t rounds) noexcept nogil:
+        """Rounds over all addresses; the frame of an address is built once."""
+        cdef vr_t *vr = &self.table.vrs[i]
+        cdef announce_t *announce
+        cdef uint32_t k, r
+        cdef size_t first = self.tx_count
+        cdef tx_t *tx
+        cdef uint8_t *data
+        for k in range(vr.announce_count):
+            announce = &vr.announces[k]
+            data = self._arena_bytes(NA_FRAME_LEN)
+            tx = self._new_tx() if data != NULL else NULL
+            if tx == NULL:
+                return
+            memset(tx, 0, sizeof(tx_t))
+            tx.data = data
+            if announce.family == FAMILY_IPV6:
+                tx.length = <uint16_t>na_frame(data, announce.mac, announce.addr, announce.router)
+            else:
+                tx.length = <uint16_t>garp_frame(data, announce.mac, announce.addr)
+            tx.kind = TX_FRAME
+            tx.counter = CNT_ANNOUNCE_SENT
+            tx.domain = vr.domain
+            tx.ifindex = announce.ifindex
+            tx.vr = i
+            memcpy(tx.src, announce.addr, 16)
+        for r in range(1, rounds):
+            for k in range(vr.announce_count):
+                tx = self._new_tx()
+                if tx == NULL:
+                    return
+                tx[0] = self.tx[first + k]
+
+    cdef tx_t *_new_tx(self) noexcept nogil:
+        """The next place in the batch, or NULL when there is no memory: that datagram is then not sent."""
+        cdef size_t capacity
+        cdef tx_t *grown
+        if self.tx_count == self._tx_capacity:
+            capacity = self._tx_capacity * 2 if self._tx_capacity else TX_MIN
+            grown = <tx_t *>realloc(self.tx, capacity * sizeof(tx_t))
+            if grown == NULL:
+                return NULL
+            self.tx = grown
+            self._tx_capacity = capacity
+        self.tx_count += 1
+        return &self.tx[self.tx_count - 1]
+
+    cdef uint8_t *_arena_bytes(self, size_t length) noexcept nogil:
+        cdef uint8_t **grown
+        cdef uint8_t *chunk
+        if self._arena_chunks == 0 or self._arena_used + length > ARENA_CHUNK:
+            if self._arena_chunks == self._arena_capacity:
+                grown = <uint8_t **>realloc(self._arena, (self._arena_capacity + 16) * sizeof(uint8_t *))
+                if grown == NULL:
+                    return NULL
+                self._arena = grown
+                self._arena_capacity += 16
+            chunk = <uint8_t *>malloc(ARENA_CHUNK)
+            if chunk == NULL:
+                return NULL
+            self._arena[self._arena_chunks] = chunk
+            self._arena_chunks += 1
+            self._arena_used = 0
+        chunk = self._arena[self._arena_chunks - 1] + self._arena_used
+        self._arena_used += length
+        return chunk
+
+    cdef void clear_tx(self) noexcept nogil:
+        """The batch is sent: forget it, and free what only it pointed at."""
+        cdef size_t k
+        self.tx_count = 0
+        for k in range(self._retired_count):
+            free(self._retired[k])
+        self._retired_count = 0
+        while self._arena_chunks > 1:
+            self._arena_chunks -= 1
+            free(self._arena[self._arena_chunks])
+        self._arena_used = 0
+
+    # ---- events
+
+    cdef uint32_t event_count(self) noexcept nogil:
+        return self._event_count + self._has_coalesced
+
+    cdef void _emit(self, uint8_t kind, uint32_t i, int64_t at_ns, uint8_t old_state, uint8_t reason,
+                    const rx_meta_t *rx, const advert_t *advert, uint32_t value) noexcept nogil:
+        cdef event_t *event
+        cdef vr_t *vr = &self.table.vrs[i] if i != VR_NONE else NULL
+        # States may fill the ring; what is only worth a sentence leaves them a quarter.
+        if self._event_count >= (EVENT_RING_SIZE if kind == EVENT_STATE else EVENT_RING_SIZE // 4 * 3):
+            if kind == EVENT_STATE:
+                vr.flags |= VRF_COALESCED
+                self._has_coalesced = True
+                self.events_coalesced += 1
+            else:
+                self.events_dropped += 1
+            return
+        event = &self._events[(self._event_head + self._event_count) % EVENT_RING_SIZE]
+        self._event_count += 1
+        memset(event, 0, sizeof(event_t))
+        event.at_ns = at_ns
+        event.vr = i
+        event.value = value
+        event.kind = kind
+        event.old_state = old_state
+        event.state = vr.state if vr != NULL else 0
+        event.reason = reason
+        if advert != NULL:
+            event.priority = advert.priority
+        if rx != NULL:
+            memcpy(event.addr, rx.src, 16)
+
+    cdef void _emit_once(self, uint8_t kind, uint32_t i, uint32_t bit, const rx_meta_t *rx,
+                         const advert_t *advert, uint32_t value) noexcept nogil:
+        """Tell it unless it was told since the last change of state, which no rejected packet can cause (R13)."""
+        cdef vr_t *vr = &self.table.vrs[i]
+        if vr.told & bit:
+            return
+        vr.told |= bit
+        self._emit(kind, i, rx.arrival_ns, vr.state, <uint8_t>value if kind == EVENT_DROP else 0, rx, advert, value)
+
+    cdef void send_failed(self, uint32_t i, int error, int64_t now_ns) noexcept nogil:
+        """The kernel refused a datagram of router `i` with errno `error`: counted, told once."""
+        cdef vr_t *vr = &self.table.vrs[i]
+        self.table.tally(i, CNT_SEND_ERR)
+        if not vr.told & TOLD_SEND_ERR:
+            vr.told |= TOLD_SEND_ERR
+            self._emit(EVENT_SEND_ERR, i, now_ns, vr.state, 0, NULL, NULL, <uint32_t>error)
+
+    # ---- settings
+
+    cdef vr_t *_vr(self, uint32_t i) except NULL:
+        if i >= self.table.capacity or not self.table.vrs[i].flags & VRF_USED:
+            raise IndexError(f"no router {i}")
+        return &self.table.vrs[i]
+
+    def _moved_priority(self, i: int, old_priority: int, now_ns: int) -> None:
+        # T-f: a running Master_Down_Timer moves by the difference that the new priority makes.
+        cdef vr_t *vr = self._vr(i)
+        cdef uint32_t timer = <uint32_t>i * TIMERS_PER_VR + TIMER_MASTER_DOWN
+        cdef int64_t deadline_ns = self.wheel.deadline_ns(timer)
+        if vr.state != ST_BACKUP or deadline_ns < 0 or vr.priority == old_priority:
+            return
+        deadline_ns += (skew_time_ns(vr.version, vr.priority, vr.master_adver_interval_cs)
+                        - skew_time_ns(vr.version, old_priority, vr.master_adver_interval_cs))
+        self.wheel.arm(timer, deadline_ns)
+
+    def _configure(self, i: int, settings) -> None:
+        """Check, then change: a refused change leaves the router as it was."""
+        cdef vr_t *vr = self._vr(i)
+        cdef vr_t new
+        cdef uint32_t k
+        cdef announce_t *announce
+        _check(settings, self.domain_count)
+        new = vr[0]
+        new.addrs = new.dsts = new.adverts = NULL
+        new.announces = NULL
+        new.domain = settings.domain
+        new.family = self.domains[new.domain].family
+        cdef Py_ssize_t addr_len = IPV6_LEN if new.family == FAMILY_IPV6 else IPV4_LEN
+        if any(len(address) != addr_len for address in
+               (settings.source, *settings.destinations, *settings.addresses)):
+            raise ValueError(f"an address is not one of IPv{new.family}")
+        new.ifindex = settings.ifindex
+        new.vrid = settings.vrid
+        new.version = settings.version
+        new.priority = settings.priority
+        new.down_timer_adverts = settings.down_timer_adverts
+        new.advertisement_interval_cs = settings.advertisement_interval_cs
+        if new.version == 2 or new.state != ST_BACKUP or new.master_adver_interval_cs == 0:
+            new.master_adver_interval_cs = new.advertisement_interval_cs
+        new.flags &= VRF_USED | VRF_WANTS_MASTER | VRF_STALLED | VRF_COALESCED | VRF_ANNOUNCED
+        new.flags |= VRF_UNICAST if settings.is_unicast else 0
+        new.flags |= VRF_PREEMPT if settings.preempt else 0
+        new.flags |= VRF_OWNER_START if settings.starts_as_owner else 0
+        new.flags |= VRF_CHECK_SOURCE if settings.check_source else 0
+        _copy_address(new.src, new.family, settings.source)
+        _fill_expect(&new, settings)
+        new.announce_repeat = settings.announce_repeat
+        new.announce_delay_s = settings.announce_delay_s
+        new.announce_refresh_s = settings.announce_refresh_s
+        new.dst_count = len(settings.destinations)
+        new.addr_count = len(settings.addresses)
+        new.announce_count = len(settings.announces)
+        new.phase = (new.vrid * <uint32_t>2654435761 ^ new.ifindex * <uint32_t>40503
+                     ^ <uint32_t>(_mix(new.src, addr_len) >> 32))
+        if settings.is_unicast:
+            new.phase ^= <uint32_t>(_mix(settings.destinations[0], addr_len) >> 33)
+        new.phase ^= new.phase >> 15
+
+        cdef bint was_keyed = vr.flags & VRF_KEYED
+        cdef vr_t old = vr[0]
+        try:
+            new.dsts = <uint8_t *>calloc(new.dst_count, 16)
+            new.addrs = <uint8_t *>calloc(new.addr_count + 1, addr_len)
+            new.announces = <announce_t *>calloc(new.announce_count + 1, sizeof(announce_t))
+            if new.dsts == NULL or new.addrs == NULL or new.announces == NULL:
+                raise MemoryError
+            for k, address in enumerate(settings.destinations):
+                _copy_address(new.dsts + 16 * k, new.family, address)
+            for k, address in enumerate(settings.addresses):
+                memcpy(new.addrs + addr_len * k, <const uint8_t *>address, addr_len)
+            for k, told in enumerate(settings.announces):
+                announce = &new.announces[k]
+                announce.ifindex = told.ifindex
+                announce.family = FAMILY_IPV4 if len(told.address) == IPV4_LEN else FAMILY_IPV6
+                announce.router = told.router
+                memcpy(announce.mac, <const uint8_t *>told.mac, 6)
+                _copy_address(announce.addr, announce.family, told.address)
+            self._encode(&new)
+            self.table.unkey(i)
+            vr[0] = new
+            if any(settings.source):
+                self.table.key(i)
+        except BaseException:
+            free(new.dsts)
+            free(new.addrs)
+            free(new.announces)
+            free(new.adverts)
+            vr[0] = old
+            vr.flags &= ~<uint32_t>VRF_KEYED
+            if was_keyed:
+                self.table.key(i)
+            raise
+        if old.advertisement_interval_cs:
+            self._routers_at[old.advertisement_interval_cs] -= 1
+        self._routers_at[new.advertisement_interval_cs] += 1
+        self._retire(old.dsts)
+        self._retire(old.addrs)
+        self._retire(old.announces)
+        self._retire(old.adverts)
+
+    cdef int _encode(self, vr_t *vr) except -1:
+        """Encode the advert anew, one for each destination: their pseudo-headers differ."""
+        cdef advert_form_t form
+        cdef uint32_t d
+        cdef uint8_t *adverts
+        cdef size_t length = advert_length(vr.version, vr.family, <uint8_t>vr.addr_count)
+        _fill_form(&form, vr)
+        adverts = <uint8_t *>malloc(length * vr.dst_count)
+        if adverts == NULL:
+            raise MemoryError
+        for d in range(vr.dst_count):
+            if advert_encode(&form, vr.src, vr.dsts + 16 * d, adverts + d * length, length) != length:
+                free(adverts)
+                raise AssertionError("an advert has another length than it was given")
+        self._retire(vr.adverts)
+        vr.adverts = adverts
+        vr.advert_len = <uint16_t>length
+        return 0
+
+    cdef int _retire(self, void *memory) except -1:
+        """Free memory now, or with the batch that may still point into it."""
+        cdef void **grown
+        if memory == NULL:
+            return 0
+        if self.tx_count == 0:
+            free(memory)
+            return 0
+        if self._retired_count == self._retired_capacity:
+            grown = <void **>realloc(self._retired, (self._retired_capacity * 2 + 16) * sizeof(void *))
+            if grown == NULL:
+                raise MemoryError
+            self._retired = grown
+            self._retired_capacity = self._retired_capacity * 2 + 16
+        self._retired[self._retired_count] = memory
+        self._retired_count += 1
+        return 0
+
+    def _free_router(self, i: int) -> None:
+        cdef vr_t *vr = self._vr(i)
+        cdef uint32_t k
+        for k in range(TIMERS_PER_VR):
+            if <size_t>i * TIMERS_PER_VR + k < self.wheel._capacity:
+                self.wheel.disarm(<uint32_t>i * TIMERS_PER_VR + k)
+        sync_leave(self.table.vrs, i)
+        self.table.unkey(i)
+        if vr.advertisement_interval_cs:
+            self._routers_at[vr.advertisement_interval_cs] -= 1
+        self._retire(vr.dsts)
+        self._retire(vr.addrs)
+        self._retire(vr.announces)
+        self._retire(vr.adverts)
+        vr.dsts = vr.addrs = vr.adverts = NULL
+        vr.announces = NULL
+        self.table.release(i)
+
+
+cdef int _copy_address(uint8_t *out, uint8_t family, address) except -1:
+    """Put an address into 16 bytes, zeros behind it. Raises ValueError when it is not one of the family."""
+    cdef Py_ssize_t length = IPV6_LEN if family == FAMILY_IPV6 else IPV4_LEN
+    if len(address) != length:
+        raise ValueError(f"{address!r} is not an IPv{family} address")
+    memset(out, 0, 16)
+    memcpy(out, <const uint8_t *>address, length)
+    return 0
+
+
+cdef void _fill_form(advert_form_t *form, const vr_t *vr) noexcept nogil:
+    memset(form, 0, sizeof(advert_form_t))
+    form.version = vr.version
+    form.family = vr.family
+    form.vrid = vr.vrid
+    form.priority = vr.priority
+    form.addr_count = <uint8_t>vr.addr_count
+    form.auth_type = vr.expect.auth_type
+    form.csum_profile = vr.expect.csum_profile
+    form.max_adver_int_cs = vr.advertisement_interval_cs
+    memcpy(form.auth, vr.expect.auth, AUTH_DATA_LEN)
+    form.addrs = vr.addrs
+
+
+cdef int _fill_expect(vr_t *vr, settings) except -1:
+    memset(&vr.expect, 0, sizeof(vr.expect))
+    vr.expect.version = vr.version
+    vr.expect.csum_profile = CSUM_MESSAGE if settings.checksum_of_message else CSUM_PSEUDO
+    vr.expect.csum_strict = settings.checksum_strict
+    vr.expect.ttl_max = VRRP_TTL
+    vr.expect.ttl_min = settings.ttl_min if settings.is_unicast else VRRP_TTL
+    vr.expect.auth_type = AUTH_NONE
+    if vr.version == 2:
+        vr.expect.adver_int_s = settings.advertisement_interval_cs // 100
+    if settings.auth_pass is not None:
+        vr.expect.auth_type = AUTH_PASS
+        memcpy(vr.expect.auth, <const uint8_t *>settings.auth_pass, len(settings.auth_pass))
+    return 0
+
+
+cdef int _check(settings, uint32_t domain_count) except -1:
+    """Raise ValueError for settings that no router can have."""
+    interval_cs = settings.advertisement_interval_cs
+    if not 0 <= settings.domain < domain_count:
+        raise ValueError(f"no domain {settings.domain}")
+    if not 1 <= settings.vrid <= 255:
+        raise ValueError(f"VRID {settings.vrid} is not in 1..255")
+    if settings.version not in (2, 3):
+        raise ValueError(f"VRRP version {settings.version} is neither 2 nor 3")
+    if not 1 <= settings.priority <= PRIORITY_OWNER:
+        raise ValueError(f"priority {settings.priority} is not in 1..255")
+    if settings.version == 3 and not 1 <= interval_cs <= ADVER_INT_MAX_CS:
+        raise ValueError(f"interval {interval_cs} cs is not in 1..{ADVER_INT_MAX_CS} (v3)")
+    if settings.version == 2 and (interval_cs % 100 or not 100 <= interval_cs <= ADVER_INT_MAX_S * 100):
+        raise ValueError(f"interval {interval_cs} cs is not a whole number of seconds in 1..{ADVER_INT_MAX_S} (v2)")
+    if not 1 <= settings.down_timer_adverts <= 100:
+        raise ValueError(f"down_timer_adverts {settings.down_timer_adverts} is not in 1..100")
+    if not 1 <= len(settings.destinations) <= PEERS_MAX or len(set(settings.destinations)) != len(
+            settings.destinations):
+        raise ValueError(f"destinations are not 1..{PEERS_MAX} different addresses")
+    if not settings.is_unicast and len(settings.destinations) != 1:
+        raise ValueError("multicast goes to one group")
+    if not settings.is_unicast and not settings.ifindex and any(settings.source):
+        raise ValueError("multicast needs an interface")
+    if len(settings.addresses) > 255 or (settings.version == 3 and not settings.addresses):
+        raise ValueError(f"{len(settings.addresses)} addresses do not make an advert")
+    if settings.auth_pass is not None and (settings.version != 2 or len(settings.auth_pass) > AUTH_DATA_LEN):
+        raise ValueError("a password is for VRRPv2 and has at most 8 bytes")
+    if not 0 <= settings.ttl_min <= 255:
+        raise ValueError(f"ttl_min {settings.ttl_min} is not in 0..255")
+    if len(settings.announces) > ANNOUNCE_MAX:
+        raise ValueError(f"{len(settings.announces)} addresses to announce are more than {ANNOUNCE_MAX}")
+    if any(len(told.mac) != 6 or len(told.address) not in (IPV4_LEN, IPV6_LEN) for told in settings.announces):
+        raise ValueError("an announcement is not of a 6 byte MAC and an address")
+    return 0

@@ -1,0 +1,48 @@
+# cython: language_level=3
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from vrrpcore.engine cimport Engine
+from vrrpcore.rawio cimport Receiver, Sender
+
+# The sockets of a domain.
+cdef struct port_t:
+    int rx_fd
+    int tx_fd
+    int frame_fd                # shared by the domains of a namespace
+    uint32_t drops_seen         # of the receive buffer, as the kernel counts them
+    int64_t rests_until_ns      # its next read; 0: epoll watches it
+    uint8_t family
+
+cdef class Reactor:
+    cdef readonly Engine engine
+    cdef Receiver _receiver
+    cdef Sender _sender
+    cdef int _epoll_fd
+    cdef int _timer_fd
+    cdef int _clock_fd
+    cdef port_t *_ports
+    cdef uint32_t _port_count
+    cdef uint32_t *_resting         # ring of domains that epoll does not watch, in the order of their next read
+    cdef uint32_t _resting_head
+    cdef uint32_t _resting_count
+    cdef int64_t _armed_ns          # what the timer is set to; -1: nothing
+    cdef bint _clock_stepped
+    cdef readonly uint64_t turns
+    cdef readonly uint64_t datagrams_received
+    cdef readonly uint64_t datagrams_sent
+    cdef readonly uint64_t receive_batches
+    cdef readonly uint64_t send_batches
+    cdef readonly uint64_t send_errors
+    cdef readonly uint64_t receive_drops
+    cdef readonly uint64_t clock_steps
+    cdef list _frame_sockets        # by namespace
+    cdef list _sockets              # (receiver, sender) by domain
+    cdef dict _members              # (domain, ifindex, group) -> how many routers
+
+    cdef void _turn(self, size_t limit) noexcept nogil
+    cdef int64_t _poll(self, int64_t now_ns) noexcept nogil
+    cdef void _read(self, uint32_t d) noexcept nogil
+    cdef void _hear(self, uint32_t d, int found, int64_t now_ns, int64_t offset_ns) noexcept nogil
+    cdef void _rest(self, uint32_t d, int64_t now_ns) noexcept nogil
+    cdef void _flush(self) noexcept nogil
+    cdef void _set_timer(self, int64_t deadline_ns) noexcept nogil

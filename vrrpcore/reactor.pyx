@@ -1,0 +1,404 @@
+# cython: language_level=3, cdivision=True
+"""One Engine on real sockets, behind one descriptor.
+
+The descriptor is an epoll set that holds all receive sockets, one timer and a watch on the wall clock. An event loop
+watches that descriptor and calls run(). A turn receives, then expires timers, then sends: an advert that has arrived is
+always heard before the timer that its absence would fire. All of it runs without the GIL and touches no Python object.
+
+Three habits keep it cheap and honest:
+- After a read a socket rests for RX_REST_NS: without that a busy receiver wakes for every few datagrams. The kernel's
+  arrival times keep the deadlines exact all the same.
+- Master_Down_Timer counts from the kernel's arrival time. It fires only once its queue was seen empty, so neither a
+  flood nor a late turn can trigger it.
+- A turn that came late, or a receive buffer that overflowed, was not silence: the engine listens again before it acts.
+
+One thread at a time may use a Reactor.
+"""
+
+import socket
+
+from libc.errno cimport EAGAIN
+from libc.stdint cimport uint16_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcpy, memset
+
+from vrrpcore.consts cimport FAMILY_IPV4, FAMILY_IPV6
+from vrrpcore.engine cimport TX_FRAME, tx_t
+from vrrpcore.limits cimport (
+    DATAGRAM_TRUESIZE,
+    EXPIRE_TURN_MAX,
+    RCVBUF_MAX,
+    RCVBUF_MIN,
+    RCVBUF_SECONDS,
+    RX_REST_NS,
+    RX_TURN_MAX,
+)
+from vrrpcore.packet cimport DROP_IP_LENGTH, DROP_NONE, ipv4_unwrap, rx_meta_t
+from vrrpcore.rawio cimport (
+    RX_BATCH,
+    TX_BATCH,
+    clock_step_noticed,
+    clock_step_open,
+    datagram_t,
+    epoll_again,
+    epoll_open,
+    epoll_ready,
+    epoll_watch,
+    monotonic_ns,
+    realtime_ns,
+    socket_drops,
+    timer_open,
+    timer_set,
+)
+
+import os
+
+from vrrpcore import rawio
+
+cdef enum:
+    READY_BATCH = 64
+    NUMBER_TIMER = 0xFFFFFFFF       # epoll's numbers are domains, but for these two
+    NUMBER_CLOCK = 0xFFFFFFFE
+
+
+cdef class Reactor:
+    """Engine, sockets and clock in one."""
+
+    def __cinit__(self):
+        self._epoll_fd = self._timer_fd = self._clock_fd = -1
+        self._armed_ns = -1
+
+    def __init__(self):
+        self.engine = Engine()
+        self._receiver = Receiver()
+        self._sender = Sender()
+        self._frame_sockets = []
+        self._sockets = []
+        self._members = {}
+        self._epoll_fd = epoll_open()
+        self._timer_fd = timer_open()
+        self._clock_fd = clock_step_open()
+        epoll_watch(self._epoll_fd, self._timer_fd, NUMBER_TIMER, False)
+        epoll_watch(self._epoll_fd, self._clock_fd, NUMBER_CLOCK, False)
+
+    def __dealloc__(self):
+        free(self._ports)
+        free(self._resting)
+
+    # ---- sockets
+
+    def open_namespace(self) -> int:
+        """Open what the calling thread's network namespace needs once; return the namespace's number.
+
+        Raises OSError: without NET_RAW, or out of descriptors.
+        """
+        self._frame_sockets.append(rawio.open_frame_sender())
+        return len(self._frame_sockets) - 1
+
+    def open_domain(self, namespace: int, family: int) -> int:
+        """Open the two sockets of an address family in the calling thread's network namespace; return the domain.
+
+        Call it in the same network namespace as open_namespace(). Raises OSError, IndexError, ValueError.
+        """
+        cdef port_t *ports
+        cdef uint32_t *resting
+        cdef uint32_t d
+        frame_fd = self._frame_sockets[namespace].fileno()
+        domain = self.engine.add_domain(family)
+        receiver = rawio.open_receiver(family)
+        try:
+            sender = rawio.open_sender(family)
+        except BaseException:
+            receiver.close()
+            raise
+        self._sockets.append((receiver, sender))
+        ports = <port_t *>realloc(self._ports, (self._port_count + 1) * sizeof(port_t))
+        if ports == NULL:
+            raise MemoryError
+        self._ports = ports
+        # The ring is rebuilt in order, so that it can be larger.
+        resting = <uint32_t *>realloc(NULL, (self._port_count + 1) * sizeof(uint32_t))
+        if resting == NULL:
+            raise MemoryError
+        for d in range(self._resting_count):
+            resting[d] = self._resting[(self._resting_head + d) % self._port_count]
+        free(self._resting)
+        self._resting = resting
+        self._resting_head = 0
+        d = self._port_count
+        memset(&ports[d], 0, sizeof(port_t))
+        ports[d].rx_fd = receiver.fileno()
+        ports[d].tx_fd = sender.fileno()
+        ports[d].frame_fd = frame_fd
+        ports[d].family = family
+        self._port_count += 1
+        epoll_watch(self._epoll_fd, ports[d].rx_fd, d, True)
+        return domain
+
+    def expect_adverts(self, domain: int, adverts_per_s: float) -> bool:
+        """Size a domain's receive buffer for what is expected to arrive; say whether the kernel allowed it.
+
+        Raises IndexError.
+        """
+        wanted = int(adverts_per_s * RCVBUF_SECONDS * DATAGRAM_TRUESIZE)
+        wanted = min(max(wanted, <int>RCVBUF_MIN), <int>RCVBUF_MAX)
+        return rawio.size_receive_buffer(self._sockets[domain][0], wanted)
+
+    def join(self, domain: int, ifindex: int, group: bytes) -> None:
+        """Hear a multicast group on an interface. Counted: as many leave() end it.
+
+        Raises OSError: ENOBUFS beyond net.ipv4.igmp_max_memberships, ENODEV without the interface.
+        """
+        key = (domain, ifindex, group)
+        if key not in self._members:
+            rawio.join_group(self._sockets[domain][0], self._ports[domain].family, ifindex, group)
+        self._members[key] = self._members.get(key, 0) + 1
+
+    def leave(self, domain: int, ifindex: int, group: bytes) -> None:
+        """Undo one join()."""
+        key = (domain, ifindex, group)
+        count = self._members.pop(key, 0)
+        if count > 1:
+            self._members[key] = count - 1
+        elif count == 1:
+            rawio.leave_group(self._sockets[domain][0], self._ports[domain].family, ifindex, group)
+
+    def forget_interface(self, ifindex: int) -> None:
+        """The interface is gone, and its memberships with it: the kernel may use the index again."""
+        for key in [key for key in self._members if key[1] == ifindex]:
+            del self._members[key]
+
+    def fileno(self) -> int:
+        """Return the descriptor to watch for reading: it is ready when run() has something to do."""
+        return self._epoll_fd
+
+    def close(self) -> None:
+        """Close every descriptor. The engine stays readable."""
+        for receiver, sender in self._sockets:
+            receiver.close()
+            sender.close()
+        for frames in self._frame_sockets:
+            frames.close()
+        for fd in (self._timer_fd, self._clock_fd, self._epoll_fd):
+            if fd >= 0:
+                os.close(fd)
+        self._epoll_fd = self._timer_fd = self._clock_fd = -1
+        self._sockets.clear()
+        self._frame_sockets.clear()
+        self._port_count = 0
+
+    # ---- turns
+
+    def now_ns(self) -> int:
+        """Return CLOCK_MONOTONIC, in nanoseconds: the clock of all that this reactor does."""
+        return monotonic_ns()
+
+    def run(self, limit: int = EXPIRE_TURN_MAX) -> int:
+        """Take one turn: receive, expire at most `limit` timers, send. Return how many events wait.
+
+        Raises ValueError when the reactor is closed.
+        """
+        if self._epoll_fd < 0:
+            raise ValueError("the reactor is closed")
+        cdef size_t timers = limit
+        with nogil:
+            self._turn(timers)
+        return self.engine.event_count()
+
+    def flush(self) -> None:
+        """Send what the engine has queued, and set the timer: after a caller changed something."""
+        if self._epoll_fd < 0:
+            raise ValueError("the reactor is closed")
+        with nogil:
+            self._flush()
+            self._set_timer(self.engine.next_deadline_ns())
+
+    cdef void _turn(self, size_t limit) noexcept nogil:
+        cdef int64_t now_ns = monotonic_ns()
+        cdef int64_t next_ns
+        cdef size_t fired
+        cdef uint32_t d
+        self.turns += 1
+        if self._armed_ns >= 0 and now_ns > self._armed_ns:
+            self.engine.notice_stall(now_ns - self._armed_ns, now_ns)
+        self.engine.polled_ns = self._poll(now_ns)
+        now_ns = monotonic_ns()
+        fired = self.engine.expire(now_ns, limit)
+        if self.engine.look_count:
+            # A Master_Down_Timer is due on a queue that was not seen empty since: look, then judge again.
+            for d in range(self._port_count):
+                if self.engine.domains[d].wants_look:
+                    self.engine.domains[d].wants_look = 0
+                    self._read(d)
+            self.engine.look_count = 0
+            now_ns = monotonic_ns()
+            fired = self.engine.expire(now_ns, limit)
+        self._flush()
+        if fired >= limit:
+            next_ns = now_ns                # more is due: another turn at once, after others had theirs
+        else:
+            next_ns = self.engine.next_deadline_ns()
+        self._set_timer(next_ns)
+
+    cdef int64_t _poll(self, int64_t now_ns) noexcept nogil:
+        """Read every socket that is ready and does not rest; return when the others were seen idle."""
+        cdef uint32_t numbers[READY_BATCH]
+        cdef uint32_t d
+        cdef int found, k
+        while self._resting_count:
+            d = self._resting[self._resting_head]
+            if self._ports[d].rests_until_ns > now_ns:
+                break
+            self._resting_head = (self._resting_head + 1) % self._port_count
+            self._resting_count -= 1
+            self._ports[d].rests_until_ns = 0
+            self.engine.domains[d].is_idle = 1
+            epoll_again(self._epoll_fd, self._ports[d].rx_fd, d)
+        now_ns = monotonic_ns()
+        self._clock_stepped = False
+        while True:
+            found = epoll_ready(self._epoll_fd, numbers, READY_BATCH)
+            for k in range(found):
+                if numbers[k] == NUMBER_CLOCK and clock_step_noticed(self._clock_fd):
+                    self._clock_stepped = True
+                    self.clock_steps += 1
+            for k in range(found):
+                if numbers[k] < self._port_count:
+                    self._read(numbers[k])
+            if found < READY_BATCH:
+                return now_ns
+
+    cdef void _read(self, uint32_t d) noexcept nogil:
+        """Read a socket until it is empty, or to the bound of a turn; then let it rest."""
+        cdef port_t *port = &self._ports[d]
+        cdef int64_t before_ns, after_ns, offset_ns, deaf_since_ns
+        cdef int found
+        cdef size_t left = RX_TURN_MAX
+        cdef uint32_t drops
+        deaf_since_ns = self.engine.domains[d].heard_until_ns
+        self.engine.domains[d].is_idle = 0
+        while left:
+            before_ns = monotonic_ns()
+            found = self._receiver.receive(port.rx_fd)
+            if found <= 0:
+                # Empty; or an error of the socket, which reading has cleared.
+                if found == -EAGAIN or found == 0:
+                    self.engine.domains[d].heard_until_ns = before_ns
+                    break
+                left -= 1
+                continue
+            self.receive_batches += 1
+            self.datagrams_received += found
+            after_ns = monotonic_ns()
+            offset_ns = after_ns - realtime_ns()
+            self._hear(d, found, after_ns, offset_ns)
+            if found < RX_BATCH:
+                self.engine.domains[d].heard_until_ns = before_ns
+                break
+            left -= 1
+        drops = socket_drops(port.rx_fd)
+        if drops != port.drops_seen:
+            # The queue keeps the oldest datagrams: the newest adverts may be among the lost.
+            self.receive_drops += <uint32_t>(drops - port.drops_seen)
+            port.drops_seen = drops
+            after_ns = monotonic_ns()
+            self.engine.relisten(d, 0x7FFFFFFFFFFFFFFF, after_ns)
+        self._rest(d, monotonic_ns())
+
+    cdef void _hear(self, uint32_t d, int found, int64_t now_ns, int64_t offset_ns) noexcept nogil:
+        """Give datagrams to the engine, each with the kernel's arrival time on our clock."""
+        cdef rx_meta_t rx
+        cdef datagram_t *item
+        cdef const uint8_t *message
+        cdef size_t length
+        cdef int k
+        cdef int drop
+        cdef int64_t earliest_ns = self.engine.domains[d].heard_until_ns
+        for k in range(found):
+            item = &self._receiver.items[k]
+            rx.arrival_ns = item.realtime_ns + offset_ns
+            if item.realtime_ns == 0 or self._clock_stepped or rx.arrival_ns > now_ns:
+                rx.arrival_ns = now_ns
+            elif rx.arrival_ns < earliest_ns:
+                rx.arrival_ns = earliest_ns
+            rx.domain = d
+            rx.ifindex = item.ifindex
+            if item.is_truncated:
+                self.engine.count_drop(d, DROP_IP_LENGTH)
+                continue
+            if self._ports[d].family == FAMILY_IPV4:
+                drop = ipv4_unwrap(item.data, item.length, &rx, &message, &length)
+                if drop != DROP_NONE:
+                    self.engine.count_drop(d, drop)
+                    continue
+            else:
+                message = item.data
+                length = item.length
+                rx.family = FAMILY_IPV6
+                rx.ttl = item.ttl
+                memcpy(rx.src, item.src, 16)
+                memcpy(rx.dst, item.dst, 16)
+                rx.multicast = rx.dst[0] == 0xFF
+            self.engine.receive(&rx, message, length)
+        if found == RX_BATCH:
+            self.engine.domains[d].heard_until_ns = rx.arrival_ns
+
+    cdef void _rest(self, uint32_t d, int64_t now_ns) noexcept nogil:
+        """Do not watch a domain's socket for a while; a socket that rests already goes on resting."""
+        if self._ports[d].rests_until_ns:
+            return
+        self._ports[d].rests_until_ns = now_ns + RX_REST_NS
+        self._resting[(self._resting_head + self._resting_count) % self._port_count] = d
+        self._resting_count += 1
+
+    cdef void _flush(self) noexcept nogil:
+        """Send the engine's batch, in its order, as many datagrams to a call as go through one socket."""
+        cdef size_t k = 0, first
+        cdef uint32_t done, domain
+        cdef uint8_t kind
+        cdef int fd, sent, j
+        cdef tx_t *tx
+        while k < self.engine.tx_count:
+            first = k
+            domain = self.engine.tx[k].domain
+            kind = self.engine.tx[k].kind
+            fd = self._ports[domain].frame_fd if kind == TX_FRAME else self._ports[domain].tx_fd
+            self._sender.reset()
+            while k < self.engine.tx_count and self._sender.count < TX_BATCH:
+                tx = &self.engine.tx[k]
+                if tx.domain != domain or tx.kind != kind:
+                    break
+                if kind == TX_FRAME:
+                    self._sender.add_frame(tx.data, tx.length, tx.ifindex)
+                elif self._ports[domain].family == FAMILY_IPV4:
+                    self._sender.add_ipv4(tx.data, tx.length, tx.src, tx.dst, tx.ifindex)
+                else:
+                    self._sender.add_ipv6(tx.data, tx.length, tx.src, tx.dst, tx.ifindex)
+                k += 1
+            done = 0
+            while done < self._sender.count:
+                sent = self._sender.send(fd, done)
+                self.send_batches += 1
+                if sent <= 0:
+                    self.engine.send_failed(self.engine.tx[first + done].vr, -sent, monotonic_ns())
+                    self.send_errors += 1
+                    done += 1
+                    continue
+                for j in range(sent):
+                    tx = &self.engine.tx[first + done + j]
+                    self.engine.table.tally(tx.vr, tx.counter)
+                self.datagrams_sent += sent
+                done += sent
+        self.engine.clear_tx()
+
+    cdef void _set_timer(self, int64_t deadline_ns) noexcept nogil:
+        """Sleep until the next deadline or the next read of a resting socket."""
+        cdef int64_t rest_ns
+        if self._resting_count:
+            rest_ns = self._ports[self._resting[self._resting_head]].rests_until_ns
+            if deadline_ns < 0 or rest_ns < deadline_ns:
+                deadline_ns = rest_ns
+        # Setting it also takes back that it fired; what lies in the future needs no second call.
+        if deadline_ns != self._armed_ns or 0 <= deadline_ns <= monotonic_ns():
+            timer_set(self._timer_fd, deadline_ns)
+            self._armed_ns = deadline_ns

@@ -1,0 +1,88 @@
+"""The values that cross the boundary of the compiled engine: what a caller says of a router, and what it is told.
+
+Plain data, made in numbers that Python can afford: once per router, per change of state, per look at the status.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Announce(NamedTuple):
+    """One address that a MASTER announces by GARP (4 bytes) or unsolicited NA (16 bytes)."""
+
+    ifindex: int
+    mac: bytes                  # 6 bytes: who has the address
+    address: bytes
+    router: bool = False        # NA: the sender forwards packets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VrSettings:
+    """Everything a caller decides about one Virtual Router (RFC 9568 s6.1)."""
+
+    domain: int
+    ifindex: int                                # 0: any, for unicast without an interface
+    vrid: int                                   # 1..255
+    version: int                                # 2 or 3
+    priority: int                               # 1..255, effective
+    advertisement_interval_cs: int              # v2: a multiple of 100
+    source: bytes                               # 4 or 16 bytes; zeros: not known yet, the router hears nothing
+    destinations: tuple[bytes, ...]             # the unicast peers, or the one group
+    is_unicast: bool
+    addresses: tuple[bytes, ...] = ()           # as in the advert, in order
+    auth_pass: bytes | None = None              # v2 over IPv4: up to 8 bytes
+    preempt: bool = True
+    starts_as_owner: bool = False               # priority 255 and `state MASTER`
+    check_source: bool = False                  # unicast: hear configured peers only
+    down_timer_adverts: int = 3
+    ttl_min: int = 0                            # unicast: 0 is not checked; multicast is always 255
+    checksum_of_message: bool = False           # v3 over IPv4 as RFC 9568 has it: no pseudo-header
+    checksum_strict: bool = False
+    announces: tuple[Announce, ...] = ()
+    announce_repeat: int = 5                    # frames per address in each set
+    announce_delay_s: int = 5                   # until the second set; 0: none
+    announce_refresh_s: int = 0                 # 0: no refresh
+
+
+class Transmit(NamedTuple):
+    """One datagram to be sent."""
+
+    domain: int
+    ifindex: int
+    vr: int
+    is_frame: bool              # a whole Ethernet frame instead of a VRRP message
+    source: bytes
+    destination: bytes
+    data: bytes
+
+
+class Event(NamedTuple):
+    """One thing that happened. `kind` is one of the EVENT_* numbers of vrrpcore.engine."""
+
+    kind: int
+    vr: int                     # -1: of no router
+    at_ns: int                  # CLOCK_MONOTONIC
+    old_state: int
+    state: int
+    reason: int                 # of a state: the event of the state machine; of a drop: its code
+    priority: int               # of the advert that caused it
+    source: bytes               # 16 bytes; an IPv4 address stands in the first four
+    value: int
+
+
+class VrStatus(NamedTuple):
+    """A look at one router."""
+
+    state: int
+    priority: int
+    since_ns: int               # CLOCK_MONOTONIC
+    fault_reasons: int
+    master_address: bytes       # of the last advert obeyed, 16 bytes; zeros: none
+    master_priority: int
+    master_adver_interval_cs: int
+    peer_address: bytes         # of the last advert that passed the checks; zeros: none
+    peer_priority: int
+    peer_heard_ns: int          # 0: never
+    deadline_ns: int            # of the timer that runs; -1: none

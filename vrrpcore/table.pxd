@@ -1,0 +1,50 @@
+# cython: language_level=3
+from libc.stdint cimport uint8_t, uint32_t
+
+from vrrpcore.vr cimport vr_counters_t, vr_t
+
+# How an arriving advert finds its router. The key says all of what it is found by; unused parts are zero.
+cdef enum key_kind_t:
+    KEY_MULTICAST = 1       # domain, interface, VRID, group
+    KEY_PEER                # domain, interface, VRID, local address, peer address
+    KEY_LOCAL               # domain, interface, VRID, local address: for a source that nobody lists (R12)
+    KEY_VRID                # domain, interface, VRID: to tell "wrong cast" from "no such VRID"
+
+cdef struct rx_key_t:       # 48 bytes without a hole, so that it compares and hashes as bytes
+    uint32_t domain
+    uint32_t ifindex
+    uint8_t kind
+    uint8_t vrid
+    uint8_t zero[6]
+    uint8_t local[16]
+    uint8_t peer[16]
+
+cdef struct key_entry_t:
+    rx_key_t key
+    uint32_t count          # routers that have this key; 0: free
+    uint32_t indexes        # their indexes, combined by exclusive or: the one that is left when count is 1
+
+cdef class Table:
+    cdef vr_t *vrs
+    cdef vr_counters_t *counters
+    cdef uint32_t capacity              # slab entries
+    cdef uint32_t used                  # entries that hold a router
+    cdef uint32_t _free                 # first free entry, linked through group_next; VR_NONE: none
+    cdef key_entry_t *_entries
+    cdef uint32_t _entry_mask           # size - 1, a power of two
+    cdef uint32_t _entry_count
+    cdef uint32_t _wildcards            # keyed routers without an interface
+
+    cdef uint32_t allocate(self) except 0xFFFFFFFF
+    cdef void release(self, uint32_t i) noexcept
+    cdef int key(self, uint32_t i) except -1
+    cdef void unkey(self, uint32_t i) noexcept
+    cdef uint32_t find(self, uint32_t domain, uint32_t ifindex, uint8_t vrid, const uint8_t *local,
+                       const uint8_t *peer, bint multicast, bint *listed) noexcept nogil
+    cdef uint32_t find_vrid(self, uint32_t domain, uint32_t ifindex, uint8_t vrid) noexcept nogil
+    cdef void tally(self, uint32_t i, uint32_t counter) noexcept nogil
+    cdef int _add_key(self, const rx_key_t *key, uint32_t i) except -1
+    cdef void _remove_key(self, const rx_key_t *key, uint32_t i) noexcept
+    cdef key_entry_t *_entry(self, const rx_key_t *key) noexcept nogil
+    cdef uint32_t _sole(self, const rx_key_t *key) noexcept nogil
+    cdef int _resize(self, uint32_t size) except -1

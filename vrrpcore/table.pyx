@@ -1,0 +1,263 @@
+# cython: language_level=3
+"""The slab of Virtual Routers, and how an arriving advert finds its own.
+
+A router is found by (namespace, family, interface, VRID) and, for multicast, the group; for unicast the local and the
+peer address. So one VRID serves any number of unicast pairs on one interface. Indexes are stable: a router keeps its
+slab entry for life, and the entry is used again afterwards. Growing moves the slab, so no pointer into it outlives a
+call that adds a router.
+"""
+
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcmp, memcpy, memset
+
+from vrrpcore.vr cimport VR_NONE, VRF_KEYED, VRF_UNICAST, VRF_USED
+
+cdef enum:
+    SLAB_MIN = 16
+    ENTRIES_MIN = 64
+    KEY_WORDS = 6           # sizeof(rx_key_t) / 8
+
+assert sizeof(rx_key_t) == KEY_WORDS * 8
+assert sizeof(vr_t) <= 256, sizeof(vr_t)
+
+
+cdef inline uint32_t _hash(const rx_key_t *key) noexcept nogil:
+    # Multiply and fold, word by word: VRIDs and addresses that count up spread over the whole table.
+    cdef uint64_t words[KEY_WORDS]
+    cdef uint64_t h = 0x9E3779B97F4A7C15
+    cdef int i
+    memcpy(words, key, sizeof(rx_key_t))
+    for i in range(KEY_WORDS):
+        h = (h ^ words[i]) * <uint64_t>0xD6E8FEB86659FD93
+        h ^= h >> 32
+    return <uint32_t>h
+
+
+cdef inline void _fill_key(rx_key_t *key, uint8_t kind, uint32_t domain, uint32_t ifindex, uint8_t vrid,
+                           const uint8_t *local, const uint8_t *peer) noexcept nogil:
+    memset(key, 0, sizeof(rx_key_t))
+    key.kind = kind
+    key.domain = domain
+    key.ifindex = ifindex
+    key.vrid = vrid
+    if local != NULL:
+        memcpy(key.local, local, 16)
+    if peer != NULL:
+        memcpy(key.peer, peer, 16)
+
+
+cdef inline void _fill_dst_key(rx_key_t *key, const vr_t *vr, uint32_t d) noexcept nogil:
+    # By which adverts from its destination number d reach a router: a peer's, or the group's.
+    if vr.flags & VRF_UNICAST:
+        _fill_key(key, KEY_PEER, vr.domain, vr.ifindex, vr.vrid, vr.src, vr.dsts + 16 * d)
+    else:
+        _fill_key(key, KEY_MULTICAST, vr.domain, vr.ifindex, vr.vrid, vr.dsts, NULL)
+
+
+cdef class Table:
+    """Owns the slabs and the index of receive keys."""
+
+    def __cinit__(self):
+        self._free = VR_NONE
+        self._entry_mask = ENTRIES_MIN - 1
+        self._entries = <key_entry_t *>calloc(ENTRIES_MIN, sizeof(key_entry_t))
+        if self._entries == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.vrs)
+        free(self.counters)
+        free(self._entries)
+
+    cdef uint32_t allocate(self) except 0xFFFFFFFF:
+        """Return a zeroed slab entry with its counters. May move the slab.
+
+        Raises MemoryError.
+        """
+        cdef uint32_t i, size
+        cdef vr_t *vrs
+        cdef vr_counters_t *counters
+        if self._free == VR_NONE:
+            size = self.capacity * 2 if self.capacity else SLAB_MIN
+            vrs = <vr_t *>realloc(self.vrs, size * sizeof(vr_t))
+            if vrs == NULL:
+                raise MemoryError
+            self.vrs = vrs
+            counters = <vr_counters_t *>realloc(self.counters, size * sizeof(vr_counters_t))
+            if counters == NULL:
+                raise MemoryError
+            self.counters = counters
+            memset(vrs + self.capacity, 0, (size - self.capacity) * sizeof(vr_t))
+            i = size
+            while i > self.capacity:
+                i -= 1
+                vrs[i].group_next = self._free
+                self._free = i
+            self.capacity = size
+        i = self._free
+        self._free = self.vrs[i].group_next
+        memset(&self.vrs[i], 0, sizeof(vr_t))
+        memset(&self.counters[i], 0, sizeof(vr_counters_t))
+        self.vrs[i].flags = VRF_USED
+        self.vrs[i].group_next = i
+        self.used += 1
+        return i
+
+    cdef void release(self, uint32_t i) noexcept:
+        """Give a slab entry back. The router is not keyed, is in no group, and owns no memory any more."""
+        self.vrs[i].flags = 0
+        self.vrs[i].group_next = self._free
+        self._free = i
+        self.used -= 1
+
+    cdef int key(self, uint32_t i) except -1:
+        """Let arriving adverts find router `i`.
+
+        Raises ValueError when another router already hears the same ones; nothing is changed then.
+        """
+        cdef vr_t *vr = &self.vrs[i]
+        cdef rx_key_t key
+        cdef key_entry_t *entry
+        cdef uint32_t d
+        for d in range(vr.dst_count):
+            _fill_dst_key(&key, vr, d)
+            entry = self._entry(&key)
+            if entry.count:
+                raise ValueError(f"VRID {vr.vrid} is in use here by router {entry.indexes}")
+        if (self._entry_count + vr.dst_count + 2) * 2 > self._entry_mask:
+            self._resize((self._entry_mask + 1) * 2)
+        for d in range(vr.dst_count):
+            _fill_dst_key(&key, vr, d)
+            self._add_key(&key, i)
+        if vr.flags & VRF_UNICAST:
+            _fill_key(&key, KEY_LOCAL, vr.domain, vr.ifindex, vr.vrid, vr.src, NULL)
+            self._add_key(&key, i)
+            if not vr.ifindex:
+                self._wildcards += 1
+        _fill_key(&key, KEY_VRID, vr.domain, vr.ifindex, vr.vrid, NULL, NULL)
+        self._add_key(&key, i)
+        vr.flags |= VRF_KEYED
+        return 0
+
+    cdef void unkey(self, uint32_t i) noexcept:
+        """Undo key(). Does nothing for a router that is not keyed."""
+        cdef vr_t *vr = &self.vrs[i]
+        cdef rx_key_t key
+        cdef uint32_t d
+        if not vr.flags & VRF_KEYED:
+            return
+        for d in range(vr.dst_count):
+            _fill_dst_key(&key, vr, d)
+            self._remove_key(&key, i)
+        if vr.flags & VRF_UNICAST:
+            _fill_key(&key, KEY_LOCAL, vr.domain, vr.ifindex, vr.vrid, vr.src, NULL)
+            self._remove_key(&key, i)
+            if not vr.ifindex:
+                self._wildcards -= 1
+        _fill_key(&key, KEY_VRID, vr.domain, vr.ifindex, vr.vrid, NULL, NULL)
+        self._remove_key(&key, i)
+        vr.flags &= ~<uint32_t>VRF_KEYED
+
+    cdef uint32_t find(self, uint32_t domain, uint32_t ifindex, uint8_t vrid, const uint8_t *local,
+                       const uint8_t *peer, bint multicast, bint *listed) noexcept nogil:
+        """Return the router that an advert is for, or VR_NONE.
+
+        local, peer: 16 bytes, the destination and the source of the advert. `listed` is set to whether the source is
+        a configured peer; an unlisted one still finds the router if the rest of the key names exactly one.
+        """
+        cdef rx_key_t key
+        cdef uint32_t i
+        listed[0] = True
+        if multicast:
+            _fill_key(&key, KEY_MULTICAST, domain, ifindex, vrid, local, NULL)
+            return self._sole(&key)
+        _fill_key(&key, KEY_PEER, domain, ifindex, vrid, local, peer)
+        i = self._sole(&key)
+        if i != VR_NONE:
+            return i
+        if self._wildcards:
+            key.ifindex = 0
+            i = self._sole(&key)
+            if i != VR_NONE:
+                return i
+        listed[0] = False
+        _fill_key(&key, KEY_LOCAL, domain, ifindex, vrid, local, NULL)
+        i = self._sole(&key)
+        if i == VR_NONE and self._wildcards:
+            key.ifindex = 0
+            i = self._sole(&key)
+        return i
+
+    cdef uint32_t find_vrid(self, uint32_t domain, uint32_t ifindex, uint8_t vrid) noexcept nogil:
+        """Return the one router of this VRID on the interface whatever its addresses, or VR_NONE."""
+        cdef rx_key_t key
+        cdef uint32_t i
+        _fill_key(&key, KEY_VRID, domain, ifindex, vrid, NULL, NULL)
+        i = self._sole(&key)
+        if i == VR_NONE and self._wildcards:
+            key.ifindex = 0
+            i = self._sole(&key)
+        return i
+
+    cdef void tally(self, uint32_t i, uint32_t counter) noexcept nogil:
+        self.counters[i].count[counter] += 1
+
+    cdef uint32_t _sole(self, const rx_key_t *key) noexcept nogil:
+        cdef key_entry_t *entry = self._entry(key)
+        return entry.indexes if entry.count == 1 else VR_NONE
+
+    cdef key_entry_t *_entry(self, const rx_key_t *key) noexcept nogil:
+        # Linear probing; the table is at most half full, so a free entry always ends the search.
+        cdef uint32_t slot = _hash(key) & self._entry_mask
+        cdef key_entry_t *entry
+        while True:
+            entry = &self._entries[slot]
+            if entry.count == 0 or memcmp(&entry.key, key, sizeof(rx_key_t)) == 0:
+                return entry
+            slot = (slot + 1) & self._entry_mask
+
+    cdef int _add_key(self, const rx_key_t *key, uint32_t i) except -1:
+        cdef key_entry_t *entry = self._entry(key)
+        if entry.count == 0:
+            entry.key = key[0]
+            entry.indexes = 0
+            self._entry_count += 1
+        entry.count += 1
+        entry.indexes ^= i
+        return 0
+
+    cdef void _remove_key(self, const rx_key_t *key, uint32_t i) noexcept:
+        cdef key_entry_t *entry = self._entry(key)
+        cdef uint32_t hole, slot, home
+        entry.count -= 1
+        entry.indexes ^= i
+        if entry.count:
+            return
+        # Close the gap, so that no probe stops early: move back each follower whose home is not behind the hole.
+        self._entry_count -= 1
+        hole = <uint32_t>(entry - self._entries)
+        slot = hole
+        while True:
+            slot = (slot + 1) & self._entry_mask
+            if self._entries[slot].count == 0:
+                break
+            home = _hash(&self._entries[slot].key) & self._entry_mask
+            if ((slot - home) & self._entry_mask) >= ((slot - hole) & self._entry_mask):
+                self._entries[hole] = self._entries[slot]
+                hole = slot
+        self._entries[hole].count = 0
+
+    cdef int _resize(self, uint32_t size) except -1:
+        cdef key_entry_t *old = self._entries
+        cdef uint32_t old_mask = self._entry_mask, k
+        cdef key_entry_t *new = <key_entry_t *>calloc(size, sizeof(key_entry_t))
+        if new == NULL:
+            raise MemoryError
+        self._entries = new
+        self._entry_mask = size - 1
+        for k in range(old_mask + 1):
+            if old[k].count:
+                self._entry(&old[k].key)[0] = old[k]
+        free(old)
+        return 0

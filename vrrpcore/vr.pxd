@@ -1,0 +1,112 @@
+# cython: language_level=3
+"""vr_t: one Virtual Router. Data only; behaviour is in election, fsm, sync and engine."""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from vrrpcore.packet cimport DROP_COUNT, expect_t
+
+# keepalived's numbers. FAULT is keepalived's: Initialize with a set of reasons.
+cdef enum vr_state_t:
+    ST_INIT = 0
+    ST_BACKUP = 1
+    ST_MASTER = 2
+    ST_FAULT = 3
+    ST_COUNT = 4
+
+# Timers of one router: timer index = router index * TIMERS_PER_VR + one of these.
+cdef enum vr_timer_t:
+    TIMER_ADVER = 0
+    TIMER_MASTER_DOWN = 1
+    TIMER_ANNOUNCE = 2
+    TIMERS_PER_VR = 4           # a power of two, so that owner and timer part by a shift
+
+cdef enum:
+    VRF_USED = 1 << 0           # the slab entry holds a router
+    VRF_UNICAST = 1 << 1
+    VRF_PREEMPT = 1 << 2
+    VRF_OWNER_START = 1 << 3    # priority 255 and `state MASTER`: MASTER at once (s6.4.1)
+    VRF_CHECK_SOURCE = 1 << 4   # hears configured peers only
+    VRF_KEYED = 1 << 5          # the receive table knows it
+    VRF_WANTS_MASTER = 1 << 6   # its timer expired, its sync group was not ready
+    VRF_STALLED = 1 << 7        # a MASTER that slept longer than its own Master_Down_Interval
+    VRF_COALESCED = 1 << 8      # a state change did not fit the event ring
+    VRF_ANNOUNCED = 1 << 9      # the delayed second set is behind us: the refresh comes next
+
+cdef enum:
+    FAULT_GROUP = 1 << 31       # another member of its sync group is in FAULT; all other bits are the caller's
+
+cdef enum:
+    VR_NONE = 0xFFFFFFFF
+
+# What a MASTER tells its segment by GARP or unsolicited NA.
+cdef struct announce_t:
+    uint32_t ifindex
+    uint8_t mac[6]
+    uint8_t family
+    uint8_t router              # NA: the R flag
+    uint8_t addr[16]
+
+cdef struct vr_t:
+    # Read for every advert heard.
+    expect_t expect             # what its adverts must look like
+    uint32_t domain             # which (namespace, family)
+    uint32_t ifindex            # 0: any, for unicast without an interface
+    uint32_t flags              # VRF_*
+    uint8_t state               # vr_state_t
+    uint8_t family
+    uint8_t vrid
+    uint8_t version
+    uint8_t priority            # effective: what the caller's trackers made of the configured one
+    uint8_t down_timer_adverts
+    uint8_t dst_count           # unicast peers, or 1 for the group
+    uint16_t advertisement_interval_cs      # ours
+    uint16_t master_adver_interval_cs       # learned from the master; ours until then
+    uint16_t addr_count         # addresses in the advert
+    uint16_t advert_len
+    uint8_t src[16]             # the source address of our adverts
+    uint8_t *addrs              # addr_count addresses, packed, as in the advert
+    uint8_t *dsts               # dst_count addresses of 16 bytes
+    uint8_t *adverts            # one encoded advert per destination: pseudo-headers make them differ
+
+    # The other side.
+    uint8_t master_addr[16]     # of the last advert that was honoured
+    uint8_t peer_addr[16]       # of the last advert that passed the checks
+    int64_t peer_heard_ns       # when that arrived; 0: never
+    uint8_t master_priority
+    uint8_t peer_priority
+    uint16_t announce_repeat    # frames per address in each set
+    uint32_t told               # bit per drop_t and per event kind: told since the last change of state
+
+    # Our side.
+    int64_t since_ns            # when it entered this state
+    int64_t nominal_ns          # when the next advert is due
+    uint32_t fault_reasons
+    uint32_t phase              # hash of the key: which slot of the interval is its own
+    uint32_t group_next         # ring of the sync group's members; itself when it is in none
+    uint32_t announce_count
+    announce_t *announces
+    uint32_t announce_delay_s   # until the second set; 0: none
+    uint32_t announce_refresh_s # 0: none
+
+# Counters of one router, in a slab of their own under the same index.
+cdef enum:                      # vr_counter_t
+    CNT_ADVERT_RCVD = 0
+    CNT_ADVERT_SENT
+    CNT_BECOME_MASTER
+    CNT_RELEASE_MASTER
+    CNT_PRI_ZERO_RCVD
+    CNT_PRI_ZERO_SENT
+    CNT_ADDR_LIST_ERR           # R10: the address list differs
+    CNT_INTERVAL_DIFFERS        # R8, v3: the interval differs, obeyed
+    CNT_CHECKSUM_FOREIGN        # K4: the other checksum form, accepted
+    CNT_UNLISTED_SOURCE         # R12: obeyed, though not a configured peer
+    CNT_OTHER_MASTER            # adverts of another router while MASTER
+    CNT_ANNOUNCE_SENT
+    CNT_SEND_ERR                # the kernel refused a datagram
+    CNT_DROP                    # + drop_t
+
+cdef enum:
+    CNT_COUNT = CNT_DROP + DROP_COUNT
+
+cdef struct vr_counters_t:
+    uint64_t count[CNT_COUNT]
