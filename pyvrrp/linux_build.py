@@ -1,4 +1,12 @@
-"""Builds pyvrrp._linux: the few Linux calls that the standard library lacks on Python 3.11 (cffi, API mode)."""
+"""Builds pyvrrp._linux: the few Linux calls that the standard library lacks on Python 3.11 (cffi, API
+mode).
+
+`pyvrrp_spawn` is the one with a design. It starts a script, as another user if asked, without copying the
+caller: vfork() lends the child our memory until it calls execve(), so it costs the same in a small process
+and in a large one, and a failure is told by writing it into that memory. Between vfork() and execve() the
+child makes system calls and nothing else. The calls that change the user are made raw: glibc's own would
+try to change every thread of the parent.
+"""
 
 from cffi import FFI
 
@@ -7,18 +15,179 @@ ffibuilder.cdef(
     """
     int pyvrrp_setns(int fd, int nstype);
     int pyvrrp_unshare(int flags);
+
+    int pyvrrp_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);
+    int pyvrrp_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable);
+    int pyvrrp_prctl(int option, unsigned long argument);
+    int pyvrrp_mlockall(int flags);
+
+    typedef struct {
+        const char *path;
+        char *const *argv;
+        char *const *envp;
+        int null_fd;
+        int netns_fd;
+        int change_user;
+        uint32_t uid;
+        uint32_t gid;
+        const uint32_t *groups;
+        uint32_t group_count;
+        int step;
+    } pyvrrp_spawn_t;
+
+    int pyvrrp_spawn(pyvrrp_spawn_t *request);
     """
 )
 ffibuilder.set_source(
     "pyvrrp._linux",
-    """
+    r"""
+    #ifndef _GNU_SOURCE
     #define _GNU_SOURCE
+    #endif
     #include <errno.h>
+    #include <linux/capability.h>
     #include <sched.h>
+    #include <signal.h>
+    #include <stdint.h>
+    #include <string.h>
+    #include <sys/mman.h>
+    #include <sys/prctl.h>
+    #include <sys/syscall.h>
+    #include <sys/types.h>
+    #include <sys/wait.h>
+    #include <unistd.h>
 
-    /* Both return 0 or a negative errno: ffi.errno is per thread, and this is plainer. */
+    /* All return 0 or a negative errno: ffi.errno is per thread, and this is plainer. */
     static int pyvrrp_setns(int fd, int nstype) { return setns(fd, nstype) ? -errno : 0; }
     static int pyvrrp_unshare(int flags) { return unshare(flags) ? -errno : 0; }
+    static int pyvrrp_prctl(int option, unsigned long argument)
+    {
+        return prctl(option, argument, 0UL, 0UL, 0UL) < 0 ? -errno : 0;
+    }
+    static int pyvrrp_mlockall(int flags) { return mlockall(flags) ? -errno : 0; }
+
+    /* Version 3 of the capability interface: two words of 32 bits for each set. */
+    static int pyvrrp_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
+    {
+        struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+        struct __user_cap_data_struct data[2];
+        memset(data, 0, sizeof data);
+        if (syscall(SYS_capget, &header, data))
+            return -errno;
+        *effective = data[0].effective | (uint64_t)data[1].effective << 32;
+        *permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
+        *inheritable = data[0].inheritable | (uint64_t)data[1].inheritable << 32;
+        return 0;
+    }
+
+    static int pyvrrp_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable)
+    {
+        struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+        struct __user_cap_data_struct data[2];
+        for (int i = 0; i < 2; i++) {
+            data[i].effective = (uint32_t)(effective >> 32 * i);
+            data[i].permitted = (uint32_t)(permitted >> 32 * i);
+            data[i].inheritable = (uint32_t)(inheritable >> 32 * i);
+        }
+        return syscall(SYS_capset, &header, data) ? -errno : 0;
+    }
+
+    typedef struct {
+        const char *path;
+        char *const *argv;
+        char *const *envp;
+        int null_fd;            /* open on /dev/null, 3 or above */
+        int netns_fd;           /* the network namespace to run in; -1: the caller's */
+        int change_user;        /* 0: uid, gid and groups are not looked at */
+        uint32_t uid;
+        uint32_t gid;
+        const uint32_t *groups;
+        uint32_t group_count;
+        int step;               /* out: what failed, one of STEP_* */
+    } pyvrrp_spawn_t;
+
+    enum { STEP_FORK, STEP_PREPARE, STEP_NETNS, STEP_USER, STEP_EXEC };     /* the same numbers in linux.py */
+
+    #ifdef SYS_setresuid32      /* 32-bit machines: the calls without 32 take 16-bit ids */
+    #define SETRESUID SYS_setresuid32
+    #define SETRESGID SYS_setresgid32
+    #define SETGROUPS SYS_setgroups32
+    #else
+    #define SETRESUID SYS_setresuid
+    #define SETRESGID SYS_setresgid
+    #define SETGROUPS SYS_setgroups
+    #endif
+
+    /* Runs in the parent's memory while the parent is stopped. Returns an errno, or not at all. */
+    static int spawn_in_child(pyvrrp_spawn_t *r, pid_t parent)
+    {
+        r->step = STEP_PREPARE;
+        /* Handlers first: after the mask is lifted one would run in here, on the parent's memory. */
+        for (int number = 1; number < NSIG; number++) {
+            struct sigaction action;
+            if (number == SIGKILL || number == SIGSTOP || sigaction(number, NULL, &action) ||
+                action.sa_handler == SIG_DFL)
+                continue;
+            memset(&action, 0, sizeof action);
+            action.sa_handler = SIG_DFL;
+            sigaction(number, &action, NULL);
+        }
+        if (setpgid(0, 0))
+            return errno;
+        for (int fd = 0; fd < 3; fd++)
+            if (dup2(r->null_fd, fd) < 0)
+                return errno;
+    #ifdef SYS_close_range      /* Python opens everything close-on-exec; a library might not. Linux 5.11. */
+        syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
+    #endif
+        r->step = STEP_NETNS;
+        if (r->netns_fd >= 0 && setns(r->netns_fd, CLONE_NEWNET))
+            return errno;
+        r->step = STEP_USER;
+        if (r->change_user &&
+            (syscall(SETGROUPS, (size_t)r->group_count, r->groups) ||
+             syscall(SETRESGID, r->gid, r->gid, r->gid) || syscall(SETRESUID, r->uid, r->uid, r->uid)))
+            return errno;
+        /* A change of user forgets it, so only now. The parent may have died before it counts. */
+        r->step = STEP_PREPARE;
+        if (prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM, 0UL, 0UL, 0UL))
+            return errno;
+        if (getppid() != parent)
+            return ESRCH;
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        r->step = STEP_EXEC;
+        execve(r->path, r->argv, r->envp);
+        return errno;
+    }
+
+    /* Start a program in its own process group. Returns its pid, or a negative errno with `step` set. */
+    static int pyvrrp_spawn(pyvrrp_spawn_t *r)
+    {
+        sigset_t all, before;
+        volatile int failed = 0;        /* written by the child, read by us */
+        const pid_t parent = getpid();
+
+        r->step = STEP_FORK;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        pid_t pid = vfork();
+        if (pid == 0) {
+            failed = spawn_in_child(r, parent);
+            _exit(127);
+        }
+        int error = errno;
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (pid < 0)
+            return -error;
+        if (failed) {
+            while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+            return -failed;
+        }
+        return pid;
+    }
     """,
 )
 
