@@ -7,7 +7,17 @@ DIAGNOSTICS_MAX = 10_000                # of one file; more say nothing new
 # Scripts
 SCRIPTS_MAX = 32                        # running at once; keepalived has no bound and stalls itself
 SCRIPT_QUEUE_MAX = 100_000              # waiting for a turn
+SCRIPT_SLOT_S = 10.0                    # a script that runs longer lends its slot to the next: it sleeps or hangs
+SCRIPT_LENT_MAX = 1000                  # slots lent that way; then the queue waits
+SCRIPT_KILL_S = 2.0                     # from SIGTERM to SIGKILL, as keepalived
+SCRIPT_REQUEST_BYTES_MAX = 64 * 1024    # a command with its arguments; must fit a socket's default send buffer
+SCRIPT_NOFILE = 1024                    # soft limit of descriptors of a script: select() takes no more
+SPAWNER_START_S = 10.0                  # a Python start takes 0.05 s; more than this is broken
+SPAWNER_RETRY_FIRST_S = 0.1             # a spawner that dies soon is started again after this, then twice as long ...
+SPAWNER_RETRY_MAX_S = 5.0
+NOTIFY_PENDING_MAX = 64                 # changes of one router that wait for its scripts; then the oldest are dropped
 NOTIFY_STOP_S = 1.0                     # keepalived gives its stop scripts about this long
+NOTIFY_STOP_ALL_S = 10.0                # for those of all routers; systemd allows 90 s for the whole stop
 
 # Netlink
 NETLINK_RCVBUF = 8 * 1024 * 1024        # acks and a full dump of some 20,000 addresses
