@@ -1,0 +1,1 @@
+"""Scripts: the spawner process that runs them, and the pool that asks it to."""

@@ -1,0 +1,432 @@
+"""pyvrrp/scripts: the pool with its real spawner and real scripts, on uvloop and on the standard event
+loop.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from pyvrrp import limits
+from pyvrrp.model import Command
+from pyvrrp.scripts.pool import ScriptPolicy, ScriptPool
+from pyvrrp.scripts.result import Lane, ScriptResult
+
+LOOPS = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
+Main = Callable[[ScriptPool], Awaitable[None]]
+Runner = Callable[..., None]
+
+
+@pytest.fixture(params=sorted(LOOPS))
+def with_pool(request: pytest.FixtureRequest) -> Runner:
+    """Return a function that runs a coroutine function with a started pool."""
+
+    def run(main: Main, *, grace_s: float = 0.0, **options: object) -> None:
+        async def wrapped() -> None:
+            pool = ScriptPool(**options)  # type: ignore[arg-type]
+            await pool.start()
+            try:
+                async with asyncio.timeout(20):
+                    await main(pool)
+            finally:
+                await pool.close(grace_s=grace_s)
+            assert pool.running == pool.waiting == pool.spawner_pid == 0
+
+        with asyncio.Runner(loop_factory=LOOPS[request.param]) as runner:
+            runner.run(wrapped())
+
+    return run
+
+
+def sh(script: str, *args: object) -> Command:
+    return Command(("/bin/sh", "-c", script, "sh", *(str(arg) for arg in args)))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another process does."""
+    while not condition():  # noqa: ASYNC110  nothing tells us of a file
+        await asyncio.sleep(0.01)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended; a zombie has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@pytest.mark.rule("T2")
+def test_status_and_signal(with_pool: Runner) -> None:
+    async def main(pool: ScriptPool) -> None:
+        good = await pool.run(sh("exit 0"), timeout_s=5)
+        bad = await pool.run(sh("exit 3"), timeout_s=None)
+        dead = await pool.run(sh("kill -KILL $$"), timeout_s=5)
+        assert good.ok
+        assert (good.status, good.signal, good.timed_out, good.error) == (0, None, False, None)
+        assert 0 < good.duration_s < 5
+        assert abs(time.monotonic_ns() - good.started_ns) < 5e9
+        assert not bad.ok
+        assert (bad.status, str(bad)) == (3, "exited with status 3")
+        assert not dead.ok
+        assert (dead.status, dead.signal, str(dead)) == (None, 9, "due to signal 9 (SIGKILL)")
+        assert (pool.counters.runs, pool.counters.failures) == (3, 2)
+
+    with_pool(main)
+
+
+@pytest.mark.rule("T9")
+def test_surroundings_are_keepalived_s(
+    with_pool: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/nowhere")
+    monkeypatch.setenv("IFS", "x")
+    monkeypatch.setenv("KEPT", "yes")
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / "it.sh"
+    script.write_text(
+        '#!/bin/sh\n{ echo "$0"; echo "$#"; echo "$1"; echo "$3"; pwd; umask; echo "$KEPT"; '
+        'env | grep -c "^LD_LIBRARY_PATH=\\|^IFS="; readlink /proc/$$/fd/0; readlink /proc/$$/fd/2; '
+        'cut -d" " -f5 /proc/$$/stat; echo $$; } >out\n'
+    )
+    script.chmod(0o755)
+
+    async def main(pool: ScriptPool) -> None:
+        result = await pool.run(Command((str(script), "a b")), timeout_s=5, extra_args=("c", "d\udcff"))
+        assert result.ok, result
+        *lines, group, pid = (tmp_path / "out").read_bytes().split(b"\n")[:-1]
+        here = os.fsencode(tmp_path)
+        name = os.fsencode(script)
+        assert lines == [
+            name, b"3", b"a b", b"d\xff", here, b"0177", b"yes", b"0", b"/dev/null", b"/dev/null"
+        ]  # fmt: skip
+        assert group == pid
+
+    with_pool(main)
+
+
+@pytest.mark.rule("T4")
+def test_a_timeout_is_told_at_once_and_kills_the_group(with_pool: Runner, tmp_path: Path) -> None:
+    """A script that ignores SIGTERM, with a child: the result comes at the timeout, SIGKILL 2 s later."""
+    pids = tmp_path / "pids"
+
+    async def main(pool: ScriptPool) -> None:
+        started = time.monotonic()
+        result = await pool.run(
+            sh('trap "" TERM; sleep 30 & echo $$ $! >"$1.new"; mv "$1.new" "$1"; wait; sleep 30', pids),
+            timeout_s=0.3,
+        )
+        assert 0.25 < time.monotonic() - started < 1.5
+        assert result.timed_out
+        assert not result.ok
+        assert pool.running == 1
+        assert pool.counters.timeouts == 1
+        await until(lambda: pool.running == 0)
+        assert limits.SCRIPT_KILL_S < time.monotonic() - started < limits.SCRIPT_KILL_S + 2
+        await until(lambda: all(gone(int(pid)) for pid in pids.read_text().split()))
+
+    with_pool(main)
+
+
+def test_catching_sigterm_and_exiting_0_is_a_failure(with_pool: Runner) -> None:
+    """keepalived counts that as success (rule T4); we do not."""
+
+    async def main(pool: ScriptPool) -> None:
+        result = await pool.run(sh('trap "exit 0" TERM; while :; do sleep 0.05; done'), timeout_s=0.2)
+        assert result.timed_out
+        assert not result.ok
+
+    with_pool(main)
+
+
+@pytest.mark.rule("T7")
+def test_what_cannot_run_is_a_failure_with_a_sentence(with_pool: Runner, tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.write_text("exit 0\n")
+    lost = tmp_path / "lost"
+    lost.write_text("#!/no/such/interpreter\n")
+    lost.chmod(0o755)
+    cases = {
+        ("/no/such/file",): "/no/such/file: cannot execute it: No such file or directory; check the path",
+        (str(plain),): f"{plain}: cannot execute it: Permission denied; make it executable",
+        (str(lost),): "so the interpreter that its first line names is not",
+        ("no-such-command-anywhere",): "no-such-command-anywhere: not found in PATH; give its full path",
+        ("/bin/true", "a\0b"): "NUL",
+        (): "there is no command to run; name one",
+        ("/bin/echo", "x" * limits.SCRIPT_REQUEST_BYTES_MAX): "its command and arguments take",
+    }
+
+    async def main(pool: ScriptPool) -> None:
+        for argv, sentence in cases.items():
+            result = await pool.run(Command(argv), timeout_s=5)
+            assert not result.ok
+            assert result.error is not None
+            assert sentence in result.error
+        unknown = await pool.run(Command(("/bin/true",), "no-such-user"), timeout_s=5)
+        assert unknown.error is not None
+        assert "there is no user 'no-such-user'" in unknown.error
+        unknown = await pool.run(Command(("/bin/true",), "root", "no-such-group"), timeout_s=5)
+        assert unknown.error is not None
+        assert "there is no group 'no-such-group'" in unknown.error
+        assert (await pool.run(sh("exit 0"), timeout_s=5)).ok
+
+    with_pool(main)
+
+
+@pytest.mark.rule("X3")
+def test_path_search_redirection_and_a_file_without_a_first_line(with_pool: Runner, tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text('[ "$1" = x ]\n')
+    text.chmod(0o755)
+
+    async def main(pool: ScriptPool) -> None:
+        assert (await pool.run(Command(("true",)), timeout_s=5)).ok
+        assert (await pool.run(Command((str(text), "x")), timeout_s=5)).ok
+        assert (await pool.run(Command((str(text), "y")), timeout_s=5)).status == 1
+        assert (await pool.run(Command((f"<{text}",)), timeout_s=5)).ok
+        assert not (await pool.run(Command((f"<{tmp_path}/missing",)), timeout_s=5)).ok
+
+    with_pool(main)
+
+
+def test_same_key_in_order_different_keys_in_parallel(with_pool: Runner, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    async def main(pool: ScriptPool) -> None:
+        # Each later one is quicker; the other key's run ends only if it runs beside these.
+        runs = [
+            pool.run(sh('sleep $1; echo $2 >>"$3"', 0.2 / (i + 1), i, out), timeout_s=5, key="a")
+            for i in range(4)
+        ]
+        other = pool.run(sh('while [ ! -e "$1" ]; do sleep 0.01; done', out), timeout_s=5, key="b")
+        assert all(result.ok for result in await asyncio.gather(*runs, other))
+        assert out.read_text().split() == ["0", "1", "2", "3"]
+
+    with_pool(main)
+
+
+def test_at_most_limit_run_at_once_and_checks_have_their_own(with_pool: Runner) -> None:
+    async def main(pool: ScriptPool) -> None:
+        runs = [asyncio.create_task(pool.run(sh("sleep 0.3"), timeout_s=5)) for _ in range(6)]
+        await until(lambda: pool.running == 2)
+        started = time.monotonic()
+        assert (await pool.run(sh("exit 0"), timeout_s=5, lane=Lane.CHECK)).ok
+        assert time.monotonic() - started < 0.25  # it did not wait for the six
+        most = 0
+        while not all(run.done() for run in runs):
+            most = max(most, pool.running)
+            await asyncio.sleep(0.005)
+        assert most == 2
+
+    with_pool(main, limit=2)
+
+
+def test_a_slow_run_lends_its_slot(with_pool: Runner, caplog: pytest.LogCaptureFixture) -> None:
+    """With the one slot taken by a script that hangs, another one still runs after SCRIPT_SLOT_S."""
+
+    async def main(pool: ScriptPool) -> None:
+        hanging = asyncio.create_task(pool.run(sh("sleep 60"), timeout_s=None, key="hangs"))
+        await until(lambda: pool.running == 1)
+        assert (await pool.run(sh("exit 0"), timeout_s=None)).ok
+        assert pool.counters.slow == 1
+        assert "still running after 0.3 s" in caplog.text
+        hanging.cancel()
+        await until(lambda: pool.running == 0)
+
+    with_pool(main, limit=1, slot_s=0.3)
+
+
+def test_submit_returns_at_once_and_calls_back_later(with_pool: Runner) -> None:
+    async def main(pool: ScriptPool) -> None:
+        results: list[ScriptResult] = []
+        numbers = [pool.submit(sh("exit $1", i), results.append, timeout_s=5, key="k") for i in range(3)]
+        assert len(set(numbers)) == 3
+        assert not results
+        assert pool.waiting == 3
+        await until(lambda: len(results) == 3)
+        assert [result.status for result in results] == [0, 1, 2]
+
+    with_pool(main)
+
+
+def test_a_callback_that_raises_harms_nobody(with_pool: Runner, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_result: ScriptResult) -> None:
+        raise RuntimeError("as a test")
+
+    async def main(pool: ScriptPool) -> None:
+        pool.submit(sh("exit 0"), broken, timeout_s=5)
+        await until(lambda: "as a test" in caplog.text)
+        assert (await pool.run(sh("exit 0"), timeout_s=5)).ok
+
+    with_pool(main)
+
+
+def test_kill_ends_a_running_one_and_withdraws_a_waiting_one(with_pool: Runner, tmp_path: Path) -> None:
+    async def main(pool: ScriptPool) -> None:
+        results: list[ScriptResult] = []
+        first = pool.submit(sh("sleep 30"), results.append, timeout_s=None, key="k")
+        second = pool.submit(sh('echo >"$1"', tmp_path / "never"), results.append, timeout_s=None, key="k")
+        pool.submit(sh("exit 0"), results.append, timeout_s=None, key="k")
+        await until(lambda: pool.running == 1)
+        pool.kill(second)
+        pool.kill(first)
+        pool.kill(12345)
+        await until(lambda: len(results) == 3)
+        assert [result.ok for result in results] == [False, False, True]
+        assert not (tmp_path / "never").exists()
+        assert "withdrawn" in str(results[0])
+        assert results[1].timed_out
+
+    with_pool(main)
+
+
+def test_a_dead_spawner_is_replaced_and_what_it_ran_has_failed(
+    with_pool: Runner, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    pid_file = tmp_path / "pid"
+
+    async def main(pool: ScriptPool) -> None:
+        lost = asyncio.create_task(
+            pool.run(
+                sh('echo $$ >"$1.new"; mv "$1.new" "$1"; exec sleep 30', pid_file), timeout_s=None, key="k"
+            )
+        )
+        waits = asyncio.create_task(pool.run(sh("exit 0"), timeout_s=5, key="k"))
+        await until(pid_file.exists)
+        first = pool.spawner_pid
+        os.kill(first, signal.SIGKILL)
+        result = await lost
+        assert not result.ok
+        assert result.error is not None
+        assert "died meanwhile" in result.error
+        assert (await waits).ok
+        assert pool.spawner_pid not in (0, first)
+        assert pool.counters.spawner_restarts == 1
+        assert "ended by signal 9; starting another" in caplog.text
+        await until(lambda: gone(int(pid_file.read_text())))  # PR_SET_PDEATHSIG
+
+    with_pool(main)
+
+
+def test_the_signals_that_end_a_daemon_do_not_end_the_spawner(with_pool: Runner) -> None:
+    async def main(pool: ScriptPool) -> None:
+        before = pool.spawner_pid
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(before, number)
+        # A script has them at their defaults again.
+        assert (await pool.run(sh("kill -TERM $$"), timeout_s=5)).signal == signal.SIGTERM
+        assert pool.spawner_pid == before
+
+    with_pool(main)
+
+
+def test_close_lets_scripts_end_within_the_grace(with_pool: Runner, tmp_path: Path) -> None:
+    async def main(pool: ScriptPool) -> None:
+        for i in range(4):
+            pool.submit(
+                sh('sleep 0.1; echo >"$1"', tmp_path / str(i)), lambda _: None, timeout_s=None, key="k"
+            )
+
+    with_pool(main, grace_s=10.0)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_close_ends_what_still_runs_and_reports_everything(with_pool: Runner, tmp_path: Path) -> None:
+    results: list[ScriptResult] = []
+    pid_file = tmp_path / "pid"
+
+    async def main(pool: ScriptPool) -> None:
+        pool.submit(
+            sh('trap "" TERM; echo $$ >"$1.new"; mv "$1.new" "$1"; sleep 30; sleep 30', pid_file),
+            results.append, timeout_s=None, key="k",
+        )  # fmt: skip
+        pool.submit(sh("exit 0"), results.append, timeout_s=None, key="k")
+        await until(pid_file.exists)
+
+    with_pool(main, grace_s=0.0)
+    assert len(results) == 2
+    assert not any(result.ok for result in results)
+    assert gone(int(pid_file.read_text()))
+
+
+def test_a_closed_pool_refuses_with_a_result(with_pool: Runner) -> None:
+    async def main(pool: ScriptPool) -> None:
+        await pool.close(grace_s=0)
+        result = await pool.run(sh("exit 0"), timeout_s=5)
+        assert result.error == "not run: the daemon is stopping"
+
+    with_pool(main)
+
+
+def test_a_full_queue_refuses_with_a_result(with_pool: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SCRIPT_QUEUE_MAX", 2)
+
+    async def main(pool: ScriptPool) -> None:
+        results: list[ScriptResult] = []
+        for _ in range(3):
+            pool.submit(sh("exit 0"), results.append, timeout_s=5, key="k")
+        await until(lambda: len(results) == 3)
+        assert [result.ok for result in results] == [False, True, True]
+        assert "are waiting already" in str(results[0])
+
+    with_pool(main)
+
+
+def test_many_large_requests_fill_the_socket_and_all_run(with_pool: Runner) -> None:
+    """More is asked at once than the socket's buffer holds."""
+
+    async def main(pool: ScriptPool) -> None:
+        word = "x" * 60_000
+        runs = [pool.run(sh("[ ${#1} = 60000 ]", word), timeout_s=10) for _ in range(64)]
+        assert all(result.ok for result in await asyncio.gather(*runs))
+
+    with_pool(main, limit=64)
+
+
+@pytest.mark.root
+@pytest.mark.rule("X1")
+def test_users_and_defaults(with_pool: Runner) -> None:
+    is_nobody = sh('[ "$(id -un)" = nobody ] && [ "$(id -G)" = "$(id -g nobody)" ]')
+
+    async def main(pool: ScriptPool) -> None:
+        as_root = await pool.run(sh('[ "$(id -u)" = 0 ]'), timeout_s=5)
+        assert as_root.ok or as_root.status == 1  # 1: this machine has a user keepalived_script
+        scope = pool.scope(ScriptPolicy(default_user="nobody"))
+        results: list[ScriptResult] = []
+        scope.submit(is_nobody, results.append, timeout_s=5)
+        scope.submit(Command(("/bin/sh", "-c", '[ "$(id -u)" = 0 ]'), "root"), results.append, timeout_s=5)
+        scope.submit(
+            Command(("/bin/sh", "-c", '[ "$(id -gn)" = daemon ]'), "nobody", "daemon"),
+            results.append,
+            timeout_s=5,
+        )
+        await until(lambda: len(results) == 3)
+        assert all(result.ok for result in results), results
+
+    with_pool(main)
+
+
+@pytest.mark.root
+@pytest.mark.rule("X5")
+def test_security_refuses_root_and_allows_another_user(with_pool: Runner, tmp_path: Path) -> None:
+    script = tmp_path / "writable.sh"
+    script.write_text("#!/bin/sh\nexit 0\n")
+    script.chmod(0o777)
+    for parent in [tmp_path, *tmp_path.parents]:
+        if parent not in (Path("/"), Path("/tmp")):
+            parent.chmod(0o755)
+
+    async def main(pool: ScriptPool) -> None:
+        refused = await pool.run(Command((str(script),), "root"), timeout_s=5)
+        assert refused.error is not None
+        assert f"{script} can be written by anybody and enable_script_security is on" in refused.error
+        assert (await pool.run(Command((str(script),), "nobody"), timeout_s=5)).ok
+        assert (await pool.run(Command(("/bin/true",), "root"), timeout_s=5)).ok
+        assert (await pool.run(Command(("true",), "root"), timeout_s=5)).ok
+
+    with_pool(main, enable_script_security=True)
