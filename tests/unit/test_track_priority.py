@@ -1,0 +1,77 @@
+"""pyvrrp/track/priority.py: effective priority and FAULT (rules K1 to K3, S10)."""
+
+import pytest
+
+from pyvrrp.track.priority import Contribution, effective
+
+
+@pytest.mark.rule("K2")
+@pytest.mark.parametrize(
+    ("weight", "ok", "reverse", "expected"),
+    [
+        (20, True, False, 120),
+        (20, False, False, 100),
+        (20, None, False, 100),  # observed with keepalived 2.2.7: undecided adds nothing
+        (-30, True, False, 100),
+        (-30, False, False, 70),
+        (-30, None, False, 100),  # the same
+        (20, True, True, 80),
+        (20, False, True, 100),
+        (-30, False, True, 130),
+        (-30, True, True, 100),
+    ],
+)
+def test_weights(weight: int, ok: bool | None, reverse: bool, expected: int) -> None:
+    result = effective(100, [Contribution("t", weight, ok, reverse)])
+    assert result == (expected, (), ())
+    assert not result.is_fault
+    assert not result.is_held
+
+
+@pytest.mark.rule("K1")
+@pytest.mark.parametrize(
+    ("base", "weights", "expected"),
+    [
+        (100, [253], 254),
+        (100, [100, 100, -46], 254),
+        (100, [-253], 1),
+        (1, [-1], 1),
+        (254, [1], 254),
+        (200, [-50, -50], 100),
+    ],
+)
+def test_the_sum_is_clamped_at_the_end(base: int, weights: list[int], expected: int) -> None:
+    items = [Contribution(str(weight), weight, weight > 0) for weight in weights]
+    assert effective(base, items).priority == expected
+
+
+@pytest.mark.rule("K1")
+def test_the_owner_keeps_its_priority() -> None:
+    result = effective(
+        255,
+        [Contribution("low", -100, False), Contribution("high", 100, True), Contribution("must", 0, False)],
+    )
+    assert result == (255, ("must",), ())
+
+
+@pytest.mark.rule("K3")
+def test_a_weight_of_0_is_fault_by_name() -> None:
+    items = [
+        Contribution("a", 0, False),
+        Contribution("b", 0, True),
+        Contribution("c", 0, False),
+        Contribution("d", 0, True, True),
+    ]
+    result = effective(100, items)
+    assert result.failed == ("a", "c", "d")
+    assert result.is_fault
+    assert result.priority == 100
+    assert not effective(100, [Contribution("d", 0, False, True)]).is_fault
+
+
+@pytest.mark.rule("S10")
+def test_an_undecided_unweighted_tracker_holds() -> None:
+    result = effective(100, [Contribution("a", 0, None), Contribution("b", 5, None)])
+    assert result.is_held
+    assert result.undecided == ("a",)
+    assert not result.is_fault
