@@ -1,0 +1,213 @@
+"""Runs notify scripts: one at a time and in order for each router, routers in parallel.
+
+For a change of state the state's own script runs first and then `notify` (keepalived's rules N1 to N7); the
+next change of the same router waits for both. keepalived starts all of them at once, so that their effects
+may come out of order; users have asked for the order for years. A script that hangs holds up only its own
+router, whose changes then wait, at most NOTIFY_PENDING_MAX: beyond that the oldest are dropped and said so,
+since the newest state is what counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pyvrrp import limits
+from pyvrrp.model import Command, Notify
+from pyvrrp.scripts.result import ScriptResult, ScriptRunner
+
+log = logging.getLogger("pyvrrp.notify")
+
+INSTANCE = "INSTANCE"
+GROUP = "GROUP"
+
+
+class _Call(NamedTuple):
+    """One script to run: the keyword that names it, the command, what is appended to its arguments."""
+
+    keyword: str
+    command: Command
+    extra_args: tuple[str, ...]
+
+
+class Stopping(NamedTuple):
+    """A router that is stopped: its name, scripts and effective priority (0 for a group)."""
+
+    name: str
+    notify: Notify
+    priority: int = 0
+
+
+@dataclass(slots=True)
+class NotifyCounters:
+    """Totals for status and metrics."""
+
+    runs: int = 0           # results, of whatever kind
+    failures: int = 0
+    dropped: int = 0        # changes whose scripts were never run
+
+
+def calls(kind: str, name: str, notify: Notify, state: str, priority: int) -> tuple[_Call, ...]:
+    """Return what to run for a change, in order (N1, N3). `kind` is INSTANCE or GROUP."""
+    own = {
+        "MASTER": ("notify_master", notify.master),
+        "BACKUP": ("notify_backup", notify.backup),
+        "FAULT": ("notify_fault", notify.fault),
+        "STOP": ("notify_stop", notify.stop),
+    }.get(state)
+    found = []
+    if own is not None and own[1] is not None:
+        found.append(_Call(own[0], own[1], ()))
+    if notify.any is not None:
+        found.append(_Call("notify", notify.any, (kind, name, state, str(priority))))
+    return tuple(found)
+
+
+class _Router:
+    """What waits for one router: the rest of the change whose scripts run now, and the changes after it."""
+
+    __slots__ = ("busy", "changes", "rest")
+
+    def __init__(self) -> None:
+        self.busy = False
+        self.rest: deque[_Call] = deque()
+        self.changes: deque[tuple[_Call, ...]] = deque()
+
+
+class Notifier:
+    """Tells scripts of changes of state; one per scope. Nothing here waits but `stopped`."""
+
+    def __init__(self, pool: ScriptRunner) -> None:
+        self.counters = NotifyCounters()
+        self._pool = pool
+        self._routers: dict[tuple[str, str], _Router] = {}      # only those with something to run
+        self._quiet = asyncio.Event()
+
+    @property
+    def pending(self) -> int:
+        """How many changes wait for their scripts, those that run included."""
+        return sum(len(router.changes) + 1 for router in self._routers.values())
+
+    def instance_changed(self, name: str, notify: Notify, state: str, priority: int) -> None:
+        """An instance is now MASTER, BACKUP or FAULT, or DELETED. `priority` is its effective one."""
+        self._changed(INSTANCE, name, calls(INSTANCE, name, notify, state, priority))
+
+    def group_changed(self, name: str, notify: Notify, state: str) -> None:
+        """A sync group is now MASTER, BACKUP or FAULT. Its scripts get priority 0 (N3)."""
+        self._changed(GROUP, name, calls(GROUP, name, notify, state, 0))
+
+    async def stopped(
+        self,
+        instances: Iterable[Stopping],
+        groups: Iterable[Stopping] = (),
+        *,
+        script_s: float = limits.NOTIFY_STOP_S,
+        all_s: float = limits.NOTIFY_STOP_ALL_S,
+    ) -> None:
+        """Run the STOP scripts of every router, instances before groups (N7), and return when they have
+        ended.
+
+        Changes that still wait are dropped: STOP replaces them. A script that is running for a router has
+        `script_s` to end, and is then left alone while the STOP scripts run. Each of those is killed after
+        `script_s`; after `all_s` none is started any more. To be called once the addresses are gone;
+        cancelling it kills nothing.
+        """
+        deadline_s = asyncio.get_running_loop().time() + all_s
+        for key, router in list(self._routers.items()):
+            if router.changes:
+                self._drop(key, router, len(router.changes))
+        first = [self._stop_one(INSTANCE, each, script_s, deadline_s) for each in instances]
+        await asyncio.gather(*first)
+        await asyncio.gather(*(self._stop_one(GROUP, each, script_s, deadline_s) for each in groups))
+
+    async def _stop_one(self, kind: str, router: Stopping, script_s: float, deadline_s: float) -> None:
+        wanted = calls(kind, router.name, router.notify, "STOP", router.priority)
+        if not wanted:
+            return
+        key = (kind, router.name)
+        loop = asyncio.get_running_loop()
+        give_up_s = loop.time() + script_s
+        while key in self._routers and loop.time() < give_up_s:
+            self._quiet.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(give_up_s):
+                    await self._quiet.wait()
+        for call in wanted:
+            ended = asyncio.Event()
+            run = self._run(key, call, ended.set, timeout_s=script_s, ordered=False)
+            try:
+                async with asyncio.timeout_at(deadline_s):
+                    await ended.wait()
+            except TimeoutError:
+                self._pool.kill(run)
+                await ended.wait()
+
+    def _changed(self, kind: str, name: str, wanted: tuple[_Call, ...]) -> None:
+        if not wanted:
+            return
+        key = (kind, name)
+        router = self._routers.setdefault(key, _Router())
+        router.changes.append(wanted)
+        if len(router.changes) > limits.NOTIFY_PENDING_MAX:
+            self._drop(key, router, 1)
+        if not router.busy:
+            self._next(key, router)
+
+    def _drop(self, key: tuple[str, str], router: _Router, count: int) -> None:
+        for _ in range(count):
+            router.changes.popleft()
+        if not self.counters.dropped:
+            log.warning(
+                "(%s) its notify scripts are slower than its changes of state, so the oldest changes are not "
+                "told to them. This is said once; the counter goes on",
+                key[1],
+            )
+        self.counters.dropped += count
+
+    def _next(self, key: tuple[str, str], router: _Router) -> None:
+        """Start the router's next script, or forget the router if there is none."""
+        if not router.rest:
+            if not router.changes:
+                del self._routers[key]
+                self._quiet.set()
+                return
+            router.rest.extend(router.changes.popleft())
+        router.busy = True
+        call = router.rest.popleft()
+        self._run(key, call, lambda: self._next(key, router), timeout_s=None, ordered=True)
+
+    def _run(
+        self,
+        key: tuple[str, str],
+        call: _Call,
+        then: Callable[[], object],
+        *,
+        timeout_s: float | None,
+        ordered: bool,
+    ) -> int:
+        def done(result: ScriptResult) -> None:
+            self.counters.runs += 1
+            if not result.ok:
+                self.counters.failures += 1
+                log.warning(
+                    "(%s) %s script %s failed after %.3f s: %s",
+                    key[1],
+                    call.keyword,
+                    " ".join(call.command.argv),
+                    result.duration_s,
+                    result,
+                )
+            then()
+
+        return self._pool.submit(
+            call.command,
+            done,
+            timeout_s=timeout_s,
+            extra_args=call.extra_args,
+            key=(id(self), key) if ordered else None,
+        )
