@@ -3,62 +3,28 @@ loop.
 """
 
 import asyncio
+import functools
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import uvloop
+from running_scripts import LOOPS, gone, run_with_pool, sh, until
 
 from pyvrrp import limits
 from pyvrrp.model import Command
 from pyvrrp.scripts.pool import ScriptPolicy, ScriptPool
 from pyvrrp.scripts.result import Lane, ScriptResult
 
-LOOPS = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
-Main = Callable[[ScriptPool], Awaitable[None]]
 Runner = Callable[..., None]
 
 
 @pytest.fixture(params=sorted(LOOPS))
 def with_pool(request: pytest.FixtureRequest) -> Runner:
     """Return a function that runs a coroutine function with a started pool."""
-
-    def run(main: Main, *, grace_s: float = 0.0, **options: object) -> None:
-        async def wrapped() -> None:
-            pool = ScriptPool(**options)  # type: ignore[arg-type]
-            await pool.start()
-            try:
-                async with asyncio.timeout(20):
-                    await main(pool)
-            finally:
-                await pool.close(grace_s=grace_s)
-            assert pool.running == pool.waiting == pool.spawner_pid == 0
-
-        with asyncio.Runner(loop_factory=LOOPS[request.param]) as runner:
-            runner.run(wrapped())
-
-    return run
-
-
-def sh(script: str, *args: object) -> Command:
-    return Command(("/bin/sh", "-c", script, "sh", *(str(arg) for arg in args)))
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that another process does."""
-    while not condition():  # noqa: ASYNC110  nothing tells us of a file
-        await asyncio.sleep(0.01)
-
-
-def gone(pid: int) -> bool:
-    """Whether a process has ended; a zombie has."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return True
+    return functools.partial(run_with_pool, request.param)
 
 
 @pytest.mark.rule("T2")
