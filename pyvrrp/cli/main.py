@@ -1,0 +1,98 @@
+"""The `pyvrrp` command: one table of verbs, each in a module of its own.
+
+A verb's module gives `add_arguments(parser)` and `run(arguments) -> int`, and is imported only when it is
+asked for, so that `pyvrrp status` in a loop stays cheap. Every verb ends with one of the statuses below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pyvrrp import __version__
+from pyvrrp.control.protocol import DEFAULT_SOCKET
+from pyvrrp.errors import ControlError, PyvrrpError
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_NO_DAEMON = 3
+
+EPILOG = f"""exit status:
+  {EXIT_OK}  done
+  {EXIT_FAILED}  the answer is no: no such instance, or what was asked for did not happen
+  {EXIT_USAGE}  the command line is wrong
+  {EXIT_NO_DAEMON}  the daemon could not be asked
+"""
+
+
+class Verb(NamedTuple):
+    module: str
+    summary: str
+
+
+VERBS = {
+    "status": Verb("pyvrrp.cli.status", "show what a running pyvrrpd runs: states, since when, and why"),
+}
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments, with `verb` and `socket`. Raises SystemExit."""
+    parser = argparse.ArgumentParser(
+        prog="pyvrrp",
+        description="See and operate a running pyvrrpd.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"pyvrrp {__version__}")
+    _add_socket(parser, DEFAULT_SOCKET)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    asked = next((word for word in argv if word in VERBS), None)
+    for name, verb in VERBS.items():
+        sub = verbs.add_parser(
+            name,
+            help=verb.summary,
+            description=f"{verb.summary[0].upper()}{verb.summary[1:]}.",
+            epilog=EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        # SUPPRESS as a default leaves alone what was given before the verb.
+        _add_socket(sub, argparse.SUPPRESS)
+        if name == asked:
+            importlib.import_module(verb.module).add_arguments(sub)
+    return parser.parse_args(argv)
+
+
+def _add_socket(parser: argparse.ArgumentParser, default: str) -> None:
+    text = f"control socket of the daemon; default {DEFAULT_SOCKET}"
+    parser.add_argument("--socket", metavar="PATH", default=default, help=text)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb, and return the exit status."""
+    arguments = parse(sys.argv[1:] if argv is None else argv)
+    try:
+        status = importlib.import_module(VERBS[arguments.verb].module).run(arguments)
+        sys.stdout.flush()
+    except ControlError as error:
+        print(f"pyvrrp: {error}", file=sys.stderr)
+        return EXIT_NO_DAEMON
+    except PyvrrpError as error:
+        print(f"pyvrrp: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # `pyvrrp status | head`: nobody reads on. The flush at exit must not complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    assert isinstance(status, int)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,208 @@
+"""`pyvrrp status`: who owns the addresses, since when, why, and what the peer last said.
+
+On a terminal the table fits its width: first lists of addresses are shortened, then columns are left out, the
+least telling first, and a line says which. In a pipe nothing is shortened. The functions that make text are
+pure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from pyvrrp.control.client import ControlClient
+from pyvrrp.control.protocol import REFUSED, InstancesReply, InstanceStatus
+
+GAP = "  "
+STATE_ORDER = ("MASTER", "BACKUP", "FAULT", "INIT", REFUSED)
+NEAR_MATCHES = 3
+
+
+class Column(NamedTuple):
+    title: str
+    text: Callable[[InstanceStatus], str]
+    short: Callable[[InstanceStatus], str] | None = None    # where space is short
+    drop: int = 0                                           # left out in this order; 0 never
+
+
+COLUMNS = (
+    Column("INSTANCE", lambda status: status.name),
+    Column("STATE", lambda status: status.state),
+    Column("SINCE", lambda status: since(status), drop=5),
+    Column("PRIORITY", lambda status: priority(status), drop=4),
+    Column("VRID", lambda status: str(status.vrid or "-"), drop=1),
+    Column("INTERFACE", lambda status: status.interface or "-", drop=2),
+    Column("VIPS", lambda status: ",".join(status.vips) or "-", lambda status: shortened(status.vips)),
+    Column("PEER", lambda status: peer(status), drop=6),
+    Column("LAST HEARD", lambda status: last_heard(status), drop=3),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `status` takes."""
+    parser.add_argument("name", metavar="NAME", nargs="?", help="all that is known of this instance")
+    parser.add_argument("--json", action="store_true", help="the daemon's answer, whole, as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask, and print. Raises ControlError."""
+    reply = ControlClient(arguments.socket).instances()
+    if arguments.name is not None:
+        chosen = [status for status in reply.instances if status.name == arguments.name]
+        if not chosen:
+            print(f"pyvrrp: {unknown(arguments.name, reply.instances)}", file=sys.stderr)
+            return 1
+        reply = InstancesReply(version=reply.version, pid=reply.pid, instances=chosen)
+    if arguments.json:
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(reply)) + b"\n")
+        sys.stdout.buffer.flush()
+    elif arguments.name is not None:
+        print("\n".join(details(reply.instances[0])))
+    else:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        print("\n".join(report(reply.instances, width)))
+    return 0
+
+
+def report(instances: Sequence[InstanceStatus], width: int | None) -> list[str]:
+    """The table, the reasons of what does not run, and the count. `width`: columns, None is no bound."""
+    lines = table(instances, width) if instances else []
+    for status in instances:
+        if status.state == REFUSED:
+            lines.append(f"{status.name} is not run: {status.reason or 'no reason is given'}")
+        elif status.faults:
+            lines.append(f"{status.name} is in {status.state}: {'; '.join(status.faults)}")
+    return [*lines, counts(instances)]
+
+
+def table(instances: Sequence[InstanceStatus], width: int | None) -> list[str]:
+    """The table, and last a line that names the columns left out, if any were."""
+    columns, shorten = list(COLUMNS), False
+    dropped: list[str] = []
+    while True:
+        rows = [[column.title for column in columns]]
+        rows += [[_cell(column, status, shorten) for column in columns] for status in instances]
+        lines = aligned(rows)
+        if width is None or max(map(len, lines)) <= width:
+            break
+        droppable = [column for column in columns if column.drop]
+        if not shorten:
+            shorten = True
+        elif droppable:
+            victim = min(droppable, key=lambda column: column.drop)
+            columns.remove(victim)
+            dropped.append(victim.title)
+        else:
+            lines = [f"{line[: width - 1]}~" if len(line) > width else line for line in lines]
+            break
+    if dropped:
+        names = ", ".join(column.title for column in COLUMNS if column.title in dropped)
+        lines.append(f"(no room for {names}; pyvrrp status NAME shows all)")
+    return lines
+
+
+def _cell(column: Column, status: InstanceStatus, shorten: bool) -> str:
+    return column.short(status) if shorten and column.short else column.text(status)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of equal length as lines with columns of equal width."""
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    padded = ([cell.ljust(size) for cell, size in zip(row, widths, strict=True)] for row in rows)
+    return [GAP.join(cells).rstrip() for cells in padded]
+
+
+def details(status: InstanceStatus) -> list[str]:
+    """Everything known of one instance, a line each; what is empty is left out."""
+    is_run = status.state != REFUSED
+    heard = status.peer_last_heard
+    cast = f"unicast, peers {', '.join(status.peers)}" if status.peers else "multicast"
+    router = f"VRID {status.vrid}, VRRPv{status.version}, IPv{status.family}, {cast}"
+    pairs = [
+        ("instance", status.name),
+        ("state", status.state),
+        ("since", f"{status.since} ({duration(status.since_s)} ago)" if is_run else ""),
+        ("reason", status.reason or "; ".join(status.faults)),
+        ("priority", priority(status) if is_run else ""),
+        ("MASTER", status.master_address or ""),
+        ("last heard", f"{heard.address}, {last_heard(status)}" if heard else ""),
+        ("router", router if is_run else ""),
+        ("interface", status.interface),
+        ("group", status.group or ""),
+        ("VIPs", ", ".join(status.vips)),
+        ("excluded", ", ".join(status.excluded)),
+    ]
+    return [f"{name:<11} {value}" for name, value in pairs if value]
+
+
+def counts(instances: Iterable[InstanceStatus]) -> str:
+    """`3 instances: 2 MASTER, 1 FAULT`."""
+    count = Counter(status.state for status in instances)
+    states = [*STATE_ORDER, *sorted(set(count) - set(STATE_ORDER))]
+    parts = ", ".join(f"{count[state]} {state}" for state in states if count[state])
+    total = count.total()
+    return f"{total} instance{'' if total == 1 else 's'}{': ' if parts else ''}{parts}"
+
+
+def unknown(name: str, instances: Sequence[InstanceStatus]) -> str:
+    """The sentence for a name that no instance has."""
+    names = [status.name for status in instances]
+    # scope/instance may be meant by its last part alone.
+    near = [known for known in names if known.rpartition("/")[2] == name][:NEAR_MATCHES]
+    near = near or difflib.get_close_matches(name, names, NEAR_MATCHES)
+    hint = f"did you mean {' or '.join(near)}?" if near else "pyvrrp status lists them all"
+    return f"{name}: there is no such instance; {hint}"
+
+
+def since(status: InstanceStatus) -> str:
+    """`3m05s ago`."""
+    return "-" if status.state == REFUSED else f"{duration(status.since_s)} ago"
+
+
+def priority(status: InstanceStatus) -> str:
+    """`90`, or `90 of 100` where trackers changed it."""
+    if status.state == REFUSED:
+        return "-"
+    changed = status.priority != status.base_priority
+    return f"{status.priority} of {status.base_priority}" if changed else str(status.priority)
+
+
+def peer(status: InstanceStatus) -> str:
+    """The host last heard; before that, the one that was configured."""
+    if status.peer_last_heard:
+        return status.peer_last_heard.address
+    return shortened(status.peers)
+
+
+def last_heard(status: InstanceStatus) -> str:
+    """`priority 100, 0.3s ago`."""
+    heard = status.peer_last_heard
+    return f"priority {heard.priority}, {duration(heard.ago_s)} ago" if heard else "-"
+
+
+def shortened(items: Sequence[str]) -> str:
+    """`192.0.2.1/24 +3`."""
+    if not items:
+        return "-"
+    return items[0] if len(items) == 1 else f"{items[0]} +{len(items) - 1}"
+
+
+def duration(seconds: float) -> str:
+    """A time span in at most two units: 0.3s, 42s, 3m05s, 2h07m, 4d03h."""
+    whole = int(seconds)
+    if whole < 10:
+        return f"{max(seconds, 0.0):.1f}s"
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole // 60 % 60:02}m"
+    return f"{whole // 86400}d{whole // 3600 % 24:02}h"
