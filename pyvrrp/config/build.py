@@ -1,0 +1,432 @@
+"""The tree of a file to a Configuration.
+
+Two passes, so that the order of blocks never matters: first every block is found and global_defs read, then
+scripts, instances and groups are made. Last come the checks between instances: names, VRIDs, sync groups.
+"""
+
+from __future__ import annotations
+
+import pwd
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pyvrrp.config.commands import Commands
+from pyvrrp.config.instance import Defaults, RefusedInstance, build_instance
+from pyvrrp.config.keywords import INDEX
+from pyvrrp.config.parser import Statement
+from pyvrrp.config.report import Report, shown
+from pyvrrp.config.trackers import NotifyReader, ReverseNotDone, TrackerReader, read_weight
+from pyvrrp.config.values import BadValue, integer, seconds_us
+from pyvrrp.model import (
+    Command,
+    Configuration,
+    GlobalDefs,
+    Instance,
+    Refused,
+    SyncGroup,
+    Tracked,
+    TrackScript,
+)
+
+_DEFAULT_SCRIPT_USER = "keepalived_script"
+
+
+def build(
+    statements: Sequence[Statement], *, host_name: str, interfaces: frozenset[str] | None, report: Report
+) -> Configuration:
+    """Make the configuration. interfaces: the names that exist, None: do not check."""
+    return _Builder(host_name, interfaces, report).build(statements)
+
+
+class _Builder:
+    def __init__(self, host_name: str, interfaces: frozenset[str] | None, report: Report) -> None:
+        self._report = report
+        self._interfaces = interfaces
+        self._commands = Commands(report)
+        self._router_id = host_name
+        self._version = 2
+        self._check_unicast_src = False
+        self._script_user: tuple[str, str | None] | None = None
+        self._script_security = False
+        self._unusable: dict[str, str] = {}  # name of a vrrp_script, and why it cannot be tracked
+        self._refused: list[Refused] = []
+
+    def build(self, statements: Sequence[Statement]) -> Configuration:
+        blocks: dict[str, list[Statement]] = {name: [] for name in INDEX[""]}
+        for statement in statements:
+            blocks[statement.words[0]].append(statement)
+        for statement in blocks["global_defs"]:
+            self._global_defs(statement)
+        scripts = self._scripts(blocks["vrrp_script"])
+        trackers = TrackerReader(
+            {script.name: script.weight for script in scripts}, self._unusable, self._interfaces, self._report
+        )
+        instances = self._without_clashes(self._instances(blocks["vrrp_instance"], trackers))
+        groups = self._groups(blocks["vrrp_sync_group"], trackers, instances)
+        user, group = self._script_user or (_default_script_user(), None)
+        return Configuration(
+            global_defs=GlobalDefs(
+                router_id=self._router_id,
+                script_user=user,
+                script_group=group,
+                enable_script_security=self._script_security,
+            ),
+            scripts=tuple(scripts),
+            groups=tuple(groups),
+            instances=tuple(self._in_groups(instances, groups)),
+            refused=tuple(self._refused),
+        )
+
+    # global_defs
+
+    def _global_defs(self, block: Statement) -> None:
+        for statement in block.statements:
+            name = statement.words[0]
+            if name == "router_id":
+                self._router_id = statement.words[1]
+            elif name == "vrrp_check_unicast_src":
+                self._check_unicast_src = True
+            elif name == "vrrp_version":
+                self._version = self._integer(statement, "global_defs", self._version)
+            elif name == "enable_script_security":
+                self._script_security = True
+            else:
+                self._script_user = self._account(statement) or self._script_user
+
+    def _account(self, statement: Statement) -> tuple[str, str | None] | None:
+        """User and group of a line, None if they do not exist, which is reported."""
+        words = statement.words
+        user, group = words[1], words[2] if len(words) > 2 else None
+        if group is not None and group.startswith(":"):
+            group = group[1:] or None
+        if problem := self._commands.account_problem(user, group):
+            self._report.error(
+                statement.where(1), f"{words[0]}: {problem}, so the line is ignored; create it first"
+            )
+            return None
+        return user, group
+
+    # vrrp_script
+
+    def _scripts(self, blocks: Sequence[Statement]) -> list[TrackScript]:
+        scripts: dict[str, TrackScript] = {}
+        for block in blocks:
+            if len(block.words) < 2:
+                continue  # reported by the parser
+            name = block.words[1]
+            if name in scripts or name in self._unusable:
+                self._report.error(
+                    block.where(1),
+                    f"vrrp_script {shown(name)} is defined twice and the first counts; rename this one",
+                )
+                continue
+            try:
+                scripts[name] = self._script(block)
+            except ReverseNotDone:
+                self._unusable[name] = "has a weight with reverse, which pyvrrp does not do"
+                self._report.error(
+                    block.where(),
+                    f"vrrp_script {shown(name)} {self._unusable[name]}; it is not run, turn its result",
+                )
+        return list(scripts.values())
+
+    def _script(self, block: Statement) -> TrackScript:
+        command: Command | None = None
+        account: tuple[str, str | None] | None = None
+        interval_s: float = 1.0
+        timeout_s: float | None = None
+        weight, rise, fall = 0, 1, 1
+        has_script = False
+        for statement in block.statements:
+            name = statement.words[0]
+            if name == "script":
+                has_script = True
+                command = self._commands.script(statement)
+            elif name == "interval":
+                interval_s = self._seconds(statement, interval_s)
+            elif name == "timeout":
+                timeout_s = self._seconds(statement, timeout_s or interval_s)
+            elif name == "weight":
+                read = read_weight(statement.words[1:3], statement, 1, self._report)
+                weight = weight if read is None else read
+            elif name == "rise":
+                rise = self._integer(statement, "vrrp_script", rise)
+            elif name == "fall":
+                fall = self._integer(statement, "vrrp_script", fall)
+            else:
+                account = self._account(statement)
+                if account is None:
+                    # It must not run as somebody else instead. The spawner fails it for want of this user.
+                    account = statement.words[1], statement.words[2] if len(statement.words) > 2 else None
+        if not has_script and block.broken is None:
+            self._report.error(
+                block.where(),
+                f'{block.title} has no script, so it counts as failed; add script "COMMAND" to it',
+            )
+        if command is not None and account is not None:
+            command = replace(command, user=account[0], group=account[1])
+        return TrackScript(
+            name=block.words[1],
+            command=command,
+            interval_s=interval_s,
+            timeout_s=interval_s if timeout_s is None else timeout_s,
+            weight=weight,
+            rise=rise,
+            fall=fall,
+            where=block.where(),
+        )
+
+    def _seconds(self, statement: Statement, default_s: float) -> float:
+        keyword = INDEX["vrrp_script"][statement.words[0]]
+        try:
+            us = seconds_us(statement.words[1], keyword.low_us, keyword.high_us)
+        except BadValue as problem:
+            self._report.error(statement.where(1), f"{statement.words[0]} {problem}; {default_s:g} is used")
+            return default_s
+        if us == 0:
+            return 1.0
+        if us % 1000:  # keepalived counts these in milliseconds
+            us = max(us // 1000, 1) * 1000
+            self._report.error(
+                statement.where(1),
+                f"{statement.words[0]} {shown(statement.words[1])} is finer than a millisecond; "
+                f"{us / 1e6:g} is used",
+            )
+        return us / 1_000_000
+
+    def _integer(self, statement: Statement, block: str, default: int) -> int:
+        keyword = INDEX[block][statement.words[0]]
+        try:
+            return integer(statement.words[1], int(keyword.low), int(keyword.high))
+        except BadValue as problem:
+            self._report.error(statement.where(1), f"{statement.words[0]} {problem}; {default} is used")
+            return default
+
+    # vrrp_instance
+
+    def _instances(self, blocks: Sequence[Statement], trackers: TrackerReader) -> list[Instance]:
+        defaults = Defaults(
+            version=self._version, check_unicast_src=self._check_unicast_src, interfaces=self._interfaces
+        )
+        instances = []
+        seen: dict[str, Statement] = {}
+        for block in blocks:
+            if len(block.words) < 2:
+                self._refused.append(Refused("", block.where(), "it has no name"))  # reported by the parser
+                continue
+            name = block.words[1]
+            if name in seen:
+                first = seen[name]
+                self._refuse(
+                    name,
+                    RefusedInstance(
+                        block.where(1),
+                        f"the name {shown(name)} is taken by the instance in {first.file}:{first.line}; "
+                        f"pick another",
+                    ),
+                )
+                continue
+            seen[name] = block
+            try:
+                instances.append(
+                    build_instance(block, name, defaults, trackers, self._commands, self._report)
+                )
+            except RefusedInstance as refusal:
+                self._refuse(name, refusal)
+        return instances
+
+    def _refuse(self, name: str, refusal: RefusedInstance) -> None:
+        self._refused.append(Refused(name, refusal.where, str(refusal)))
+        if not refusal.is_told:
+            self._report.error(refusal.where, f"{refusal}; vrrp_instance {shown(name)} is not run")
+
+    def _without_clashes(self, instances: list[Instance]) -> list[Instance]:
+        """Refuse the later of two instances whose adverts could not be told apart.
+
+        The same VRID may be used on different interfaces, by unicast beside multicast, from different
+        sources, and to different peers. `taken` maps what is heard to the interfaces it is heard on; "" is
+        any.
+        """
+        taken: dict[tuple[object, ...], dict[str, Instance]] = {}
+        kept = []
+        for instance in instances:
+            heard: list[tuple[object, ...]]
+            if instance.peers:
+                heard = [(instance.vrid, instance.family, instance.source, peer) for peer in instance.peers]
+            else:
+                heard = [(instance.vrid, instance.family, instance.group)]
+            other = next((o for key in heard if (o := _heard_by(taken.get(key), instance.interface))), None)
+            if other is not None:
+                where = f" on {instance.interface}" if instance.interface else ""
+                same = "with the same source and peer" if instance.peers else "by multicast"
+                self._refuse(
+                    instance.name,
+                    RefusedInstance(
+                        instance.where,
+                        f"virtual_router_id {instance.vrid} is used{where} {same} by vrrp_instance "
+                        f"{shown(other.name)} "
+                        f"({other.where}); pick a free id in 1..255",
+                    ),
+                )
+                continue
+            for key in heard:
+                taken.setdefault(key, {})[instance.interface] = instance
+            kept.append(instance)
+        return kept
+
+    # vrrp_sync_group
+
+    def _groups(
+        self, blocks: Sequence[Statement], trackers: TrackerReader, instances: Sequence[Instance]
+    ) -> list[SyncGroup]:
+        running = {instance.name for instance in instances}
+        refused = {entry.name for entry in self._refused}
+        group_of: dict[str, str] = {}
+        groups: dict[str, SyncGroup] = {}
+        for block in blocks:
+            if len(block.words) < 2:
+                continue  # reported by the parser
+            name = block.words[1]
+            if name in groups:
+                self._report.error(
+                    block.where(1),
+                    f"vrrp_sync_group {shown(name)} is defined twice and the first counts; rename this one",
+                )
+                continue
+            group = self._group(block, name, trackers, running, refused, group_of)
+            if group is not None:
+                groups[name] = group
+        return list(groups.values())
+
+    def _group(
+        self,
+        block: Statement,
+        name: str,
+        trackers: TrackerReader,
+        running: set[str],
+        refused: set[str],
+        group_of: dict[str, str],
+    ) -> SyncGroup | None:
+        members: list[str] = []
+        notify = NotifyReader(self._commands, self._report)
+        track_interface: list[Statement] = []
+        track_script: list[Statement] = []
+        for statement in block.statements:
+            keyword = statement.words[0]
+            if keyword == "group":
+                for line in statement.statements:
+                    for i in range(len(line.words)):
+                        self._member(line, i, name, members, running, refused, group_of)
+            elif keyword == "track_interface":
+                track_interface += statement.statements
+            elif keyword == "track_script":
+                track_script += statement.statements
+            else:
+                notify.read(statement)
+        if not members:
+            self._report.error(
+                block.where(),
+                f"{block.title} has no member that runs and does nothing; name its instances in group {{ }}",
+            )
+            return None
+        if len(members) == 1:
+            self._report.warning(
+                block.where(), f"{block.title} has one member only; name at least two in group {{ }}"
+            )
+        return SyncGroup(
+            name=name,
+            members=tuple(members),
+            track_interfaces=trackers.interfaces(track_interface),
+            track_scripts=trackers.scripts(track_script),
+            notify=notify.finish(),
+            where=block.where(),
+        )
+
+    def _member(
+        self,
+        line: Statement,
+        i: int,
+        group: str,
+        members: list[str],
+        running: set[str],
+        refused: set[str],
+        group_of: dict[str, str],
+    ) -> None:
+        name = line.words[i]
+        if name in group_of:
+            taken = group_of[name]
+            where = "this group" if taken == group else f"vrrp_sync_group {shown(taken)}"
+            self._report.error(
+                line.where(i),
+                f"vrrp_instance {shown(name)} is already in {where}; it stays there, remove it here",
+            )
+        elif name in running:
+            group_of[name] = group
+            members.append(name)
+        elif name in refused:
+            self._report.error(
+                line.where(i),
+                f"vrrp_instance {shown(name)} is not run, so the group goes without it; mend the instance",
+            )
+        else:
+            self._report.error(
+                line.where(i),
+                f"there is no vrrp_instance {shown(name)}, it is left out; add it, or correct the name",
+            )
+
+    def _in_groups(self, instances: Sequence[Instance], groups: Sequence[SyncGroup]) -> list[Instance]:
+        """Members of a group do not have weights of their own: their priorities would part."""
+        if not groups:
+            return list(instances)
+        group_of = {member: group for group in groups for member in group.members}
+        return [
+            self._member_of(instance, group_of[instance.name]) if instance.name in group_of else instance
+            for instance in instances
+        ]
+
+    def _member_of(self, instance: Instance, group: SyncGroup) -> Instance:
+        title = f"vrrp_instance {shown(instance.name)}"
+        for tracked in (*instance.track_scripts, *instance.track_interfaces):
+            if tracked.weight:
+                gone = (
+                    "it is tracked without" if tracked in instance.track_interfaces else "it is not tracked"
+                )
+                self._report.error(
+                    instance.where,
+                    f"{title} tracks {shown(tracked.name)} with a weight inside vrrp_sync_group "
+                    f"{shown(group.name)}; "
+                    f"{gone}, move the tracker to the group",
+                )
+        for tracked in (*group.track_scripts, *group.track_interfaces):
+            if any(tracked.name == own.name for own in (*instance.track_scripts, *instance.track_interfaces)):
+                self._report.warning(
+                    instance.where,
+                    f"{title} and vrrp_sync_group {shown(group.name)} both track {shown(tracked.name)}; "
+                    f"once is enough",
+                )
+        if not any(tracked.weight for tracked in (*instance.track_scripts, *instance.track_interfaces)):
+            return instance
+        return replace(
+            instance,
+            track_scripts=tuple(tracked for tracked in instance.track_scripts if not tracked.weight),
+            track_interfaces=tuple(Tracked(tracked.name) for tracked in instance.track_interfaces),
+        )
+
+
+def _heard_by(on: dict[str, Instance] | None, interface: str) -> Instance | None:
+    """The instance that hears the same on this interface; "" is any interface."""
+    if not on:
+        return None
+    if interface in on:
+        return on[interface]
+    if interface == "":
+        return next(iter(on.values()))
+    return on.get("")
+
+
+def _default_script_user() -> str | None:
+    """keepalived_script if there is such a user, as under keepalived; else None, the daemon's user."""
+    try:
+        return pwd.getpwnam(_DEFAULT_SCRIPT_USER).pw_name
+    except KeyError:
+        return None

@@ -1,0 +1,519 @@
+"""One vrrp_instance: its statements to a model.Instance, or the reason why it is not run.
+
+Refused is what keepalived would not start with either, and what could not be run as meant (AH). All other
+faults are reported and the instance runs without the faulty part, as under keepalived.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+from pyvrrp import limits
+from pyvrrp.config.addresses import INTERFACE_NAME_MAX, read_peer, read_vip, show
+from pyvrrp.config.commands import Commands
+from pyvrrp.config.keywords import INDEX, Keyword
+from pyvrrp.config.lexer import raw_words
+from pyvrrp.config.parser import Statement
+from pyvrrp.config.report import Report, shown
+from pyvrrp.config.trackers import NotifyReader, TrackerReader
+from pyvrrp.config.values import BadValue, address, integer, seconds_us
+from pyvrrp.model import MULTICAST_GROUPS, Instance, State, Tracked, Vip, Where
+
+_AUTH_LEN = 8  # RFC 2338 s5.3.10
+_ADVERT_INT_CS_MAX = 4095  # 12 bits, RFC 5798 s5.2.7
+_US_PER_CS = 10_000
+_CS_PER_S = 100
+
+
+class RefusedInstance(Exception):
+    """The instance cannot be run. The text is the reason; `where` the line that it lies in."""
+
+    def __init__(self, where: Where, reason: str, *, is_told: bool = False) -> None:
+        """is_told: a diagnostic says it already."""
+        super().__init__(reason)
+        self.where = where
+        self.is_told = is_told
+
+
+class Defaults:
+    """What instances take from their file: global_defs and the interfaces that exist."""
+
+    __slots__ = ("check_unicast_src", "interfaces", "version")
+
+    def __init__(self, *, version: int, check_unicast_src: bool, interfaces: frozenset[str] | None) -> None:
+        self.version = version
+        self.check_unicast_src = check_unicast_src
+        self.interfaces = interfaces
+
+
+def build_instance(
+    statement: Statement,
+    name: str,
+    defaults: Defaults,
+    trackers: TrackerReader,
+    commands: Commands,
+    report: Report,
+) -> Instance:
+    """Make the instance; raises RefusedInstance, which the caller reports, and nothing else."""
+    return _Reader(statement, name, defaults, trackers, commands, report).read()
+
+
+class _Reader:
+    """The statements of one instance, read in the order of the file; then what depends on several of them."""
+
+    def __init__(
+        self,
+        block: Statement,
+        name: str,
+        defaults: Defaults,
+        trackers: TrackerReader,
+        commands: Commands,
+        report: Report,
+    ) -> None:
+        self._block = block
+        self._name = name
+        self._defaults = defaults
+        self._trackers = trackers
+        self._report = report
+        self._notify = NotifyReader(commands, report)
+        self._refusal: tuple[Where, str] | None = block.broken
+        self._state: State | None = None
+        self._interface = ""
+        self._interface_line: Statement | None = None
+        self._vrid = 0
+        self._priority: int | None = None
+        self._version = 0
+        self._interval_us = 1_000_000
+        self._interval_line: Statement | None = None
+        self._nopreempt: Statement | None = None
+        self._source: bytes | None = None
+        self._source_line: Statement | None = None
+        self._family = 0
+        self._peers: list[bytes] = []
+        self._check_unicast_src = defaults.check_unicast_src
+        self._auth: Statement | None = None
+        self._vip_lines: list[Statement] = []
+        self._first_vip_line = block
+        self._excluded_lines: list[Statement] = []
+        self._track_interface: list[Statement] = []
+        self._track_script: list[Statement] = []
+
+    def read(self) -> Instance:
+        for statement in self._block.statements:
+            _READ[statement.words[0]](self, statement)
+        self._require()
+        priority = self._priority
+        if priority is None:
+            priority = 255 if self._state is State.MASTER else 100
+        state = self._state
+        if state is None:
+            state = State.MASTER if priority == 255 else State.BACKUP
+        vips = self._vips()
+        excluded = self._excluded(vips)
+        if len(vips) > limits.ADVERT_ADDRESSES_MAX:
+            self._report.error(
+                self._block.where(),
+                f"{len(vips)} addresses are more than an advert can carry; those after the first "
+                f"{limits.ADVERT_ADDRESSES_MAX} are not advertised, move them to virtual_ipaddress_excluded",
+            )
+            excluded = vips[limits.ADVERT_ADDRESSES_MAX :] + excluded
+            vips = vips[: limits.ADVERT_ADDRESSES_MAX]
+        family = self._family or 4
+        version = self._version or (3 if family == 6 else self._defaults.version)
+        self._check_vips(vips, family, version)
+        instance = Instance(
+            name=self._name,
+            family=family,
+            interface=self._interface,
+            vrid=self._vrid,
+            priority=priority,
+            version=version,
+            start_state=state,
+            advertisement_interval_cs=self._interval_cs(version),
+            preempt=self._preempt(state, priority),
+            source=self._source,
+            peers=tuple(self._peers),
+            group=b"" if self._peers else MULTICAST_GROUPS[family],
+            check_unicast_src=self._check_unicast_src,
+            auth_pass=self._auth_pass(version),
+            vips=tuple(vips),
+            excluded=tuple(excluded),
+            track_interfaces=self._tracked_interfaces(priority),
+            track_scripts=self._tracked_scripts(priority),
+            notify=self._notify.finish(),
+            where=self._block.where(),
+        )
+        if self._refusal is not None:
+            # What lacks its argument was reported by the parser.
+            is_told = self._refusal in {self._block.broken, self._auth.broken if self._auth else None}
+            raise RefusedInstance(*self._refusal, is_told=is_told)
+        return instance
+
+    # One method for each keyword
+
+    def _on_state(self, statement: Statement) -> None:
+        word = statement.words[1]
+        if word not in {"MASTER", "BACKUP"}:
+            self._report.error(
+                statement.where(1), f"state {shown(word)} is not MASTER or BACKUP; BACKUP is used"
+            )
+            word = "BACKUP"
+        if self._state is State.MASTER:
+            if word == "BACKUP":
+                self._report.warning(
+                    statement.where(), "state MASTER was given before and stays; remove one of them"
+                )
+            return
+        self._state = State[word]
+
+    def _on_interface(self, statement: Statement) -> None:
+        name = statement.words[1]
+        if len(name.encode()) > INTERFACE_NAME_MAX or "/" in name:
+            self._refuse(
+                statement.where(1),
+                f"interface {shown(name)} cannot be a name; it has at most 15 characters and no /",
+            )
+        self._interface, self._interface_line = name, statement
+
+    def _on_virtual_router_id(self, statement: Statement) -> None:
+        try:
+            self._vrid = _integer(statement)
+        except BadValue as problem:
+            self._vrid = -1
+            text = str(problem).replace("write a number in", "pick a free id in")
+            self._refuse(statement.where(1), f"virtual_router_id {text}")
+
+    def _on_priority(self, statement: Statement) -> None:
+        try:
+            self._priority = _integer(statement)
+        except BadValue as problem:
+            self._priority = 100
+            self._report.error(statement.where(1), f"priority {problem}; 100 is used")
+
+    def _on_version(self, statement: Statement) -> None:
+        try:
+            self._version = _integer(statement)
+        except BadValue as problem:
+            self._report.error(statement.where(1), f"version {problem}; the default is used")
+
+    def _on_advert_int(self, statement: Statement) -> None:
+        keyword = _keyword(statement)
+        try:
+            self._interval_us = seconds_us(statement.words[1], keyword.low_us, keyword.high_us)
+            self._interval_line = statement
+        except BadValue as problem:
+            self._report.error(
+                statement.where(1), f"advert_int {problem}; {self._interval_us / 1e6:g} is used"
+            )
+
+    def _on_preempt(self, _statement: Statement) -> None:
+        self._nopreempt = None
+
+    def _on_nopreempt(self, statement: Statement) -> None:
+        self._nopreempt = statement
+
+    def _on_source(self, statement: Statement) -> None:
+        try:
+            source = address(statement.words[1])
+        except BadValue as problem:
+            self._report.error(statement.where(1), f"{statement.words[0]} {problem}; it is ignored")
+            return
+        if self._fits_family(source, statement, statement.words[0]):
+            self._source, self._source_line = source, statement
+
+    def _on_unicast_peer(self, statement: Statement) -> None:
+        for line in statement.statements:
+            peer = read_peer(line, self._report)
+            if peer is None or not self._fits_family(peer, line, "peer"):
+                continue
+            if peer in self._peers:
+                self._report.error(line.where(), f"peer {show(peer)} is listed twice; remove one")
+            elif len(self._peers) == limits.PEERS_MAX:
+                self._report.error(
+                    line.where(), f"more than {limits.PEERS_MAX} peers; this one is left out, remove it"
+                )
+            else:
+                self._peers.append(peer)
+
+    def _on_check_unicast_src(self, _statement: Statement) -> None:
+        self._check_unicast_src = True
+
+    def _on_authentication(self, statement: Statement) -> None:
+        self._auth = statement
+
+    def _on_virtual_ipaddress(self, statement: Statement) -> None:
+        self._vip_lines += statement.statements
+        # The first address settles the family, so that a source below it is judged by it.
+        for line in statement.statements:
+            if self._family:
+                break
+            with contextlib.suppress(BadValue):
+                self._family = 4 if len(address(line.words[0].partition("/")[0])) == 4 else 6
+
+    def _on_virtual_ipaddress_excluded(self, statement: Statement) -> None:
+        self._excluded_lines += statement.statements
+
+    def _on_track_interface(self, statement: Statement) -> None:
+        self._track_interface += statement.statements
+
+    def _on_track_script(self, statement: Statement) -> None:
+        self._track_script += statement.statements
+
+    def _on_notify(self, statement: Statement) -> None:
+        self._notify.read(statement)
+
+    # What depends on several keywords
+
+    def _refuse(self, where: Where, reason: str) -> None:
+        """The instance will not be run. Reading goes on, so that its other faults are told in the same "
+        "run."""
+        if self._refusal is None:
+            self._refusal = where, reason
+        else:
+            self._report.error(where, reason)
+
+    def _require(self) -> None:
+        title = f"vrrp_instance {shown(self._name)}"
+        if not self._vrid:
+            self._refuse(self._block.where(), f"{title} has no virtual_router_id; add one in 1..255")
+        if not self._interface and not (self._peers and self._source):
+            self._refuse(
+                self._block.where(), f"{title} has no interface; add one (or unicast_src_ip and unicast_peer)"
+            )
+        interfaces = self._defaults.interfaces
+        if self._interface_line is not None and interfaces is not None and self._interface not in interfaces:
+            self._report.warning(
+                self._interface_line.where(1),
+                f"interface {shown(self._interface)} does not exist; the instance is FAULT until it does",
+            )
+        if (
+            self._source_line is not None
+            and not self._peers
+            and self._source_line.words[0] == "unicast_src_ip"
+        ):
+            self._report.warning(
+                self._source_line.where(),
+                "unicast_src_ip without unicast_peer: adverts go by multicast; add the peers",
+            )
+
+    def _fits_family(self, found: bytes, statement: Statement, what: str) -> bool:
+        family = 4 if len(found) == 4 else 6
+        if not self._family:
+            self._family = family
+        if family == self._family:
+            return True
+        self._report.error(
+            statement.where(),
+            f"{what} {show(found)} is IPv{family} in an IPv{self._family} instance and is left out; "
+            "remove it, or make an instance of its own for it",
+        )
+        return False
+
+    def _vips(self) -> list[Vip]:
+        vips: list[Vip] = []
+        seen = set()
+        for line in self._vip_lines:
+            vip = self._vip(line)
+            if vip is None or not self._fits_family(vip.address, line, "address"):
+                continue
+            if vip.address in seen:
+                self._report.error(line.where(), f"address {show(vip.address)} is listed twice; remove one")
+                continue
+            if not vips:
+                self._first_vip_line = line
+            seen.add(vip.address)
+            vips.append(vip)
+        return vips
+
+    def _excluded(self, vips: list[Vip]) -> list[Vip]:
+        seen = {(vip.address, vip.dev) for vip in vips}
+        excluded = []
+        for line in self._excluded_lines:
+            vip = self._vip(line)
+            if vip is None:
+                continue
+            if (vip.address, vip.dev) in seen:
+                self._report.error(line.where(), f"address {show(vip.address)} is listed twice; remove one")
+                continue
+            seen.add((vip.address, vip.dev))
+            excluded.append(vip)
+        return excluded
+
+    def _vip(self, line: Statement) -> Vip | None:
+        vip = read_vip(line, self._interface, self._report)
+        interfaces = self._defaults.interfaces
+        if (
+            vip is not None
+            and interfaces is not None
+            and vip.dev != self._interface
+            and vip.dev not in interfaces
+        ):
+            self._report.warning(
+                line.where(),
+                f"interface {shown(vip.dev)} does not exist; the address is not set until it does",
+            )
+        return vip
+
+    def _check_vips(self, vips: list[Vip], family: int, version: int) -> None:
+        if not vips:
+            if version == 3:
+                self._refuse(
+                    self._block.where(),
+                    "version 3 needs an address; add one to virtual_ipaddress (RFC 5798 s5.2.5)",
+                )
+            else:
+                self._report.warning(
+                    self._block.where(),
+                    f"vrrp_instance {shown(self._name)} has no virtual_ipaddress, so its adverts carry no "
+                    f"address; "
+                    "add at least one",
+                )
+        elif family == 6 and not self._peers and not _is_link_local(vips[0].address):
+            self._report.warning(
+                self._first_vip_line.where(),
+                f"the first IPv6 address should be link-local, {show(vips[0].address)} is not; "
+                "put one of fe80::/64 first (RFC 5798 s5.2.9)",
+            )
+
+    def _interval_cs(self, version: int) -> int:
+        """The interval as the wire has it: whole seconds in version 2, 12 bits of 10 ms in version 3."""
+        us = self._interval_us
+        if version == 2:
+            seconds = max(1, (us + 500_000) // 1_000_000)
+            value = seconds * _CS_PER_S
+            why = "version 2 has whole seconds"
+        else:
+            value = min((us + _US_PER_CS // 2) // _US_PER_CS, _ADVERT_INT_CS_MAX)
+            why = "version 3 has steps of 0.01 s up to 40.95 s"
+        if value * _US_PER_CS != us and self._interval_line is not None:
+            self._report.error(
+                self._interval_line.where(1),
+                f"advert_int {shown(self._interval_line.words[1])}: {why}; {value / _CS_PER_S:g} is used, "
+                f"write that",
+            )
+        return value
+
+    def _preempt(self, state: State, priority: int) -> bool:
+        if self._nopreempt is None:
+            return True
+        if state is State.MASTER or priority == 255:
+            why = "with state MASTER" if state is State.MASTER else "with priority 255"
+            self._report.error(
+                self._nopreempt.where(),
+                f"nopreempt does nothing {why} and is ignored; write state BACKUP"
+                + (" and a priority below 255" if priority == 255 else "")
+                + ", on every node, so that whoever is MASTER stays it",
+            )
+            return True
+        return False
+
+    def _auth_pass(self, version: int) -> bytes | None:
+        """The password for the wire: 8 bytes, zero padded (RFC 2338 s5.3.10)."""
+        block = self._auth
+        if block is None:
+            return None
+        if block.broken is not None and self._refusal is None:
+            self._refusal = block.broken  # running without the password would be a second MASTER
+        kind = password = None
+        for statement in block.statements:
+            if statement.words[0] == "auth_type":
+                kind = statement
+            else:
+                password = statement
+        if kind is not None and kind.words[1] == "AH":
+            self._refuse(
+                kind.where(1),
+                "auth_type AH is not done by pyvrrp, and it would be unsafe to run without it; "
+                "use auth_type PASS on every node, or none",
+            )
+            return None
+        if kind is not None and kind.words[1] != "PASS":
+            self._report.error(
+                kind.where(1),
+                f"auth_type {shown(kind.words[1])} is not known; the instance runs without, write PASS",
+            )
+            return None
+        if version == 3:
+            self._report.error(
+                block.where(),
+                "version 3 has no authentication (RFC 5798 s9); the instance runs without, "
+                "remove the block or write version 2",
+            )
+            return None
+        if kind is None or password is None:
+            lacking = "auth_type" if kind is None else "auth_pass"
+            self._report.error(
+                block.where(), f"authentication lacks {lacking}; the instance runs without, add it"
+            )
+            return None
+        data = raw_words(password.text)[1].encode("utf-8", "surrogateescape")
+        if not data:
+            self._report.error(
+                password.where(), "auth_pass is empty; the instance runs without, write a password"
+            )
+            return None
+        if len(data) > _AUTH_LEN:
+            self._report.warning(
+                password.where(1),
+                "auth_pass is longer than 8 bytes; only the first 8 are used, as by keepalived",
+            )
+        return data[:_AUTH_LEN].ljust(_AUTH_LEN, b"\0")
+
+    def _tracked_interfaces(self, priority: int) -> tuple[Tracked, ...]:
+        own = self._interface
+        lines = []
+        for line in self._track_interface:
+            if line.words[0] == own:
+                self._report.warning(
+                    line.where(),
+                    f"track_interface {shown(own)} is the instance's own, tracked anyway; remove it",
+                )
+            else:
+                lines.append(line)
+        return self._trackers.interfaces(lines, is_owner=priority == 255) if lines else ()
+
+    def _tracked_scripts(self, priority: int) -> tuple[Tracked, ...]:
+        return (
+            self._trackers.scripts(self._track_script, is_owner=priority == 255) if self._track_script else ()
+        )
+
+
+def _keyword(statement: Statement) -> Keyword:
+    return INDEX["vrrp_instance"][statement.words[0]]
+
+
+def _is_link_local(vip: bytes) -> bool:
+    return vip[0] == 0xFE and vip[1] & 0xC0 == 0x80
+
+
+def _integer(statement: Statement) -> int:
+    keyword = _keyword(statement)
+    return integer(statement.words[1], int(keyword.low), int(keyword.high))
+
+
+_READ: dict[str, Callable[[_Reader, Statement], None]] = {
+    "state": _Reader._on_state,
+    "interface": _Reader._on_interface,
+    "virtual_router_id": _Reader._on_virtual_router_id,
+    "priority": _Reader._on_priority,
+    "version": _Reader._on_version,
+    "advert_int": _Reader._on_advert_int,
+    "preempt": _Reader._on_preempt,
+    "nopreempt": _Reader._on_nopreempt,
+    "unicast_src_ip": _Reader._on_source,
+    "mcast_src_ip": _Reader._on_source,
+    "unicast_peer": _Reader._on_unicast_peer,
+    "check_unicast_src": _Reader._on_check_unicast_src,
+    "authentication": _Reader._on_authentication,
+    "virtual_ipaddress": _Reader._on_virtual_ipaddress,
+    "virtual_ipaddress_excluded": _Reader._on_virtual_ipaddress_excluded,
+    "track_interface": _Reader._on_track_interface,
+    "track_script": _Reader._on_track_script,
+    "notify": _Reader._on_notify,
+    "notify_master": _Reader._on_notify,
+    "notify_backup": _Reader._on_notify,
+    "notify_fault": _Reader._on_notify,
+    "notify_stop": _Reader._on_notify,
+}
+assert _READ.keys() == INDEX["vrrp_instance"].keys()

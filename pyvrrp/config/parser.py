@@ -1,0 +1,250 @@
+"""Pieces to a tree of statements with their places. Every fault of form is reported; none ends the reading.
+
+A statement is a line that begins with a keyword of its block, or an entry of a value block. Recovery is made
+so that one mistake gives one message and touches as little as possible:
+
+- an unknown block is left out as a whole (keepalived reads its lines at the enclosing level, and its closing
+brace then ends the enclosing instance);
+- a block that may stand at the top level only, met inside another, means that the other was not closed: it
+is closed there, and the message names the line that opened it;
+- a `{` that belongs to nothing is ignored together with its `}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum, auto
+
+from pyvrrp import limits
+from pyvrrp.config.keywords import (
+    BLOCKS,
+    INDEX,
+    NOT_DONE,
+    TOP,
+    TOP_BLOCKS,
+    Keyword,
+    Kind,
+    home_of,
+    suggestion,
+)
+from pyvrrp.config.lexer import CLOSE, OPEN, Piece, word_columns
+from pyvrrp.config.report import Report, shown
+from pyvrrp.model import Where
+
+
+class Statement:
+    """A line, or a block with what it holds."""
+
+    __slots__ = ("_column", "broken", "file", "keyword", "line", "statements", "text", "words")
+
+    def __init__(self, file: str, piece: Piece, keyword: Keyword | None) -> None:
+        self.file = file
+        self.line, self._column, self.text, self.words = piece
+        self.keyword = keyword  # None: an entry of a value block
+        self.statements: list[Statement] = []  # of a block
+        self.broken: tuple[Where, str] | None = None  # a statement in it lacks its argument: where and which
+
+    def where(self, word: int = 0) -> Where:
+        """The place of one of its words."""
+        columns = word_columns(self.text)
+        return Where(self.file, self.line, self._column + columns[min(word, len(columns) - 1)])
+
+    @property
+    def title(self) -> str:
+        """How messages call it: keyword and, of a block, its name."""
+        named = self.keyword is not None and self.keyword.named
+        return " ".join(shown(word) for word in self.words[: 1 + named])
+
+
+class _Mode(Enum):
+    KEYWORDS = auto()
+    ENTRIES = auto()
+    SKIP = auto()  # the inside of a block that is left out
+
+
+class _Frame:
+    """A block that is open."""
+
+    __slots__ = ("block", "into", "mode", "statement")
+
+    def __init__(self, mode: _Mode, block: str, into: list[Statement], statement: Statement | None) -> None:
+        self.mode = mode
+        self.block = block  # its name in the keyword table, if mode is KEYWORDS
+        self.into = into  # where its statements go
+        self.statement = statement  # the one that opened it; None for a brace that belongs to nothing
+
+
+def parse(pieces: Iterable[Piece], file: str, report: Report) -> list[Statement]:
+    """The statements of the top level."""
+    return _Parser(file, report).run(pieces)
+
+
+class _Parser:
+    def __init__(self, file: str, report: Report) -> None:
+        self._file = file
+        self._report = report
+        self._root: list[Statement] = []
+        self._frames = [_Frame(_Mode.KEYWORDS, TOP, self._root, None)]
+        self._suggestions: dict[tuple[str, str], str] = {}
+        self._last: Statement | None = None  # the line before, as long as a { may follow it
+
+    def run(self, pieces: Iterable[Piece]) -> list[Statement]:
+        for piece in pieces:
+            if piece.words is OPEN:
+                self._open(piece)
+            elif piece.words is CLOSE:
+                self._settle(None)
+                self._close(piece)
+            else:
+                self._settle(piece)
+                self._line(piece)
+        self._settle(None)
+        for frame in self._frames[1:]:
+            self._unclosed(frame, "")
+        return self._root
+
+    def _line(self, piece: Piece) -> None:
+        frame = self._frames[-1]
+        keyword = None
+        if frame.mode is _Mode.KEYWORDS:
+            keyword = INDEX[frame.block].get(piece.words[0])
+        self._last = statement = Statement(self._file, piece, keyword)
+        is_entry = frame.mode is _Mode.ENTRIES
+        if is_entry or (keyword is not None and self._has_arguments(statement, keyword, frame)):
+            frame.into.append(statement)
+
+    def _has_arguments(self, statement: Statement, keyword: Keyword, frame: _Frame) -> bool:
+        count = len(statement.words) - 1
+        if count < keyword.least:
+            what = "a name" if keyword.named else keyword.kind.value
+            message = f"{keyword.name} lacks its argument; write {what} after it"
+            for enclosing in self._frames:
+                if enclosing.statement is not None and enclosing.statement.words[0] == "vrrp_instance":
+                    message += f", {enclosing.statement.title} is not run without"
+            self._report.error(statement.where(), message)
+            if frame.statement is not None and frame.statement.broken is None:
+                frame.statement.broken = statement.where(), f"{keyword.name} lacks its argument"
+            return keyword.named  # a block without a name is still a block
+        if count > keyword.most and keyword.kind is not Kind.COMMAND:
+            surplus = " ".join(shown(word) for word in statement.words[1 + keyword.most :][:8])
+            self._report.warning(
+                statement.where(1 + keyword.most),
+                f"{keyword.name} takes {'no' if not keyword.most else f'only {keyword.most}'} "
+                f"argument{'s' if keyword.most != 1 else ''}, the rest is ignored: {surplus}; "
+                "remove it, or make it a comment with #",
+            )
+        return True
+
+    # Braces
+
+    def _open(self, piece: Piece) -> None:
+        frame, last = self._frames[-1], self._last
+        self._last = None
+        if last is None:
+            if frame.mode is not _Mode.SKIP:
+                self._report.error(
+                    self._at(piece), "this { belongs to nothing and is ignored, as its } is; remove both"
+                )
+            self._frames.append(_Frame(frame.mode, frame.block, frame.into, None))
+            return
+        if len(self._frames) > 1 and last.words[0] in TOP_BLOCKS and not self._belongs(last, frame):
+            self._close_all_before(last)
+            frame = self._frames[0]
+            last.keyword = INDEX[TOP].get(last.words[0])
+            if last.keyword is not None and self._has_arguments(last, last.keyword, frame):
+                frame.into.append(last)
+        self._frames.append(self._frame_of(last, frame))
+
+    def _frame_of(self, statement: Statement, frame: _Frame) -> _Frame:
+        """The frame of the block that a statement opens."""
+        keyword = statement.keyword
+        if frame.mode is _Mode.SKIP:
+            return _Frame(_Mode.SKIP, TOP, [], statement)
+        if keyword is None and frame.mode is _Mode.KEYWORDS:
+            self._unknown(statement, frame.block, is_block=True)
+            return _Frame(_Mode.SKIP, TOP, [], statement)
+        if keyword is None or keyword.kind not in BLOCKS:
+            self._report.error(
+                statement.where(),
+                f"{shown(statement.words[0])} has no block; the one opened here is left out, remove it",
+            )
+            return _Frame(_Mode.SKIP, TOP, [], statement)
+        if keyword.kind is Kind.BLOCK:
+            return _Frame(_Mode.KEYWORDS, keyword.name, statement.statements, statement)
+        return _Frame(_Mode.ENTRIES, TOP, statement.statements, statement)
+
+    def _close(self, piece: Piece) -> None:
+        if len(self._frames) > 1:
+            self._frames.pop()
+        else:
+            self._report.error(
+                self._at(piece), "this } closes nothing; remove it, or add the { that it should close"
+            )
+
+    def _belongs(self, statement: Statement, frame: _Frame) -> bool:
+        return frame.mode is _Mode.KEYWORDS and statement.keyword is not None
+
+    def _close_all_before(self, statement: Statement) -> None:
+        """A top-level block begins inside others: those are not closed."""
+        if self._frames[-1].mode is _Mode.ENTRIES:
+            self._frames[-1].into.pop()  # it was taken for an entry
+        for frame in self._frames[1:]:
+            self._unclosed(frame, f" before {shown(statement.words[0])} in line {statement.line}")
+        del self._frames[1:]
+
+    def _unclosed(self, frame: _Frame, before: str) -> None:
+        if frame.statement is not None:
+            self._report.error(
+                frame.statement.where(),
+                f"the block of {frame.statement.title} that opens here is not closed{before}; "
+                "what it holds so far is used, add the missing }",
+            )
+
+    def _at(self, piece: Piece) -> Where:
+        return Where(self._file, piece.line, piece.column)
+
+    # Lines that wanted a block, or were not known
+
+    def _settle(self, following: Piece | None) -> None:
+        """The line before is not followed by "
+        "{: report it if it should have been, or if its keyword is not known."""
+        statement, self._last = self._last, None
+        if statement is None:
+            return
+        frame = self._frames[-1]
+        if frame.mode is not _Mode.KEYWORDS:
+            return
+        keyword = statement.keyword
+        if keyword is None:
+            self._unknown(statement, frame.block, is_block=False)
+        elif keyword.kind in BLOCKS:
+            self._report.error(statement.where(), f"{statement.title} is not followed by {{; add it")
+            # Where the next line makes no sense in the enclosing block, it is the inside of this one.
+            if following is not None and following.words[0] not in INDEX[frame.block]:
+                self._frames.append(self._frame_of(statement, frame))
+
+    def _unknown(self, statement: Statement, block: str, *, is_block: bool) -> None:
+        word = statement.words[0]
+        what = "block" if is_block else "keyword"
+        inside = f" in {block}" if block else ""
+        gone = "is left out as a whole" if is_block else "is ignored"
+        if word in NOT_DONE[block]:
+            message = f"pyvrrp does not do {shown(word)}{inside}; the {what} {gone}"
+        elif (home := home_of(word)) is not None:
+            place = f"inside {home} {{ }}" if home else "outside all blocks"
+            message = (
+                f"{shown(word)} does not belong{inside or ' outside all blocks'} and {gone}; move it {place}"
+            )
+        elif meant := self._suggestion(word, block):
+            message = f"{what} {shown(word)} is not known{inside} and {gone}; did you mean {meant}?"
+        else:
+            hint = "" if word.isprintable() else "; it holds a character that cannot be seen, write it anew"
+            message = f"{what} {shown(word)} is not known{inside} and {gone}{hint or '; remove it'}"
+        self._report.warning(statement.where(), message)
+
+    def _suggestion(self, word: str, block: str) -> str:
+        if (block, word) not in self._suggestions:
+            if len(self._suggestions) >= limits.SUGGESTIONS_MAX:
+                return ""
+            self._suggestions[block, word] = suggestion(word, block)
+        return self._suggestions[block, word]

@@ -1,0 +1,145 @@
+"""Two configurations to the steps that lead from one to the other. Pure.
+
+An instance is the same one before and after if its `identity` is: VRID, family, interface, unicast or
+multicast, and source or group, as under keepalived; its name does not count. Several unicast instances may
+share an identity if their peers differ: those are matched by their peers, then by name. Scripts and groups
+are matched by name.
+
+Where something stands in its file is not a difference: what only moved is untouched.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pyvrrp.model import Configuration, Instance, SyncGroup, TrackScript
+
+T = TypeVar("T", Instance, SyncGroup, TrackScript)
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[T]):
+    """The same thing with other settings; `fields` names those that differ."""
+
+    old: T
+    new: T
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps(Generic[T]):
+    """What happens to the things of one kind, each in the order of its file."""
+
+    added: tuple[T, ...] = ()
+    removed: tuple[T, ...] = ()
+    changed: tuple[Change[T], ...] = ()
+    untouched: tuple[T, ...] = ()  # as the new file has them: their lines may be others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan(Steps[Instance]):
+    """The steps of the instances, and beside them those of scripts and groups."""
+
+    scripts: Steps[TrackScript]
+    groups: Steps[SyncGroup]
+    global_fields: tuple[str, ...] = ()  # the settings of global_defs that differ
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is to be done."""
+        kinds = (self, self.scripts, self.groups)
+        return not self.global_fields and not any(
+            kind.added or kind.removed or kind.changed for kind in kinds
+        )
+
+
+def plan(old: Configuration, new: Configuration) -> Plan:
+    """What changes between two configurations of one scope."""
+    scripts = _steps(_by_name(old.scripts, new.scripts), old.scripts, new.scripts)
+    groups = _steps(_by_name(old.groups, new.groups), old.groups, new.groups)
+    instances = _steps(_by_identity(old.instances, new.instances), old.instances, new.instances)
+    return Plan(
+        added=instances.added,
+        removed=instances.removed,
+        changed=instances.changed,
+        untouched=instances.untouched,
+        scripts=scripts,
+        groups=groups,
+        global_fields=_differing(old.global_defs, new.global_defs),
+    )
+
+
+def _steps(old_of: dict[int, T], old: Iterable[T], new: Iterable[T]) -> Steps[T]:
+    """old_of: the old thing that each new one, by its id(), continues."""
+    added: list[T] = []
+    changed: list[Change[T]] = []
+    untouched: list[T] = []
+    for thing in new:
+        before = old_of.get(id(thing))
+        if before is None:
+            added.append(thing)
+        elif fields := _differing(before, thing):
+            changed.append(Change(before, thing, fields))
+        else:
+            untouched.append(thing)
+    continued = {id(before) for before in old_of.values()}
+    return Steps(
+        added=tuple(added),
+        removed=tuple(thing for thing in old if id(thing) not in continued),
+        changed=tuple(changed),
+        untouched=tuple(untouched),
+    )
+
+
+def _by_name(old: Iterable[T], new: Iterable[T]) -> dict[int, T]:
+    named = {thing.name: thing for thing in old}
+    return {id(thing): named[thing.name] for thing in new if thing.name in named}
+
+
+def _by_identity(old: Iterable[Instance], new: Iterable[Instance]) -> dict[int, Instance]:
+    candidates: dict[object, list[Instance]] = {}
+    for instance in old:
+        candidates.setdefault(instance.identity, []).append(instance)
+    wanting: dict[object, list[Instance]] = {}
+    for instance in new:
+        wanting.setdefault(instance.identity, []).append(instance)
+
+    old_of: dict[int, Instance] = {}
+    for identity, after in wanting.items():
+        before = candidates.get(identity, [])
+        if len(before) == len(after) == 1:
+            old_of[id(after[0])] = before[0]
+        elif before:
+            _match_among(before, after, old_of)
+    return old_of
+
+
+def _match_among(before: list[Instance], after: list[Instance], old_of: dict[int, Instance]) -> None:
+    """Match instances that share an identity: first those with the same peers, then those with the same "
+    "name."""
+    by_peers = {frozenset(instance.peers): instance for instance in before}
+    free = {id(instance): instance for instance in before}
+    left = []
+    for instance in after:
+        same = by_peers.get(frozenset(instance.peers))
+        if same is not None and free.pop(id(same), None) is not None:
+            old_of[id(instance)] = same
+        else:
+            left.append(instance)
+    by_name = {instance.name: instance for instance in free.values()}
+    for instance in left:
+        same = by_name.get(instance.name)
+        if same is not None:
+            old_of[id(instance)] = same
+
+
+def _differing(old: Any, new: Any) -> tuple[str, ...]:
+    """The names of the fields that differ, `where` apart."""
+    return tuple(
+        field.name
+        for field in dataclasses.fields(old)
+        if field.name != "where" and getattr(old, field.name) != getattr(new, field.name)
+    )

@@ -1,0 +1,51 @@
+"""Where everything that is wrong in a configuration is collected, so that one run reports all of it."""
+
+from __future__ import annotations
+
+from pyvrrp import limits
+from pyvrrp.model import Diagnostic, Where
+
+_SHOWN_MAX = 60  # characters of a word in a message: enough to find it
+
+
+def shown(word: str) -> str:
+    """A word of a file as it may stand in a message: printable, of bounded length."""
+    if len(word) > _SHOWN_MAX:
+        word = word[:_SHOWN_MAX] + "..."
+    if word.isprintable():
+        return word
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in word)
+
+
+class Report:
+    """The diagnostics of one load, in the order of the lines they speak of."""
+
+    def __init__(self) -> None:
+        self._found: list[Diagnostic] = []
+        self._left_out = 0
+
+    def error(self, where: Where, message: str) -> None:
+        """Something of the file is not done: an instance is not run, a line or a value is not used."""
+        self._add(Diagnostic(where, message))
+
+    def warning(self, where: Where, message: str) -> None:
+        """The file runs as it is meant, but its author should look at this."""
+        self._add(Diagnostic(where, message, is_error=False))
+
+    def _add(self, diagnostic: Diagnostic) -> None:
+        if len(self._found) < limits.DIAGNOSTICS_MAX:
+            self._found.append(diagnostic)
+        else:
+            self._left_out += 1
+
+    def finish(self) -> tuple[Diagnostic, ...]:
+        """Everything reported, sorted by line; sorting is stable, so one line keeps the order of finding."""
+        found = sorted(self._found, key=lambda diagnostic: (diagnostic.where.file, diagnostic.where.line))
+        if self._left_out:
+            found.append(
+                Diagnostic(
+                    Where(found[-1].where.file),
+                    f"{self._left_out} more messages are left out; mend those above first",
+                )
+            )
+        return tuple(found)

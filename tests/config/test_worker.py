@@ -1,0 +1,181 @@
+"""Loading in another process: the same result, and no end of the worker that raises."""
+
+import asyncio
+import os
+import stat
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from pyvrrp.config import load, load_in_worker, worker
+
+SEEDS = sorted((Path(__file__).parent / "seeds").glob("*.conf"))
+FACTORIES = [asyncio.new_event_loop, uvloop.new_event_loop]
+
+
+def run(coroutine, factory=uvloop.new_event_loop):
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(coroutine)
+
+
+def open_files() -> int:
+    """Descriptors of this process; a first loop of each kind opens some that stay."""
+    for factory in FACTORIES:
+        run(asyncio.sleep(0), factory)
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+@pytest.mark.parametrize("factory", FACTORIES)
+@pytest.mark.parametrize("path", [*SEEDS, Path("/nonexistent.conf")], ids=lambda path: path.name)
+def test_same_as_here(path: Path, factory) -> None:
+    names = frozenset(("eth0", "eth1"))
+    before = open_files()
+    got = run(load_in_worker(str(path), config_id="x", interfaces=names), factory)
+    assert got == load(str(path), config_id="x", interfaces=names)
+    assert open_files() == before
+
+
+def many(count: int) -> str:
+    return "".join(
+        f"vrrp_instance V{i} {{\ninterface eth{i // 250}\nvirtual_router_id {i % 250 + 1}\nadvert_int 1\n"
+        f"priority 100\nvirtual_ipaddress {{\n10.{i // 62500}.{i // 250 % 250}.{i % 250}/24\n}}\n}}\n"
+        for i in range(count)
+    )
+
+
+def test_many_instances_in_short_turns(tmp_path: Path) -> None:
+    """The loop goes on: no turn of it takes longer than the decoding of one frame."""
+    path = tmp_path / "k.conf"
+    path.write_text(many(1000) + "oops\n" * 3)
+    gaps = []
+
+    async def watch() -> None:
+        last = time.thread_time_ns()
+        while True:
+            await asyncio.sleep(0)
+            now = time.thread_time_ns()
+            gaps.append(now - last)
+            last = now
+
+    async def both():
+        watcher = asyncio.create_task(watch())
+        try:
+            return await load_in_worker(str(path), config_id="x", interfaces=None)
+        finally:
+            watcher.cancel()
+
+    got = run(both())
+    assert len(got.configuration.instances) == 1000
+    assert len(got.diagnostics) == 3
+    assert max(gaps) < 20_000_000  # the goal is 2 ms of processor time; a shared machine needs room
+
+
+def test_text_that_is_not_utf8_comes_over(tmp_path: Path) -> None:
+    path = tmp_path / "k.conf"
+    path.write_bytes(b"vrrp_instance \xff\xfe {\n state \xe9\n}\n\xe9\n")
+    got = run(load_in_worker(str(path), config_id="x", interfaces=None))
+    assert got == load(str(path), config_id="x", interfaces=None)
+    assert got.configuration.refused
+
+
+def with_interpreter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> None:
+    """Let something else run in place of the worker."""
+    path = tmp_path / "python"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr(sys, "executable", str(path))
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo out of memory >&2; exit 3", "ended with status 3; it said: out of memory"),
+        ("kill -9 $$", "was ended by signal 9 (SIGKILL); it said nothing"),
+        ("exit 0", "answered nonsense (it ends too early)"),
+        ("printf '\\0\\0\\0\\5abc'", "answered nonsense (it ends too early)"),
+        ("printf '\\377\\377\\377\\377abc'", "answered nonsense (it ends too early)"),
+        ("printf '\\0\\0\\0\\3abc'", "answered nonsense ("),
+    ],
+)
+def test_a_worker_that_dies_is_a_diagnostic(monkeypatch, tmp_path, script, said) -> None:
+    with_interpreter(monkeypatch, tmp_path, script)
+    before = open_files()
+    got = run(load_in_worker("/k.conf", config_id="x", interfaces=None))
+    assert got.configuration is None
+    assert got.exit_status == 4
+    assert said in str(got.diagnostics[0])
+    assert str(got.diagnostics[0]).startswith("/k.conf: ")
+    assert open_files() == before
+
+
+def test_a_worker_that_cannot_be_started_is_a_diagnostic(monkeypatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+    got = run(load_in_worker("/k.conf", config_id="x", interfaces=None))
+    assert "cannot be started: No such file or directory" in str(got.diagnostics[0])
+
+
+def test_a_worker_that_hangs_is_ended(monkeypatch, tmp_path) -> None:
+    with_interpreter(monkeypatch, tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 60")
+
+    async def hang() -> None:
+        got = await load_in_worker("/k.conf", config_id="x", interfaces=None, timeout_s=0.5)
+        assert "took longer than 0.5 s" in str(got.diagnostics[0])
+        await gone(int((tmp_path / "pid").read_text()))
+
+    before = open_files()
+    run(hang())
+    assert open_files() == before
+
+
+def test_cancellation_ends_the_worker(monkeypatch, tmp_path) -> None:
+    with_interpreter(monkeypatch, tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 60")
+
+    def started() -> bool:
+        return (tmp_path / "pid").exists() and bool((tmp_path / "pid").read_text().strip())
+
+    async def cancel() -> None:
+        task = asyncio.create_task(load_in_worker("/k.conf", config_id="x", interfaces=None))
+        while not started():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await gone(int((tmp_path / "pid").read_text()))
+
+    before = open_files()
+    run(cancel())
+    assert open_files() == before
+
+
+def is_alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+async def gone(pid: int) -> None:
+    """The process has ended, and was reaped by the loop."""
+    for _ in range(500):
+        if not is_alive(pid):
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail(f"process {pid} is still there")
+
+
+def test_the_worker_is_not_a_copy_of_the_daemon(monkeypatch) -> None:
+    """It is started with posix_spawn: the C library uses vfork, and no page of ours is copied."""
+    started = []
+    spawn = os.posix_spawn
+
+    def counting(*args, **options):
+        started.append(args[1])
+        return spawn(*args, **options)
+
+    def forbidden(*_args):
+        raise AssertionError("fork")
+
+    monkeypatch.setattr(os, "posix_spawn", counting)
+    monkeypatch.setattr(os, "fork", forbidden)
+    run(load_in_worker(str(SEEDS[0]), config_id="x", interfaces=None))
+    assert started == [[sys.executable, "-P", "-m", worker.__name__]]
