@@ -40,3 +40,9 @@ CONTROL_HEADER_BYTES_MAX = 16 * 1024    # of one request; h11 holds it until it 
 CONTROL_IDLE_S = 30.0                   # to send a request, and again to take its answer
 CONTROL_SLICE_S = 0.001                 # of the loop's time per turn, for all clients; adverts come first
 CONTROL_REPLY_BYTES_MAX = 1024 * 1024 * 1024    # for a client; 10,000 instances take some 10 MB
+
+# Runtime
+SLICE_S = 0.001                         # of Python work, before the reactor has its turn
+NOTIFY_WAITS_S = 1.0                    # notify scripts wait this long for the addresses of a change
+STOP_ADDRESSES_S = 5.0                  # at stop, for the kernel to remove all addresses
+LOG_QUEUE_MAX = 10_000                  # lines that wait for a slow log; more are dropped and counted

@@ -1,6 +1,7 @@
-"""The values that cross the boundary of the compiled engine: what a caller says of a router, and what it is told.
+"""The values that cross the boundary of the compiled engine: what a caller says of a router, and is told.
 
-Plain data, made in numbers that Python can afford: once per router, per change of state, per look at the status.
+Plain data, made in numbers that Python can afford: once per router, per change of state, per look at the
+status.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class VrSettings:
     version: int                                # 2 or 3
     priority: int                               # 1..255, effective
     advertisement_interval_cs: int              # v2: a multiple of 100
-    source: bytes                               # 4 or 16 bytes; zeros: not known yet, the router hears nothing
+    source: bytes                               # 4 or 16 bytes; zeros: not known yet, it hears nothing
     destinations: tuple[bytes, ...]             # the unicast peers, or the one group
     is_unicast: bool
     addresses: tuple[bytes, ...] = ()           # as in the advert, in order

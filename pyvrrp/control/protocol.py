@@ -46,6 +46,7 @@ class InstanceStatus(msgspec.Struct, frozen=True, kw_only=True):
     faults: list[str] = []              # why it is in FAULT
     group: str | None = None            # its vrrp_sync_group
     reason: str | None = None           # why it is REFUSED, with file and line
+    counters: dict[str, int] = {}       # by name, since the instance was started
 
 
 class InstancesReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +54,7 @@ class InstancesReply(msgspec.Struct, frozen=True, kw_only=True):
 
     version: str                        # of pyvrrp
     pid: int
+    counters: dict[str, dict[str, int]] = {}    # of no instance: dropped datagrams by family, the engine's totals
     instances: list[InstanceStatus]
 
 

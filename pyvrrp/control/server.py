@@ -66,6 +66,7 @@ class ControlServer:
         path: str,
         *,
         instances: Callable[[], Iterable[InstanceStatus]],
+        counters: Callable[[], dict[str, dict[str, int]]] = dict,
         mode: int = 0o660,
         group: int | None = None,
     ) -> None:
@@ -75,7 +76,7 @@ class ControlServer:
         between them. A generator spreads its own cost too, but instances may come and go meanwhile.
         """
         self._path, self._mode, self._group = path, mode, group
-        self._instances = instances
+        self._instances, self._counters = instances, counters
         self._turn = asyncio.Lock()
         self._clients: set[asyncio.Task[None]] = set()
         self._listener: Listener | None = None
@@ -167,7 +168,9 @@ class ControlServer:
 
     async def _instances_body(self) -> AsyncGenerator[bytes, None]:
         """An InstancesReply in slices: the list is its last field, so that its end is known beforehand."""
-        empty = msgspec.json.encode(InstancesReply(version=__version__, pid=os.getpid(), instances=[]))
+        empty = msgspec.json.encode(
+            InstancesReply(version=__version__, pid=os.getpid(), counters=self._counters(), instances=[])
+        )
         assert empty.endswith(b"[]}")
         encoder = msgspec.json.Encoder()
         source = iter(self._instances())

@@ -504,7 +504,8 @@ class ScopeRunner:
     """A pool, run by the rules of one scope."""
 
     def __init__(self, pool: ScriptPool, policy: ScriptPolicy) -> None:
-        self._pool, self._policy = pool, policy
+        self.policy = policy                # of the runs that are asked for from now on
+        self._pool = pool
 
     def submit(
         self,
@@ -524,7 +525,7 @@ class ScopeRunner:
             extra_args=extra_args,
             key=key,
             lane=lane,
-            policy=self._policy,
+            policy=self.policy,
         )
 
     def kill(self, run: int) -> None:

@@ -1,0 +1,288 @@
+"""pyvrrpd: options, log, pid files, signals; it puts the parts together and takes them apart.
+
+The order at start matters. The network namespace is entered before anything is opened; the process goes to the
+background while it is still small; the log's thread starts after that. The main process never forks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import gc
+import logging
+import logging.handlers
+import os
+import queue
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvloop
+
+from pyvrrp import __version__, limits, linux
+from pyvrrp.cli.options import Options, parse
+from pyvrrp.config import Loaded, load, load_in_worker
+from pyvrrp.control.server import ControlServer
+from pyvrrp.errors import PyvrrpError
+from pyvrrp.model import Configuration
+from pyvrrp.runtime import Runtime
+from pyvrrp.scripts.pool import ScriptPool
+from vrrpcore.reactor import Reactor
+
+log = logging.getLogger("pyvrrp")
+
+EXIT_OK = 0
+EXIT_FAILED = 1             # it could not start, or something of ours broke
+EXIT_RUNNING = 2            # another daemon holds the pid file
+EXIT_CONFIG = 6             # no configuration to run, as keepalived has it
+
+_GC_YOUNG = 20_000          # allocations between two looks at the young; what was loaded is frozen
+NETNS_DIRECTORY = Path("/run/netns")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run pyvrrpd with keepalived's options; returns the exit status."""
+    options = parse(sys.argv[1:] if argv is None else argv)
+    try:
+        if options.umask is not None:
+            os.umask(options.umask)
+        if options.namespace is not None:
+            _enter_namespace(options.namespace)
+        if options.config_test:
+            return _config_test(options)
+        if not options.foreground:
+            _daemonize()
+        with _logging(options), _pid_files(options.pid_file, options.vrrp_pid_file):
+            return asyncio.Runner(loop_factory=uvloop.new_event_loop).run(Daemon(options).run())
+    except BlockingIOError as error:
+        print(f"pyvrrpd: {error}", file=sys.stderr)
+        return EXIT_RUNNING
+    except (PyvrrpError, OSError) as error:
+        print(f"pyvrrpd: {error}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+class Daemon:
+    """One run of the daemon, from the first configuration to the last script."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._config_id = options.config_id or socket.gethostname().partition(".")[0]
+        self._stop = asyncio.Event()
+        self._reload_wanted = asyncio.Event()
+
+    async def run(self) -> int:
+        """Run until SIGTERM or SIGINT; returns the exit status."""
+        loop = asyncio.get_running_loop()
+        log.info("Starting pyvrrpd v%s", __version__)
+        for warning in self._options.warnings:
+            log.warning("%s", warning)
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        loop.add_signal_handler(signal.SIGINT, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_wanted.set)
+        configuration = await self._load()
+        if configuration is None:
+            return EXIT_CONFIG
+        reactor = Reactor()
+        pool = ScriptPool()
+        control: ControlServer | None = None
+        try:
+            await pool.start()
+            runtime = Runtime(reactor, pool)
+            if self._options.socket is not None:
+                control = ControlServer(
+                    self._options.socket, instances=runtime.instances, counters=runtime.counters
+                )
+                if not await control.start():
+                    control = None
+            await runtime.start(configuration)
+            _settle()
+            await self._serve(runtime)
+            log.info("Stopping")
+            await runtime.stop()
+        finally:
+            if control is not None:
+                await control.close()
+            await pool.close(grace_s=limits.NOTIFY_STOP_S)
+            reactor.close()
+        log.info("Stopped pyvrrpd v%s", __version__)
+        return EXIT_OK
+
+    async def _serve(self, runtime: Runtime) -> None:
+        """Reload whenever asked, until asked to stop. Requests during a reload make one more."""
+        while True:
+            waits = [asyncio.ensure_future(event.wait()) for event in (self._stop, self._reload_wanted)]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+            if self._stop.is_set():
+                return
+            self._reload_wanted.clear()
+            log.info("Reloading")
+            configuration = await self._load()
+            if configuration is None:
+                log.error("the reload is refused: everything goes on as it was")
+                continue
+            await runtime.reload(configuration)
+            _settle()
+
+    async def _load(self) -> Configuration | None:
+        path, *others = self._options.config_files
+        for other in others:
+            log.error("%s is not read: one configuration file is run for now", other)
+        loaded = await load_in_worker(path, config_id=self._config_id, interfaces=_interfaces())
+        for diagnostic in loaded.diagnostics:
+            log.log(logging.ERROR if diagnostic.is_error else logging.WARNING, "%s", diagnostic)
+        return loaded.configuration
+
+
+def _settle() -> None:
+    """After loading: what lives now lives long, so the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_YOUNG, 50, 1000)
+
+
+def _interfaces() -> frozenset[str]:
+    return frozenset(name for _, name in socket.if_nameindex())
+
+
+def _config_test(options: Options) -> int:
+    """`-t`: say everything that is wrong with the files. Returns keepalived's exit status, 0, 4 or 5."""
+    config_id = options.config_id or socket.gethostname().partition(".")[0]
+    results: list[Loaded] = []
+    with contextlib.ExitStack() as stack:
+        out = sys.stderr
+        if options.config_test_log is not None:
+            out = stack.enter_context(Path(options.config_test_log).open("a", encoding="utf-8"))
+        for path in options.config_files:
+            loaded = load(path, config_id=config_id, interfaces=_interfaces())
+            results.append(loaded)
+            for diagnostic in loaded.diagnostics:
+                print(diagnostic, file=out)
+    statuses = [loaded.exit_status for loaded in results]
+    return min((status for status in statuses if status), default=EXIT_OK)
+
+
+def _enter_namespace(name: str) -> None:
+    """Enter a named network namespace, as `ip netns exec` does. A missing one is never created."""
+    if "/" in name or name in ("", ".", ".."):
+        raise PyvrrpError(f"-s {name!r} is not the name of a network namespace; `ip netns list` shows them")
+    try:
+        fd = os.open(NETNS_DIRECTORY / name, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise PyvrrpError(
+            f"there is no network namespace {name!r}; "
+            f"`ip netns add {name}` makes it, `ip netns list` shows all"
+        ) from None
+    try:
+        linux.setns(fd)
+    finally:
+        os.close(fd)
+
+
+def _daemonize() -> None:
+    """Go to the background, as keepalived does without -n."""
+    if os.fork():
+        os._exit(EXIT_OK)
+    os.setsid()
+    if os.fork():
+        os._exit(EXIT_OK)
+    os.chdir("/")
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    if null > 2:
+        os.close(null)
+
+
+@contextlib.contextmanager
+def _pid_files(*paths: str | None) -> Iterator[None]:
+    """Hold the pid files: both have this process's pid, and a lock says that it lives.
+
+    The lock decides, not the number: in a container a stale file often names a living process. Raises
+    BlockingIOError when another process holds one.
+    """
+    held: list[tuple[str, int]] = []
+    try:
+        for path in dict.fromkeys(path for path in paths if path is not None):
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            held.append((path, fd))
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(held.pop()[1])
+                raise BlockingIOError(
+                    f"{path}: a daemon that is running holds this pid file; "
+                    "stop it, or give -p and -r other names"
+                ) from None
+            os.ftruncate(fd, 0)
+            os.write(fd, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        for path, fd in held:
+            with contextlib.suppress(OSError):
+                Path(path).unlink()
+            os.close(fd)
+
+
+class _Dropping(logging.handlers.QueueHandler):
+    """Hands lines to the log's thread and never waits: a log that is stuck costs lines, not adverts."""
+
+    def __init__(self, lines: queue.Queue[logging.LogRecord]) -> None:
+        super().__init__(lines)
+        self.dropped = 0
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        try:
+            self.queue.put_nowait(record)
+        except queue.Full:
+            self.dropped += 1
+            return
+        if self.dropped:
+            dropped, self.dropped = self.dropped, 0
+            log.warning("%d log lines were dropped while the log was stuck", dropped)
+
+
+@contextlib.contextmanager
+def _logging(options: Options) -> Iterator[None]:
+    """Log to the console (-l), to a file (-g), or to syslog, through a thread of its own."""
+    target: logging.Handler
+    if options.log_console:
+        target = logging.StreamHandler(sys.stderr)
+        line = "%(asctime)s: %(message)s"
+    elif options.log_file is not None:
+        target = logging.FileHandler(options.log_file)
+        line = "%(asctime)s: %(message)s"
+    elif options.no_syslog:
+        target = logging.NullHandler()
+        line = "%(message)s"
+    else:
+        try:
+            target = logging.handlers.SysLogHandler("/dev/log", facility=options.log_facility)
+            line = f"pyvrrpd[{os.getpid()}]: %(message)s"
+        except OSError:
+            target = logging.StreamHandler(sys.stderr)
+            line = "%(asctime)s: %(message)s"
+    target.setFormatter(logging.Formatter(line, datefmt="%a %b %e %H:%M:%S %Y"))
+    lines: queue.Queue[logging.LogRecord] = queue.Queue(limits.LOG_QUEUE_MAX)
+    writer = logging.handlers.QueueListener(lines, target)
+    root = logging.getLogger()
+    handler = _Dropping(lines)
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG if options.log_detail > 1 else logging.INFO)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    writer.start()
+    try:
+        yield
+    finally:
+        writer.stop()
+        root.removeHandler(handler)
+        target.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

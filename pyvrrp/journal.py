@@ -1,0 +1,102 @@
+"""What the log says of the engine's events, in keepalived's words where it has some: people search for them."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+from collections.abc import Callable
+
+from pyvrrp.model import State
+from pyvrrp.router import Router
+from vrrpcore.engine import EVENTS
+from vrrpcore.fsm import EVENT_NAMES
+from vrrpcore.packet import DROP_SENTENCES
+from vrrpcore.settings import Event
+
+log = logging.getLogger("pyvrrp")
+
+
+def text(address: bytes, family: int) -> str:
+    """An address of the engine's, 16 bytes, as people write it."""
+    return str(ipaddress.ip_address(address[: 4 if family == 4 else 16]))
+
+
+def tell(router: Router, event: Event) -> None:
+    """Log an event of a router that is not a change of state."""
+    _TELL[event.kind](router, event)
+
+
+def tell_why(router: Router, event: Event) -> None:
+    """Say what made a state change, in keepalived's words where it has some."""
+    name = router.instance.name
+    reason = EVENT_NAMES[event.reason]
+    source = text(event.source, router.instance.family)
+    if reason == "master_down_timer":
+        log.info("(%s) Receive advertisement timeout", name)
+    elif reason == "advert_wins" and event.old_state == State.MASTER:
+        log.info(
+            "(%s) Master received advert from %s with higher priority %d, ours %d",
+            name, source, event.priority, router.priority,
+        )
+    elif reason == "fault":
+        for sentence in router.faults:
+            log.warning("(%s) %s", name, sentence)
+    elif reason == "group_backup":
+        log.info("(%s) follows its sync group %s", name, router.group)
+
+
+def _tell_drop(router: Router, event: Event) -> None:
+    instance = router.instance
+    log.warning(
+        "%s vrid %d ipv%d: advert from %s dropped: %s "
+        "(%s; counted, not said again before its next change of state)",
+        instance.interface or "any interface", instance.vrid, instance.family,
+        text(event.source, instance.family), DROP_SENTENCES[event.reason], instance.name,
+    )
+
+
+def _tell_other_master(router: Router, event: Event) -> None:
+    log.warning(
+        "(%s) Received advert from %s with lower priority %d, ours %d, forcing new election",
+        router.instance.name, text(event.source, router.instance.family), event.priority, router.priority,
+    )
+
+
+def _tell_address_list(router: Router, event: Event) -> None:
+    log.warning(
+        "(%s) %s advertises other virtual addresses (%d of them) than this host; its adverts are obeyed, "
+        "make the two virtual_ipaddress lists equal",
+        router.instance.name, text(event.source, router.instance.family), event.value,
+    )
+
+
+def _tell_interval(router: Router, event: Event) -> None:
+    log.warning(
+        "(%s) %s advertises every %g s, this host every %g s; VRRPv3 follows the master, "
+        "make advert_int equal on both",
+        router.instance.name, text(event.source, router.instance.family), event.value / 100,
+        router.instance.advertisement_interval_cs / 100,
+    )
+
+
+def _tell_unlisted(router: Router, event: Event) -> None:
+    log.warning(
+        "(%s) obeys adverts from %s, which is not in unicast_peer; add it, or set vrrp_check_unicast_src",
+        router.instance.name, text(event.source, router.instance.family),
+    )
+
+
+def _tell_send_err(router: Router, event: Event) -> None:
+    log.error("(%s) the kernel refuses its adverts: %s (counted as send_err)",
+              router.instance.name, os.strerror(event.value))
+
+
+_TELL: dict[int, Callable[[Router, Event], None]] = {
+    EVENTS["drop"]: _tell_drop,
+    EVENTS["other_master"]: _tell_other_master,
+    EVENTS["address_list"]: _tell_address_list,
+    EVENTS["interval"]: _tell_interval,
+    EVENTS["unlisted"]: _tell_unlisted,
+    EVENTS["send_err"]: _tell_send_err,
+}

@@ -1,0 +1,148 @@
+"""One instance as it runs: what the configuration, the kernel's links and the trackers come to for the engine. Pure.
+
+`Runtime` keeps a Router per instance and asks here what its settings and its reasons for FAULT are now; nothing here
+acts.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from enum import IntFlag
+
+from pyvrrp.model import MULTICAST_GROUPS, Instance, State, Tracked, Vip
+from pyvrrp.netlink.links import Link, Links
+from vrrpcore.settings import Announce, VrSettings
+
+_NO_ADDRESS = {4: bytes(4), 6: bytes(16)}
+
+
+class Fault(IntFlag):
+    """Why a router is in FAULT: the bits that the engine is given."""
+
+    NO_INTERFACE = 1
+    LINK_DOWN = 2
+    NO_SOURCE = 4
+    NO_GROUP = 8            # its multicast group cannot be joined
+    TRACK_INTERFACE = 16
+    TRACK_SCRIPT = 32
+
+
+@dataclass(slots=True, eq=False)
+class Router:
+    """One instance as it runs."""
+
+    number: int                         # for life, and never used again: the VIP applier's key
+    instance: Instance
+    index: int = -1                     # in the engine
+    settings: VrSettings | None = None
+    state: State = State.INIT
+    since_s: float = 0.0                # when it entered that state, seconds since the epoch
+    priority: int = 0                   # effective
+    is_started: bool = False            # no: an unweighted script has no result yet (keepalived's rule S10)
+    faults: tuple[str, ...] = ()        # sentences, for people
+    held_by: tuple[str, ...] = ()       # scripts without a first result
+    joined: tuple[int, int, bytes] | None = None    # domain, interface index, group
+    group: str | None = None            # its vrrp_sync_group
+    untold: list[State] = field(default_factory=list)   # changes whose notify scripts wait for the addresses
+    told: State | None = None           # the last state that notify scripts were told
+    group_error: str | None = None      # why its multicast group could not be joined
+
+
+def addresses_of(instance: Instance) -> tuple[Vip, ...]:
+    """Every address that the instance's master has, in the order in which they are added (S15)."""
+    return (*instance.vips, *instance.excluded)
+
+
+def links_of(instance: Instance, tracked_interfaces: Iterable[Tracked]) -> set[str]:
+    """The names of all interfaces that matter to an instance; what it tracks may be its group's."""
+    names = {vip.dev for vip in addresses_of(instance)}
+    names.update(tracked.name for tracked in tracked_interfaces)
+    names.add(instance.interface)
+    return names - {""}
+
+
+def source_of(instance: Instance, links: Links) -> bytes | None:
+    """The source address of its adverts, or None while there is none (T3, S13)."""
+    vips = {vip.address for vip in addresses_of(instance)}
+    if instance.source is not None:
+        on_any = (a.address for link in links.by_index.values() for a in link.addresses)
+        return instance.source if instance.source in on_any else None
+    if instance.family == 4:
+        return links.primary_ipv4(instance.interface, leave_out=vips)
+    return links.link_local_ipv6(instance.interface, leave_out=vips)
+
+
+def link_faults(
+    instance: Instance, tracked_interfaces: Collection[Tracked], links: Links
+) -> tuple[Fault, tuple[str, ...]]:
+    """What the kernel's interfaces say against an instance: the bits, and a sentence for each."""
+    faults = Fault(0)
+    why: list[str] = []
+    for name in sorted(links_of(instance, tracked_interfaces)):
+        link = links.by_name.get(name)
+        weighted = any(t.name == name and t.weight for t in tracked_interfaces)
+        if link is None and (name == instance.interface or not weighted):
+            faults |= Fault.NO_INTERFACE
+            why.append(f"interface {name} does not exist")
+        elif link is not None and not link.is_up and name == instance.interface:
+            faults |= Fault.LINK_DOWN
+            why.append(f"interface {name} is down")
+        elif link is not None and not link.is_up and not weighted:
+            faults |= Fault.TRACK_INTERFACE
+            why.append(f"tracked interface {name} is down")
+    if not faults & Fault.NO_INTERFACE and source_of(instance, links) is None:
+        faults |= Fault.NO_SOURCE
+        if instance.source is not None:
+            why.append(f"source address {ipaddress.ip_address(instance.source)} is on no interface")
+        else:
+            kind = "IPv4" if instance.family == 4 else "link-local IPv6"
+            why.append(f"interface {instance.interface} has no {kind} address")
+    return faults, tuple(why)
+
+
+def interface_is_up(name: str, links: Links) -> bool:
+    """What a weighted track_interface asks (S12)."""
+    link = links.by_name.get(name)
+    return link is not None and link.is_up
+
+
+def settings_of(
+    instance: Instance, links: Links, *, domain: int, priority: int, forwards: Callable[[str], bool]
+) -> VrSettings:
+    """What the engine is told of an instance now. Without interface or source address it hears nothing.
+
+    forwards: whether an interface forwards IPv6, for the R flag of its Neighbor Advertisements (G2).
+    """
+    link = links.by_name.get(instance.interface)
+    source = source_of(instance, links)
+    bound = source is not None and (link is not None or not instance.interface)
+    return VrSettings(
+        domain=domain,
+        ifindex=link.index if link else 0,
+        vrid=instance.vrid,
+        version=instance.version,
+        priority=priority,
+        advertisement_interval_cs=instance.advertisement_interval_cs,
+        source=source if bound and source is not None else _NO_ADDRESS[instance.family],
+        destinations=instance.peers or (instance.group or MULTICAST_GROUPS[instance.family],),
+        is_unicast=instance.is_unicast,
+        addresses=tuple(vip.address for vip in instance.vips),
+        auth_pass=instance.auth_pass,
+        preempt=instance.preempt,
+        starts_as_owner=instance.priority == 255 and instance.start_state is State.MASTER,
+        check_source=instance.check_unicast_src,
+        down_timer_adverts=instance.down_timer_adverts,
+        announces=tuple(_announces(addresses_of(instance), links.by_name, forwards)),
+    )
+
+
+def _announces(
+    vips: Iterable[Vip], by_name: dict[str, Link], forwards: Callable[[str], bool]
+) -> Iterable[Announce]:
+    for vip in vips:
+        link = by_name.get(vip.dev)
+        if link is not None and len(link.mac) == 6:
+            router = vip.family == 6 and forwards(vip.dev)
+            yield Announce(link.index, link.mac, vip.address, router)
