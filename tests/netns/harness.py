@@ -37,6 +37,13 @@ START_S = 15.0                  # a daemon starts within this, on a machine busy
 KEEPALIVED = shutil.which("keepalived") or "/usr/sbin/keepalived"
 IP = shutil.which("ip") or "/sbin/ip"
 
+# What pyvrrpd counts of adverts that it drops; where keepalived has a name for it, that is the name.
+DROPS = frozenset((
+    "packet_short_err", "ip_length_err", "version_err", "invalid_type_rcvd", "vrid_err", "ip_ttl_err",
+    "packet_len_err", "no_address_err", "checksum_err", "authtype_mismatch", "auth_failure",
+    "advert_interval_err", "mode_err", "unknown_source_err", "own_address_err",
+))
+
 Kind = Literal["pyvrrpd", "keepalived"]
 
 
@@ -93,10 +100,14 @@ class Node:
 
 
 class Lab:
-    """Makes pairs of hosts; close() removes them and everything in them."""
+    """Makes pairs of hosts; close() removes them and everything in them.
 
-    def __init__(self) -> None:
+    adverts: whether the witness reads the wire; thousands of adverts a second would be all that it does.
+    """
+
+    def __init__(self, *, adverts: bool = True) -> None:
         sweep()
+        self.adverts = adverts
         self.witness = Witness()
         self.directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-"))
         self._numbers = itertools.count()
@@ -112,7 +123,7 @@ class Lab:
             with self._lock:
                 self._namespaces.append(name)
             run(IP, "netns", "add", name)
-        records = [self.witness.watch(name) for name in names]
+        records = [self.witness.watch(name, adverts=self.adverts) for name in names]
         left, right = names
         run(IP, "-n", left, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", right)
         nodes = []
@@ -162,6 +173,8 @@ class Daemon:
         self.pid_file, self.vrrp_pid_file = directory / "pid", directory / "vrrp.pid"
         self.socket = directory / "control"
         self.process: subprocess.Popen[bytes] | None = None
+        self.stopping = False           # it was told to end
+        node.record.checks.append(self.check)
         self.enter = True               # start it inside the namespace; otherwise its options say which
 
     def __repr__(self) -> str:
@@ -181,6 +194,7 @@ class Daemon:
 
     def start(self) -> float:
         """Start it; when that was. The log is appended to."""
+        self.stopping = False
         inside = [IP, "netns", "exec", self.node.namespace] if self.enter else []
         with self.log_file.open("ab") as log:
             started_s = time.monotonic()
@@ -201,6 +215,7 @@ class Daemon:
 
     def signal(self, number: int) -> float:
         """Send it a signal; when that was."""
+        self.stopping |= number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
         at_s = time.monotonic()
         os.kill(self.pid, number)
         return at_s
@@ -212,6 +227,7 @@ class Daemon:
         parent died first would stop in good order.
         """
         children = children_of(self.pid)
+        self.stopping = True
         if self.kind == "keepalived":
             self.signal(signal.SIGSTOP)
             assert children, f"{self!r} has no child: {self.log()}"
@@ -233,6 +249,11 @@ class Daemon:
         self.wait()
         return at_s
 
+    def check(self) -> None:
+        """Raise AssertionError, with the end of its log, if it ended by itself."""
+        if self.process is not None and not self.stopping and self.process.poll() is not None:
+            raise AssertionError(f"{self!r} ended with {self.process.returncode}:\n{self.log()[-3000:]}")
+
     def wait(self, timeout_s: float = 10.0) -> int:
         assert self.process is not None
         try:
@@ -242,6 +263,7 @@ class Daemon:
 
     def discard(self) -> None:
         """End it for good: for the end of a test."""
+        self.stopping = True
         if self.process is None or self.process.poll() is not None:
             return
         family = [*children_of(self.pid), self.pid]
@@ -295,8 +317,7 @@ class Daemon:
     def instance(self, name: str = "VI_1") -> dict[str, Any]:
         """What pyvrrpd's control API says of one instance."""
         answer = self.get("/v1/instances")
-        listed = answer["instances"] if isinstance(answer, dict) else answer
-        for entry in listed:
+        for entry in answer["instances"]:
             if entry["name"] == name:
                 return dict(entry)
         raise AssertionError(f"no instance {name} in {answer}")
@@ -304,6 +325,15 @@ class Daemon:
     def counters(self, name: str = "VI_1") -> dict[str, int]:
         """pyvrrpd: the instance's counters by name."""
         return dict(self.instance(name)["counters"])
+
+    def drops(self) -> dict[str, int]:
+        """pyvrrpd: the adverts dropped, by reason, of all instances and of none; without the zeros."""
+        answer = self.get("/v1/instances")
+        total: dict[str, int] = {}
+        for counters in (answer.get("counters", {}), *(entry["counters"] for entry in answer["instances"])):
+            for name in DROPS & counters.keys():
+                total[name] = total.get(name, 0) + counters[name]
+        return {name: count for name, count in total.items() if count}
 
     def statistics(self) -> dict[str, int]:
         """keepalived: its statistics file as {"Advertisements.Received": n, ...}."""
@@ -353,8 +383,9 @@ def sweep() -> None:
 
 
 @contextlib.contextmanager
-def lab() -> Iterator[Lab]:
-    made = Lab()
+def lab(*, adverts: bool = True) -> Iterator[Lab]:
+    """A Lab that is closed at the end of the block."""
+    made = Lab(adverts=adverts)
     try:
         yield made
     finally:

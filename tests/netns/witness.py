@@ -35,6 +35,7 @@ SO_TIMESTAMPNS = 35
 RTM_NEWADDR, RTM_DELADDR = 20, 21
 RTMGRP_ADDRESSES = 0x10 | 0x100         # RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR
 IFA_ADDRESS, IFA_LOCAL = 1, 2
+CHECK_S = 0.25                          # how often a waiting test looks whether its daemons live
 NS_DIRECTORY = Path("/run/netns")
 
 
@@ -99,6 +100,8 @@ class Record:
     adverts: list[Advert] = field(default_factory=list)
     announcements: list[Announcement] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
+    # Called while a test waits: each raises AssertionError when there is nothing to wait for any more.
+    checks: list[Callable[[], None]] = field(default_factory=list)
 
     def wait(self, condition: Callable[[], T | None], timeout_s: float, what: str) -> T:
         """What `condition` returns once that is true. Raises AssertionError, which tells the last events."""
@@ -113,7 +116,9 @@ class Record:
                     raise AssertionError(
                         f"{self.namespace}: not within {timeout_s:g} s: {what}\n{self.tail()}"
                     )
-                self.changed.wait(left_s)
+                for check in self.checks:
+                    check()
+                self.changed.wait(min(left_s, CHECK_S))
 
     def has(self, address: str) -> bool:
         """Whether the address is on an interface here now, as far as the kernel has told."""
@@ -181,17 +186,17 @@ class Witness:
         self._thread = threading.Thread(target=self._run, name="witness", daemon=True)
         self._thread.start()
 
-    def watch(self, namespace: str) -> Record:
-        """Watch a namespace from now on. Addresses that are there already are not known."""
+    def watch(self, namespace: str, *, adverts: bool = True) -> Record:
+        """Watch a namespace from now on; its wire too, if `adverts`. What is there already is not known."""
         record = Record(namespace)
         with entered(namespace):
             raw = socket.SOCK_RAW | socket.SOCK_NONBLOCK
             routes = socket.socket(socket.AF_NETLINK, raw, socket.NETLINK_ROUTE)
             routes.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
             routes.bind((0, RTMGRP_ADDRESSES))
-            packets = socket.socket(
-                socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, socket.htons(ETH_P_ALL)
-            )
+            # A packet socket of protocol 0 hears nothing.
+            wanted = socket.htons(ETH_P_ALL if adverts else 0)
+            packets = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, wanted)
             packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
             packets.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         with self._lock:
