@@ -30,6 +30,11 @@ NETLINK_RCVBUF = 8 * 1024 * 1024        # acks and a full dump of some 20,000 ad
 NETLINK_SLICE = 64                      # messages in one send(); one of 1,365 blocks up to 280 ms
 NETLINK_UNACKED_MAX = 256
 NETLINK_ACK_TIMEOUT_S = 5.0
+NETLINK_DATAGRAM_MAX = 65_536           # the kernel fills at most 32 KiB, more only for one link with very many VFs
+NETLINK_READ_SLICE_S = 0.002            # decoding one link takes 0.15 ms; a dump of 1,000 must not hold the loop
+NETLINK_APPLY_SLICE_S = 0.001           # choosing and numbering programs
+NETLINK_DUMP_ATTEMPTS = 5               # a list that changes while it is read may come incomplete
+NETLINK_FAILURE_LOGS_PER_S = 20         # ten thousand routers can fail for one reason
 RETRY_FIRST_S = 1.0                     # a refused address is tried again after this, then after twice as long ...
 RETRY_MAX_S = 60.0
 
