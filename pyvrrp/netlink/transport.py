@@ -1,0 +1,545 @@
+"""The way to the kernel: one AF_NETLINK socket per network namespace, and one thread that sends for all.
+
+pyroute2 knows the messages; this file only moves them. Its own sockets are not used because its asyncio
+core needs create_datagram_endpoint, which libuv refuses for AF_NETLINK, while `add_reader` works on uvloop
+and on asyncio alike.
+
+- The kernel carries a request out inside send(), and one send of a thousand additions blocks for tens of
+  milliseconds. So the `Sender` thread does all sending, in slices of at most NETLINK_SLICE messages. It
+  does nothing else: inside send() the GIL is free.
+- Everything else happens in the thread of the event loop: numbering, accounting, reading, callbacks.
+- At most NETLINK_UNACKED_MAX messages are without an answer. Only the last message of a program asks for an
+  acknowledgement; an error comes back in any case, before it. So an acknowledgement says that all that was
+  not refused has been done.
+- Answers and notifications come through one socket, so their order is the kernel's order.
+- The receive buffer can overflow (ENOBUFS). Then nothing is known of the requests under way: their answers
+  are reported as lost, and whoever listens is told to read everything again.
+- Reading stops after NETLINK_READ_SLICE_S, in the middle of a datagram if need be, and goes on in the next
+  turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from errno import EAGAIN, EINTR, ENOBUFS, ETIMEDOUT
+from functools import partial
+from queue import SimpleQueue
+from struct import Struct
+from typing import NamedTuple
+
+from pyroute2.netlink import (
+    NETLINK_ADD_MEMBERSHIP,
+    NETLINK_EXT_ACK,
+    NETLINK_ROUTE,
+    NLM_F_ACK,
+    NLM_F_ACK_TLVS,
+    NLM_F_CAPPED,
+    NLM_F_DUMP_INTR,
+    NLM_F_MULTI,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    nlmsgerr,
+)
+
+from pyvrrp.errors import NetlinkError
+from pyvrrp.limits import (
+    NETLINK_ACK_TIMEOUT_S,
+    NETLINK_DATAGRAM_MAX,
+    NETLINK_DUMP_ATTEMPTS,
+    NETLINK_RCVBUF,
+    NETLINK_READ_SLICE_S,
+    NETLINK_SLICE,
+    NETLINK_UNACKED_MAX,
+)
+
+# struct nlmsghdr: length, type, flags, sequence number, port id; host byte order
+HEADER = Struct("=IHHII")
+_FLAGS_AND_SEQ = Struct("=HI")
+_FLAGS_AT = 6
+_ERROR = Struct("=i")
+_NLMSG_MIN_TYPE = 0x10      # below: NOOP, ERROR, DONE, OVERRUN
+_NETLINK_CAP_ACK = 10       # an error repeats only the header of the request
+_SO_RCVBUFFORCE = getattr(socket, "SO_RCVBUFFORCE", 33)
+_SOL_NETLINK = 270
+
+
+class Message(NamedTuple):
+    """One message from the kernel. `data` is the whole of it, header included."""
+
+    type: int
+    flags: int
+    portid: int             # of a notification: whose request caused it; 0 is the kernel, or unknown
+    data: bytes
+
+
+class Refusal(NamedTuple):
+    """The kernel refused one message of a program."""
+
+    place: int              # which message, from 0
+    errno: int
+    reason: str             # the kernel's own words if it had any, else those of errno
+
+
+class Answer(NamedTuple):
+    """What became of a program."""
+
+    known: bool             # False: the answer was lost, nothing is known; read back
+    refusals: tuple[Refusal, ...]
+
+
+class Sender:
+    """The thread that sends. One serves any number of Netlink objects; close it after them."""
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[tuple[socket.socket, bytes, Callable[[OSError], None]] | socket.socket | None]
+        self._jobs = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="pyvrrp-netlink", daemon=True)
+        self._thread.start()
+
+    def send(self, sock: socket.socket, data: bytes, on_error: Callable[[OSError], None]) -> None:
+        """Send `data` in the order of the calls. `on_error` is called in the sending thread."""
+        self._jobs.put((sock, data, on_error))
+
+    def close_socket(self, sock: socket.socket) -> None:
+        """Close `sock` when everything given before has been sent: never under a send()."""
+        self._jobs.put(sock)
+
+    def close(self) -> None:
+        """Send what is queued, then end the thread."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            if isinstance(job, socket.socket):
+                job.close()
+                continue
+            sock, data, on_error = job
+            try:
+                sock.send(data)
+            except OSError as error:
+                on_error(error)
+
+
+class _Program:
+    """Messages under way: answered by one acknowledgement, that of the last."""
+
+    __slots__ = ("count", "deadline", "first", "on_done", "refusals")
+
+    def __init__(self, first: int, count: int, deadline: float, on_done: Callable[[Answer], None]) -> None:
+        self.first = first
+        self.count = count
+        self.deadline = deadline
+        self.on_done = on_done
+        self.refusals: list[Refusal] = []
+
+
+class _Dump:
+    """The dump under way; the kernel does one at a time per socket."""
+
+    __slots__ = ("deadline", "finished", "interrupted", "on_message", "seq")
+
+    def __init__(
+        self, seq: int, deadline: float, on_message: Callable[[Message], None], finished: asyncio.Future[None]
+    ) -> None:
+        self.seq = seq
+        self.deadline = deadline
+        self.on_message = on_message
+        self.finished = finished
+        self.interrupted = False
+
+
+class Netlink:
+    """A NETLINK_ROUTE socket in the network namespace that the calling thread is in.
+
+    Make it in the thread of a running event loop. After that it does not matter in which namespace the
+    thread is. Without `sender` it has a thread of its own.
+    """
+
+    def __init__(self, *, sender: Sender | None = None, rcvbuf: int = NETLINK_RCVBUF) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._own_sender = Sender() if sender is None else None
+        self._sender = sender or self._own_sender
+        self.overruns = 0                   # times the receive buffer overflowed
+        self.rcvbuf_refused = False         # as in a user namespace: net.core.rmem_max counts
+        self._seq = 0
+        self._programs: dict[int, _Program] = {}        # by sequence number, one entry per message
+        self._unanswered = 0
+        self._backlog: deque[tuple[Sequence[bytes], Callable[[Answer], None]]] = deque()
+        self._slice = bytearray()
+        self._slice_seqs: list[int] = []
+        self._dump: _Dump | None = None
+        self._listener: Callable[[Message], None] | None = None
+        self._on_pause: Callable[[], None] | None = None
+        self._on_overrun: Callable[[], None] | None = None
+        self._on_room: Callable[[], None] | None = None
+        self._watchdog: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._buffer = bytearray(NETLINK_DATAGRAM_MAX)
+        self._at = self._end = 0            # what is left of the datagram in the buffer
+        self._resuming = False
+        self._epoll = select.epoll()
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_ROUTE)
+        try:
+            self._set_up(rcvbuf)
+        except BaseException:
+            self.close()
+            raise
+
+    def _set_up(self, rcvbuf: int) -> None:
+        sock = self._socket
+        sock.setblocking(False)
+        sock.bind((0, 0))
+        self.portid: int = sock.getsockname()[0]
+        for option in (NETLINK_EXT_ACK, _NETLINK_CAP_ACK):
+            with contextlib.suppress(OSError):          # before Linux 4.12: fewer words then
+                sock.setsockopt(_SOL_NETLINK, option, 1)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, rcvbuf)
+        except PermissionError:
+            self.rcvbuf_refused = True
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+        # uvloop gives a descriptor up for good when it reports an error, as this one does with ENOBUFS. An
+        # epoll descriptor around it is merely readable then.
+        self._epoll.register(sock.fileno(), select.EPOLLIN)
+        self._loop.add_reader(self._epoll.fileno(), self._read)
+
+    def close(self) -> None:
+        """Close the socket. Programs under way are not answered any more; a dump under way fails."""
+        if self._closed:
+            return
+        self._closed = True
+        self._loop.remove_reader(self._epoll.fileno())
+        self._epoll.close()
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        self._programs.clear()
+        self._backlog.clear()
+        self._end_dump(NetlinkError("netlink: the socket was closed"))
+        assert self._sender is not None
+        self._sender.close_socket(self._socket)
+        if self._own_sender is not None:
+            self._own_sender.close()
+
+    # Asking
+
+    @property
+    def room(self) -> int:
+        """How many messages may be submitted before answers must come."""
+        return max(0, NETLINK_UNACKED_MAX - self._unanswered) if not self._backlog else 0
+
+    def watch_room(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called whenever answers have made room."""
+        self._on_room = callback
+
+    def submit(self, messages: Sequence[bytes], on_done: Callable[[Answer], None]) -> None:
+        """Send a program of 1..NETLINK_SLICE encoded messages; never waits.
+
+        Sequence numbers are set here, and the last message is made to ask for an acknowledgement. They go
+        out with the next flush(), which happens by itself at the end of this turn of the loop. What exceeds
+        `room` waits.
+        """
+        assert 0 < len(messages) <= NETLINK_SLICE
+        if self._closed:
+            raise NetlinkError("netlink: the socket is closed")
+        if self._backlog or self._unanswered + len(messages) > NETLINK_UNACKED_MAX:
+            self._backlog.append((messages, on_done))
+        else:
+            self._start(messages, on_done)
+
+    def flush(self) -> None:
+        """Hand what was submitted to the sending thread now."""
+        if not self._slice_seqs or self._closed:
+            return
+        data, seqs = bytes(self._slice), self._slice_seqs
+        self._slice, self._slice_seqs = bytearray(), []
+        self._send(data, partial(self._not_sent, seqs))
+
+    async def request(self, message: bytes) -> None:
+        """Send one message and wait for its acknowledgement.
+
+        Raises NetlinkError: the kernel refused it (with its errno), or the answer was lost (ETIMEDOUT).
+        """
+        future: asyncio.Future[Answer] = self._loop.create_future()
+        self.submit([message], lambda answer: None if future.done() else future.set_result(answer))
+        answer = await future
+        if not answer.known:
+            raise NetlinkError("netlink: the kernel's answer was lost; try again", ETIMEDOUT)
+        for refusal in answer.refusals:
+            raise NetlinkError(f"netlink: {refusal.reason}", refusal.errno)
+
+    async def dump(self, message: bytes, on_message: Callable[[Message], None]) -> bool:
+        """Send a request with NLM_F_DUMP and have `on_message` called for each part of the answer.
+
+        A dump during which the list changed is asked for again, so `on_message` may see an object twice.
+        False: it changed every time, and something may be missing. Raises NetlinkError.
+        """
+        for _ in range(NETLINK_DUMP_ATTEMPTS):
+            while self._dump is not None:               # one that another task asked for, or gave up
+                await asyncio.wait([self._dump.finished])
+            if self._closed:
+                raise NetlinkError("netlink: the socket is closed")
+            dump = _Dump(self._next_seq(), self._deadline(), on_message, self._loop.create_future())
+            self._dump = dump
+            data = bytearray(message)
+            HEADER.pack_into(data, 0, *HEADER.unpack_from(data)[:3], dump.seq, 0)
+            self.flush()
+            self._send(bytes(data), partial(self._dump_not_sent, dump))
+            try:
+                await asyncio.shield(dump.finished)
+            except asyncio.CancelledError:
+                dump.on_message = _ignore               # the kernel finishes it all the same
+                dump.finished.add_done_callback(_retrieve)
+                raise
+            if not dump.interrupted:
+                return True
+        return False
+
+    def listen(
+        self,
+        groups: Iterable[int],
+        *,
+        on_message: Callable[[Message], None],
+        on_pause: Callable[[], None],
+        on_overrun: Callable[[], None],
+    ) -> None:
+        """Subscribe to RTNLGRP_* `groups`.
+
+        on_message: every notification, in the kernel's order
+        on_pause: after each batch of them
+        on_overrun: notifications were lost
+        """
+        for group in groups:
+            self._socket.setsockopt(_SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+        self._listener, self._on_pause, self._on_overrun = on_message, on_pause, on_overrun
+
+    def _next_seq(self) -> int:
+        self._seq = self._seq % 0xFFFFFFFF + 1          # never 0, which notifications carry
+        return self._seq
+
+    def _deadline(self) -> float:
+        if self._watchdog is None:
+            self._watchdog = self._loop.call_later(NETLINK_ACK_TIMEOUT_S, self._check_deadlines)
+        return time.monotonic() + NETLINK_ACK_TIMEOUT_S
+
+    def _start(self, messages: Sequence[bytes], on_done: Callable[[Answer], None]) -> None:
+        count = len(messages)
+        if len(self._slice_seqs) + count > NETLINK_SLICE:
+            self.flush()
+        if not self._slice_seqs:
+            self._loop.call_soon(self.flush)
+        if self._seq + count > 0xFFFFFFFF:              # a program's numbers are consecutive
+            self._seq = 0
+        program = _Program(self._seq + 1, count, self._deadline(), on_done)
+        data = self._slice
+        for message in messages:
+            at = len(data)
+            data += message
+            seq = self._next_seq()
+            flags = HEADER.unpack_from(message)[2] & ~NLM_F_ACK
+            _FLAGS_AND_SEQ.pack_into(data, at + _FLAGS_AT, flags, seq)
+            self._programs[seq] = program
+            self._slice_seqs.append(seq)
+        _FLAGS_AND_SEQ.pack_into(data, at + _FLAGS_AT, flags | NLM_F_ACK, seq)
+        self._unanswered += count
+
+    def _send(self, data: bytes, on_error: Callable[[OSError], None]) -> None:
+        def in_the_loop(error: OSError) -> None:
+            with contextlib.suppress(RuntimeError):     # the loop is closed: nobody is left to tell
+                self._loop.call_soon_threadsafe(on_error, error)
+
+        assert self._sender is not None
+        self._sender.send(self._socket, data, in_the_loop)
+
+    def _not_sent(self, seqs: list[int], error: OSError) -> None:
+        """The kernel took nothing of a slice: every program in it is refused."""
+        programs = {p.first: p for seq in seqs if (p := self._programs.get(seq)) is not None}
+        code = error.errno or 0
+        for program in programs.values():
+            program.refusals = [Refusal(i, code, os.strerror(code)) for i in range(program.count)]
+            self._finish(program, known=True)
+        self._made_room()
+
+    def _dump_not_sent(self, dump: _Dump, error: OSError) -> None:
+        if self._dump is dump:
+            self._end_dump(NetlinkError(f"netlink: no dump: {error.strerror}", error.errno or 0))
+
+    # Hearing
+
+    def _read(self) -> None:
+        """Read and handle what has come, for at most NETLINK_READ_SLICE_S."""
+        until = time.monotonic() + NETLINK_READ_SLICE_S
+        while not self._closed:
+            if self._at < self._end:
+                self._handle_buffer(until)
+            if self._at < self._end:
+                if not self._resuming and not self._closed:     # the rest is in our hands, not in the socket
+                    self._resuming = True
+                    self._loop.call_soon(self._resume)
+                break
+            if time.monotonic() >= until or not self._receive():
+                break
+        if self._on_pause is not None and not self._closed:
+            self._on_pause()
+        self._made_room()
+
+    def _resume(self) -> None:
+        self._resuming = False
+        if not self._closed:
+            self._read()
+
+    def _receive(self) -> bool:
+        """Fill the buffer; False: nothing was there."""
+        try:
+            size, (sender, _groups) = self._socket.recvfrom_into(self._buffer, 0, socket.MSG_TRUNC)
+        except OSError as error:
+            if error.errno == ENOBUFS:
+                self._overrun()
+                return True
+            if error.errno in (EAGAIN, EINTR):
+                return False
+            raise
+        if size > len(self._buffer):                    # cut off: as good as lost
+            self._overrun()
+        elif sender == 0:                               # only the kernel is believed
+            self._at, self._end = 0, size
+        return True
+
+    def _handle_buffer(self, until: float) -> None:
+        buffer = self._buffer
+        while self._at + HEADER.size <= self._end:
+            at = self._at
+            length, kind, flags, seq, portid = HEADER.unpack_from(buffer, at)
+            if length < HEADER.size or at + length > self._end:
+                break
+            self._at = at + (length + 3 & ~3)
+            if kind == NLMSG_ERROR:
+                self._handle_error(seq, bytes(buffer[at : at + length]))
+            elif kind == NLMSG_DONE:
+                self._handle_done(seq, bytes(buffer[at : at + length]))
+            elif kind >= _NLMSG_MIN_TYPE:
+                message = Message(kind, flags, portid, bytes(buffer[at : at + length]))
+                if flags & NLM_F_MULTI:
+                    self._handle_part(seq, message)
+                elif self._listener is not None:
+                    self._listener(message)
+            if self._closed:
+                return
+            if time.monotonic() >= until and self._at < self._end:
+                return
+        self._at = self._end = 0                        # done, or what is left is no message
+
+    def _handle_error(self, seq: int, data: bytes) -> None:
+        (code,) = _ERROR.unpack_from(data, HEADER.size)
+        program = self._programs.get(seq)
+        if program is None:
+            if self._dump is not None and self._dump.seq == seq:
+                self._end_dump(NetlinkError(f"netlink: {_reason(data)}", -code) if code else None)
+            return                                      # else an answer that came after its time
+        index = seq - program.first
+        if code:
+            program.refusals.append(Refusal(index, -code, _reason(data)))
+        if index == program.count - 1:
+            self._finish(program, known=True)
+
+    def _handle_part(self, seq: int, message: Message) -> None:
+        dump = self._dump
+        if dump is None or dump.seq != seq:
+            return
+        dump.deadline = self._deadline()
+        dump.interrupted |= bool(message.flags & NLM_F_DUMP_INTR)
+        dump.on_message(message)
+
+    def _handle_done(self, seq: int, data: bytes) -> None:
+        dump = self._dump
+        if dump is None or dump.seq != seq:
+            return
+        _length, _kind, flags, _seq, _portid = HEADER.unpack_from(data)
+        dump.interrupted |= bool(flags & NLM_F_DUMP_INTR)
+        code = _ERROR.unpack_from(data, HEADER.size)[0] if len(data) >= HEADER.size + _ERROR.size else 0
+        self._end_dump(NetlinkError(f"netlink: {os.strerror(-code)}", -code) if code < 0 else None)
+
+    def _end_dump(self, error: NetlinkError | None) -> None:
+        dump, self._dump = self._dump, None
+        if dump is None or dump.finished.done():
+            return
+        if error is None:
+            dump.finished.set_result(None)
+        else:
+            dump.finished.set_exception(error)
+
+    def _finish(self, program: _Program, *, known: bool) -> None:
+        for seq in range(program.first, program.first + program.count):
+            self._programs.pop(seq, None)
+        self._unanswered -= program.count
+        program.on_done(Answer(known, tuple(program.refusals)))
+
+    def _made_room(self) -> None:
+        if self._closed:
+            return
+        while self._backlog and self._unanswered + len(self._backlog[0][0]) <= NETLINK_UNACKED_MAX:
+            self._start(*self._backlog.popleft())
+        if self._on_room is not None and self.room:
+            self._on_room()
+
+    def _overrun(self) -> None:
+        """Messages were lost, and acknowledgements may be among them."""
+        self.overruns += 1
+        self._lose(list({program.first: program for program in self._programs.values()}.values()))
+        if self._on_overrun is not None:
+            self._on_overrun()
+
+    def _lose(self, programs: list[_Program]) -> None:
+        for program in programs:
+            self._finish(program, known=False)
+
+    def _check_deadlines(self) -> None:
+        self._watchdog = None
+        now = time.monotonic()
+        late = {p.first: p for p in self._programs.values() if p.deadline <= now}
+        self._lose(list(late.values()))
+        if self._dump is not None and self._dump.deadline <= now:
+            self._end_dump(NetlinkError("netlink: the kernel did not finish a dump; try again", ETIMEDOUT))
+        if late:
+            self._made_room()
+        if (self._programs or self._dump is not None) and self._watchdog is None and not self._closed:
+            deadlines = [p.deadline for p in self._programs.values()]
+            if self._dump is not None:
+                deadlines.append(self._dump.deadline)
+            self._watchdog = self._loop.call_later(max(0.01, min(deadlines) - now), self._check_deadlines)
+
+
+def _reason(data: bytes) -> str:
+    """Say why the kernel refused: `data` is a whole NLMSG_ERROR message."""
+    _length, kind, flags, seq, portid = HEADER.unpack_from(data)
+    (code,) = _ERROR.unpack_from(data, HEADER.size)
+    words = os.strerror(-code)
+    if flags & NLM_F_ACK_TLVS:
+        # The attributes stand behind the copy of our request, which pyroute2's class leaves out.
+        copy_at = HEADER.size + _ERROR.size
+        copied = HEADER.size if flags & NLM_F_CAPPED else HEADER.unpack_from(data, copy_at)[0]
+        attributes = data[copy_at + (copied + 3 & ~3) :]
+        message = nlmsgerr(HEADER.pack(copy_at + len(attributes), kind, flags, seq, portid)
+                           + data[HEADER.size : copy_at] + attributes)
+        message.decode()
+        if text := message.get_attr("NLMSGERR_ATTR_MSG"):
+            return f"{text} ({words})"
+    return words
+
+
+def _ignore(_message: Message) -> None:
+    """Drop it."""
+
+
+def _retrieve(future: asyncio.Future[None]) -> None:
+    """Look at the result of a dump that nobody waits for, so that asyncio does not complain."""
+    if not future.cancelled():
+        future.exception()
