@@ -1,0 +1,242 @@
+"""Links against the kernel: what it lists, what it tells, and that a lost notification is no change."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+import uvloop
+
+from pyvrrp.errors import NetlinkError
+from pyvrrp.model import Vip
+from pyvrrp.netlink import Link, Links, Netlink
+from pyvrrp.netlink.programs import add_message, delete_message
+from tests.netns.kernel import Namespace, until
+
+pytestmark = pytest.mark.root
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+
+
+@pytest.fixture
+def ns() -> Iterator[Namespace]:
+    namespace = Namespace()
+    yield namespace
+    namespace.close()
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def run(request: pytest.FixtureRequest) -> Run:
+    factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
+
+    def runner(test: Coroutine[Any, Any, None]) -> None:
+        with asyncio.Runner(loop_factory=factory) as loop:
+            loop.run(test)
+
+    return runner
+
+
+class Watched:
+    """Links with a record of what it told."""
+
+    def __init__(self, ns: Namespace, **options: int) -> None:
+        with ns.inside():
+            self.netlink = Netlink(**options)
+        self.links = Links(self.netlink)
+        self.changes: list[tuple[Link | None, Link | None]] = []
+        self.links.watch(lambda old, new: self.changes.append((old, new)))
+
+    async def __aenter__(self) -> Watched:
+        await self.links.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.links.close()
+        self.netlink.close()
+
+    def names(self, name: str) -> list[tuple[str | None, str | None]]:
+        """The changes that concern `name`, as names."""
+        pairs = [(old and old.name, new and new.name) for old, new in self.changes]
+        return [pair for pair in pairs if name in pair and pair[0] != pair[1]]
+
+
+def packed(address: str) -> bytes:
+    return ipaddress.ip_address(address).packed
+
+
+def test_first_dump(ns: Namespace, run: Run) -> None:
+    ns.ip(
+        "link",
+        "add",
+        "va",
+        "mtu",
+        "1400",
+        "address",
+        "02:00:00:00:00:0a",
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "vb",
+    )
+    ns.ip("addr", "add", "192.0.2.1/24", "dev", "va")
+
+    async def test() -> None:
+        async with Watched(ns) as watched:
+            link = watched.links.by_name["va"]
+            assert watched.links.by_index[link.index] is link
+            assert (link.mac, link.mtu, link.is_up) == (bytes.fromhex("02000000000a"), 1400, False)
+            assert [(a.address, a.prefix_len, a.scope) for a in link.addresses] == [
+                (packed("192.0.2.1"), 24, 0)
+            ]
+            assert watched.links.by_name["lo"].is_up
+            assert {new.name for _, new in watched.changes if new} == {"lo", "va", "vb"}
+
+    run(test())
+
+
+def test_up_means_carrier(ns: Namespace, run: Run) -> None:
+    ns.ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
+
+    async def test() -> None:
+        async with Watched(ns) as watched:
+            ns.ip("link", "set", "va", "up")
+            await asyncio.sleep(0.05)
+            assert not watched.links.by_name["va"].is_up  # up, but its peer is not
+            ns.ip("link", "set", "vb", "up")
+            await until(lambda: watched.links.by_name["va"].is_up, "a is up")
+            ns.ip("link", "set", "vb", "down")
+            await until(lambda: not watched.links.by_name["va"].is_up, "a is down")
+
+    run(test())
+
+
+def test_deleted_made_again_and_renamed(ns: Namespace, run: Run) -> None:
+    async def test() -> None:
+        async with Watched(ns) as watched:
+            links = watched.links
+            ns.ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
+            await until(lambda: "va" in links.by_name, "a is there")
+            first = links.by_name["va"].index
+            ns.ip("link", "del", "va")
+            ns.ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
+            await until(
+                lambda: "va" in links.by_name and links.by_name["va"].index != first, "another a is there"
+            )
+            assert first not in links.by_index
+            ns.ip("link", "set", "va", "name", "vc")
+            await until(lambda: "vc" in links.by_name, "a is called c")
+            assert "va" not in links.by_name
+            ns.ip("link", "set", "vb", "name", "va")
+            await until(lambda: "va" in links.by_name, "b is called a")
+            assert links.by_name["vc"].index != links.by_name["va"].index
+            assert watched.names("va") == [
+                (None, "va"),
+                ("va", None),
+                (None, "va"),
+                ("va", "vc"),
+                ("vb", "va"),
+            ]
+
+    run(test())
+
+
+def test_bridge_port_leaving_is_no_deletion(ns: Namespace, run: Run) -> None:
+    ns.ip("link", "add", "vbr", "type", "bridge")
+    ns.ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
+    ns.ip("link", "set", "va", "master", "vbr")
+
+    async def test() -> None:
+        async with Watched(ns) as watched:
+            watched.changes.clear()
+            ns.ip("link", "set", "va", "nomaster")
+            ns.ip("link", "set", "va", "mtu", "1300")
+            await until(lambda: watched.links.by_name["va"].mtu == 1300, "the mtu is known")
+            assert not watched.names("va")
+
+    run(test())
+
+
+def test_source_addresses(ns: Namespace, run: Run) -> None:
+    ns.ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
+    ns.ip("link", "set", "va", "up")
+    ns.ip("link", "set", "vb", "up")
+
+    async def test() -> None:
+        async with Watched(ns) as watched:
+            links = watched.links
+            assert links.primary_ipv4("va") is None
+            assert links.primary_ipv4("none") is None
+            vip = packed("192.0.2.9")
+            for address in ("192.0.2.9/24", "192.0.2.1/24", "198.51.100.1/24"):
+                ns.ip("addr", "add", address, "dev", "va")
+            await until(
+                lambda: links.primary_ipv4("va", leave_out={vip}) == packed("198.51.100.1"), "primary first"
+            )
+            assert links.primary_ipv4("va") == vip
+            ns.ip("addr", "del", "198.51.100.1/24", "dev", "va")
+            await until(
+                lambda: links.primary_ipv4("va", leave_out={vip}) == packed("192.0.2.1"), "secondary counts"
+            )
+            await until(
+                lambda: links.link_local_ipv6("va") is not None, "duplicate address detection is over"
+            )
+            own = links.link_local_ipv6("va")
+            assert own is not None
+            assert own[:2] == b"\xfe\x80"
+            assert links.link_local_ipv6("va", leave_out={own}) is None
+
+    run(test())
+
+
+def test_refusal_has_the_kernels_words(ns: Namespace, run: Run) -> None:
+    async def test() -> None:
+        async with Watched(ns) as watched:
+            netlink = watched.netlink
+            vip = Vip(address=packed("192.0.2.1"), prefix_len=32, dev="lo")
+            await netlink.request(add_message(vip, 1))
+            await netlink.request(delete_message(vip, 1))
+            with pytest.raises(NetlinkError, match="Address not found") as caught:
+                await netlink.request(delete_message(vip, 1))
+            assert caught.value.errno == 99
+            with pytest.raises(NetlinkError) as caught:
+                await netlink.request(add_message(vip, 4711))
+            assert caught.value.errno == 19
+
+    run(test())
+
+
+def test_overrun_is_no_change(ns: Namespace, run: Run) -> None:
+    """F7: the receive buffer overflows in a burst; the state is the kernel's, nothing seemed down."""
+    ns.ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
+    ns.ip("link", "set", "va", "up")
+    ns.ip("link", "set", "vb", "up")
+    burst = "".join(
+        f"link add t{i} type veth peer name u{i}\naddr add 198.51.100.{i}/32 dev va\n" for i in range(1, 200)
+    )
+    gone = "".join(f"link del t{i}\n" for i in range(1, 200, 2))
+
+    async def test() -> None:
+        async with Watched(ns, rcvbuf=4096) as watched:
+            links = watched.links
+            await until(lambda: links.by_name["va"].is_up, "a is up")
+            for batch in (burst, gone):
+                await asyncio.sleep(0)
+                ns.ip("-batch", "-", batch=batch)  # the loop does not read meanwhile
+            await until(lambda: watched.links.resyncs > 0, "everything is read again")
+            await until(lambda: "t198" in links.by_name and "t199" not in links.by_name, "the state is right")
+            expected = {"lo", "va", "vb", *(f"{x}{i}" for i in range(2, 200, 2) for x in "tu")}
+            await until(lambda: set(links.by_name) == expected, "every interface is known")
+            await until(
+                lambda: sum(len(x.address) == 4 for x in links.by_name["va"].addresses) == 199,
+                "all addresses",
+            )
+            assert watched.netlink.overruns > 0
+            assert all(
+                new and new.is_up for old, new in watched.changes if old and old.name == "va" and old.is_up
+            )
+
+    run(test())

@@ -1,0 +1,375 @@
+"""VipApplier against the kernel: the newest wish, in the right order, whatever others do to the addresses."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import time
+from collections.abc import Callable, Coroutine, Hashable, Iterator, Sequence
+from typing import Any
+
+import pytest
+import uvloop
+
+from pyvrrp.model import Vip
+from pyvrrp.netlink import Links, Netlink, VipApplier
+from pyvrrp.netlink.transport import Answer
+from tests.netns.kernel import Namespace, until
+
+pytestmark = pytest.mark.root
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+
+
+@pytest.fixture
+def ns() -> Iterator[Namespace]:
+    namespace = Namespace()
+    namespace.ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
+    namespace.ip("link", "set", "va", "up")
+    namespace.ip("link", "set", "vb", "up")
+    yield namespace
+    namespace.close()
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def run(request: pytest.FixtureRequest) -> Run:
+    factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
+
+    def runner(test: Coroutine[Any, Any, None]) -> None:
+        with asyncio.Runner(loop_factory=factory) as loop:
+            loop.run(test)
+
+    return runner
+
+
+def vip(text: str, dev: str = "va", **more: Any) -> Vip:
+    interface = ipaddress.ip_interface(text)
+    return Vip(address=interface.ip.packed, prefix_len=interface.network.prefixlen, dev=dev, **more)
+
+
+def texts(vips: Sequence[Vip]) -> list[str]:
+    return [f"{ipaddress.ip_address(v.address)}/{v.prefix_len}" for v in vips]
+
+
+class CountingNetlink(Netlink):
+    """A Netlink that notes the size of each program."""
+
+    def __init__(self, **options: int) -> None:
+        super().__init__(**options)
+        self.programs: list[int] = []
+
+    def submit(self, messages: Sequence[bytes], on_done: Callable[[Answer], None]) -> None:
+        self.programs.append(len(messages))
+        super().submit(messages, on_done)
+
+
+class Applying:
+    """A running applier with a record of what it told."""
+
+    def __init__(self, ns: Namespace, **options: int) -> None:
+        with ns.inside():
+            self.netlink = CountingNetlink(**options)
+        self.links = Links(self.netlink)
+        self.applied: list[tuple[Hashable, bool, list[str]]] = []
+        self.lost: list[tuple[Hashable, str]] = []
+        self.applier = VipApplier(
+            self.netlink,
+            self.links,
+            on_applied=lambda key, present, vips: self.applied.append((key, present, texts(vips))),
+            on_lost=lambda key, vip: self.lost.append((key, texts([vip])[0])),
+            describe=lambda key: f"VI_{key}",
+        )
+
+    async def __aenter__(self) -> Applying:
+        await self.links.start()
+        self._task = asyncio.create_task(self.applier.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        self.applier.close()
+        await self.links.close()
+        self.netlink.close()
+
+    async def have(self, key: Hashable, present: bool) -> None:
+        self.applier.want(key, present)
+        await self.applier.drain()
+
+
+def test_added_and_removed(ns: Namespace, run: Run) -> None:
+    async def test() -> None:
+        async with Applying(ns) as it:
+            it.applier.configure(1, [vip("192.0.2.1/32"), vip("192.0.2.2/24", label="va:vip")])
+            it.applier.configure(2, [vip("2001:db8::1/128"), vip("2001:db8::2/64")])
+            for key in (1, 2):
+                await it.have(key, True)
+            assert ns.addresses("va") == {"192.0.2.1/32", "192.0.2.2/24", "2001:db8::1/128", "2001:db8::2/64"}
+            shown = ns.ip("addr", "show", "dev", "va")
+            assert "192.0.2.2/24 scope global va:vip" in shown
+            assert "2001:db8::1/128 scope global nodad deprecated" in shown
+            assert "2001:db8::2/64 scope global nodad" in shown
+            assert it.applier.state(1).is_settled
+            for key in (1, 2):
+                await it.have(key, False)
+            assert ns.addresses("va") == set()
+            both = ["192.0.2.1/32", "192.0.2.2/24"], ["2001:db8::1/128", "2001:db8::2/64"]
+            assert it.applied == [
+                (1, True, both[0]),
+                (2, True, both[1]),
+                (1, False, both[0]),
+                (2, False, both[1]),
+            ]
+            assert not it.lost
+            assert it.links.by_name["va"].addresses == tuple(
+                a for a in it.links.by_name["va"].addresses if a.scope == 253
+            )
+
+    run(test())
+
+
+def test_flap_costs_nothing(ns: Namespace, run: Run) -> None:
+    async def test() -> None:
+        async with Applying(ns) as it:
+            it.applier.configure(1, [vip("192.0.2.1/32")])
+            await it.have(1, True)
+            for _ in range(100):
+                it.applier.want(1, False)
+                it.applier.want(1, True)
+            await it.applier.drain()
+            assert it.netlink.programs == [1]
+            assert it.applied == [(1, True, ["192.0.2.1/32"])] * 2  # announced again: it became master again
+
+    run(test())
+
+
+def test_wish_that_changes_on_the_way(ns: Namespace, run: Run) -> None:
+    async def test() -> None:
+        async with Applying(ns) as it:
+            it.applier.configure(1, [vip("192.0.2.1/32")])
+            it.applier.want(1, True)
+            await until(lambda: it.netlink.programs == [1], "it is under way")
+            it.applier.want(1, False)
+            await it.applier.drain()
+            assert ns.addresses("va") == set()
+            assert it.applied[-1] == (1, False, ["192.0.2.1/32"])
+
+    run(test())
+
+
+def test_only_the_difference_is_programmed(ns: Namespace, run: Run) -> None:
+    async def test() -> None:
+        async with Applying(ns) as it:
+            it.applier.configure(1, [vip("192.0.2.1/32"), vip("192.0.2.2/32"), vip("192.0.2.3/32")])
+            await it.have(1, True)
+            it.applier.configure(1, [vip("192.0.2.2/32"), vip("192.0.2.3/32"), vip("192.0.2.4/32")])
+            await it.applier.drain()
+            assert ns.addresses("va") == {"192.0.2.2/32", "192.0.2.3/32", "192.0.2.4/32"}
+            assert it.netlink.programs == [3, 2]
+            assert it.applied[1:] == [(1, True, ["192.0.2.4/32"])]
+            it.applier.forget(1)
+            await it.applier.drain()
+            assert ns.addresses("va") == set()
+            assert len(it.applied) == 2
+            with pytest.raises(KeyError):
+                it.applier.state(1)
+
+    run(test())
+
+
+def test_removals_first_then_small_ones(ns: Namespace, run: Run) -> None:
+    async def test() -> None:
+        async with Applying(ns) as it:
+            it.applier.configure("large", [vip(f"198.51.100.{i}/32") for i in range(1, 151)])
+            it.applier.configure("small", [vip("192.0.2.1/32")])
+            it.applier.configure("leaves", [vip("192.0.2.2/32"), vip("192.0.2.3/32")])
+            await it.have("leaves", True)
+            it.applied.clear()
+            it.netlink.programs.clear()
+            it.applier.want("large", True)
+            it.applier.want("small", True)
+            it.applier.want("leaves", False)
+            await it.applier.drain()
+            assert it.netlink.programs == [2, 1, 64, 64, 22]
+            assert [key for key, _, _ in it.applied] == ["leaves", "small", "large"]
+            assert len(ns.addresses("va")) == 151
+
+    run(test())
+
+
+@pytest.mark.rule("S11")
+def test_leftovers_are_removed(ns: Namespace, run: Run) -> None:
+    leftovers = ("192.0.2.1/32", "192.0.2.9/24", "2001:db8::1/128", "203.0.113.1/32")
+    for address in leftovers:
+        ns.ip("addr", "add", address, "dev", "va")
+    ns.ip("addr", "add", "203.0.113.2/32", "dev", "vb")
+
+    async def test() -> None:
+        async with Applying(ns) as it:
+            it.applier.configure(1, [vip("192.0.2.1/32"), vip("192.0.2.9/32"), vip("203.0.113.2/32")])
+            it.applier.configure(2, [vip("2001:db8::1/128")])
+            await it.applier.remove_leftovers()
+            # another prefix length, another interface, not ours: they stay
+            assert ns.addresses("va") == {"192.0.2.9/24", "203.0.113.1/32"}
+            assert ns.addresses("vb") == {"203.0.113.2/32"}
+            assert not it.applied
+
+    run(test())
+
+
+def test_address_that_is_there_already_is_success(ns: Namespace, run: Run) -> None:
+    ns.ip("addr", "add", "192.0.2.1/32", "dev", "va")
+    ns.ip("addr", "add", "2001:db8::1/64", "dev", "va")
+
+    async def test() -> None:
+        async with Applying(ns) as it:
+            it.applier.configure(1, [vip("192.0.2.1/32"), vip("2001:db8::1/64"), vip("2001:db8::2/64")])
+            await it.have(1, True)
+            assert len(it.applied[0][2]) == 3
+            assert not it.applier.failures()
+
+    run(test())
+
+
+@pytest.mark.rule("S18")
+def test_somebody_else_removes_it(ns: Namespace, run: Run) -> None:
+    """F13: told once; put back by the next wish and not before."""
+
+    async def test() -> None:
+        async with Applying(ns) as it:
+            it.applier.configure(1, [vip("192.0.2.1/32"), vip("2001:db8::1/64")])
+            await it.have(1, True)
+            for address in ("192.0.2.1/32", "2001:db8::1/64"):
+                ns.ip("addr", "del", address, "dev", "va")
+                await until(lambda address=address: (1, address) in it.lost, "the loss is told")
+            await it.applier.drain()
+            assert ns.addresses("va") == set()
+            assert set(texts(it.applier.state(1).missing)) == {"192.0.2.1/32", "2001:db8::1/64"}
+            await it.have(1, True)
+            assert ns.addresses("va") == {"192.0.2.1/32", "2001:db8::1/64"}
+            await it.have(1, False)
+            assert len(it.lost) == 2
+
+    run(test())
+
+
+def test_secondary_that_went_with_its_primary_is_put_back(ns: Namespace, run: Run) -> None:
+    async def test() -> None:
+        async with Applying(ns) as it:
+            it.applier.configure(1, [vip("192.0.2.1/24")])
+            it.applier.configure(2, [vip("192.0.2.2/24")])
+            await it.have(1, True)
+            await it.have(2, True)
+            await it.have(1, False)
+            await until(lambda: len(it.applied) == 4, "it was put back")
+            assert ns.addresses("va") == {"192.0.2.2/24"}
+            assert it.applied[-1] == (2, True, ["192.0.2.2/24"])
+            assert not it.lost
+
+    run(test())
+
+
+def test_interface_made_again_and_renamed(ns: Namespace, run: Run) -> None:
+    """F9: the addresses follow the name."""
+
+    async def test() -> None:
+        async with Applying(ns) as it:
+            it.applier.configure(1, [vip("192.0.2.1/32"), vip("2001:db8::1/64")])
+            both = {"192.0.2.1/32", "2001:db8::1/64"}
+            await it.have(1, True)
+            ns.ip("link", "del", "va")
+            await until(lambda: "va" not in it.links.by_name, "it is gone")
+            await it.applier.drain()
+            assert len(it.applier.state(1).missing) == 2
+            ns.ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
+            await until(lambda: ns.addresses("va") == both, "the addresses are on the new one")
+            ns.ip("link", "set", "va", "name", "vx")
+            await until(lambda: ns.addresses("vx") == set(), "they are not on the renamed one")
+            ns.ip("link", "set", "vb", "name", "va")
+            await until(lambda: ns.addresses("va") == both, "they are on the one that has the name now")
+            assert not it.lost
+
+    run(test())
+
+
+def test_ipv6_addresses_come_back_with_the_link(ns: Namespace, run: Run) -> None:
+    """The kernel removes IPv6 addresses when an interface goes down; nobody else did."""
+
+    async def test() -> None:
+        async with Applying(ns) as it:
+            it.applier.configure(1, [vip("192.0.2.1/32"), vip("2001:db8::1/64")])
+            await it.have(1, True)
+            ns.ip("link", "set", "va", "down")
+            await until(lambda: ns.addresses("va") == {"192.0.2.1/32"}, "the kernel removed it")
+            ns.ip("link", "set", "va", "up")
+            await until(lambda: ns.addresses("va") == {"192.0.2.1/32", "2001:db8::1/64"}, "it is back")
+            assert not it.lost
+
+    run(test())
+
+
+def test_wanted_before_there_is_an_interface(ns: Namespace, run: Run) -> None:
+    async def test() -> None:
+        async with Applying(ns) as it:
+            it.applier.configure(1, [vip("192.0.2.1/32", dev="later")])
+            await it.have(1, True)
+            assert not it.applied
+            ns.ip("link", "add", "later", "type", "veth", "peer", "name", "latter")
+            await until(lambda: it.applied == [(1, True, ["192.0.2.1/32"])], "it is added")
+            assert ns.addresses("later") == {"192.0.2.1/32"}
+
+    run(test())
+
+
+def test_failure_is_told_and_tried_again(
+    ns: Namespace, run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyvrrp.netlink.vips.RETRY_FIRST_S", 0.05)
+    ns.set("ipv6/conf/va/disable_ipv6", "1")
+
+    async def test() -> None:
+        async with Applying(ns) as it:
+            it.applier.configure(7, [vip("192.0.2.1/32"), vip("2001:db8::1/64")])
+            await it.have(7, True)
+            assert it.applied == [(7, True, ["192.0.2.1/32"])]  # what works is announced
+            ((key, why, attempts),) = it.applier.failures()
+            assert (key, attempts) == (7, 1)
+            assert why.startswith("2001:db8::1/64 dev va cannot be added: ")
+            await until(lambda: it.applier.state(7).attempts >= 2, "it is tried again")
+            ns.set("ipv6/conf/va/disable_ipv6", "0")
+            await until(lambda: not it.applier.failures(), "it succeeds")
+            assert it.applied[-1] == (7, True, ["2001:db8::1/64"])
+
+    with caplog.at_level(logging.ERROR):
+        run(test())
+    assert caplog.messages[0].startswith("VI_7: 2001:db8::1/64 dev va cannot be added: ")
+    assert caplog.messages[0].endswith("; trying again in 0.05 s")
+    assert caplog.messages[1].endswith("; trying again in 0.1 s")
+
+
+def test_lost_answers_are_asked_for_again(ns: Namespace, run: Run) -> None:
+    """A receive buffer of nearly nothing: answers are lost, and yet every wish is carried out."""
+
+    async def test() -> None:
+        async with Applying(ns, rcvbuf=2304) as it:
+            for key in range(300):
+                it.applier.configure(key, [vip(f"10.0.{key // 250}.{key % 250 + 1}/32")])
+            for wanted in (True, False, True):
+                for key in range(300):
+                    it.applier.want(key, wanted)
+                await asyncio.sleep(0.001)
+                time.sleep(0.05)  # noqa: ASYNC251 - the loop is held; the kernel answers and has no room
+                await until(
+                    lambda wanted=wanted: (
+                        all(it.applier.state(k).is_settled for k in range(300))
+                        and {k for k, present, _ in it.applied if present is wanted} == set(range(300))
+                    ),
+                    "every wish is carried out",
+                    timeout_s=15,
+                )
+                assert len(ns.addresses("va")) == (300 if wanted else 0)
+                it.applied.clear()
+            assert it.netlink.overruns > 0
+
+    run(test())
