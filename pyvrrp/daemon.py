@@ -23,7 +23,7 @@ from pathlib import Path
 import uvloop
 
 from pyvrrp import __version__, limits, linux
-from pyvrrp.cli.options import Options, parse
+from pyvrrp.options import Options, parse
 from pyvrrp.config import Loaded, load, load_in_worker
 from pyvrrp.control.server import ControlServer
 from pyvrrp.errors import PyvrrpError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pyvrrp.cli.options import (
+from pyvrrp.options import (
     DEFAULT_CONFIG,
     DEFAULT_LOG_FILE,
     OPTIONS,
