@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from pyvrrp._linux import ffi, lib
@@ -103,8 +102,7 @@ def mlockall(flags: int = MCL_CURRENT | MCL_FUTURE) -> None:
     _checked(lib.pyvrrp_mlockall(flags), "mlockall")
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Whom a program runs as: numbers, already looked up. `groups` are the supplementary ones."""
 
     uid: int

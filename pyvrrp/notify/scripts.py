@@ -10,7 +10,6 @@ since the newest state is what counts.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -19,7 +18,7 @@ from typing import NamedTuple
 
 from pyvrrp import limits
 from pyvrrp.model import Command, Notify
-from pyvrrp.scripts.result import ScriptResult, ScriptRunner
+from pyvrrp.scripts.result import Lane, ScriptResult, ScriptRunner
 
 log = logging.getLogger("pyvrrp.notify")
 
@@ -71,10 +70,11 @@ def calls(kind: str, name: str, notify: Notify, state: str, priority: int) -> tu
 class _Router:
     """What waits for one router: the rest of the change whose scripts run now, and the changes after it."""
 
-    __slots__ = ("busy", "changes", "rest")
+    __slots__ = ("changes", "idle", "rest", "run")
 
     def __init__(self) -> None:
-        self.busy = False
+        self.run: int | None = None                         # of the script that runs or waits for a slot
+        self.idle: asyncio.Future[None] | None = None       # for stopped(), when nothing is left
         self.rest: deque[_Call] = deque()
         self.changes: deque[tuple[_Call, ...]] = deque()
 
@@ -86,7 +86,6 @@ class Notifier:
         self.counters = NotifyCounters()
         self._pool = pool
         self._routers: dict[tuple[str, str], _Router] = {}      # only those with something to run
-        self._quiet = asyncio.Event()
 
     @property
     def pending(self) -> int:
@@ -109,8 +108,7 @@ class Notifier:
         script_s: float = limits.NOTIFY_STOP_S,
         all_s: float = limits.NOTIFY_STOP_ALL_S,
     ) -> None:
-        """Run the STOP scripts of every router, instances before groups (N7), and return when they have
-        ended.
+        """Run the STOP scripts of every router, instances before groups (N7); return when they have ended.
 
         Changes that still wait are dropped: STOP replaces them. A script that is running for a router has
         `script_s` to end, and is then left alone while the STOP scripts run. Each of those is killed after
@@ -119,8 +117,12 @@ class Notifier:
         """
         deadline_s = asyncio.get_running_loop().time() + all_s
         for key, router in list(self._routers.items()):
-            if router.changes:
-                self._drop(key, router, len(router.changes))
+            self.counters.dropped += len(router.changes)
+            router.changes.clear()
+            if router.run is not None and self._pool.withdraw(router.run):
+                router.rest.clear()
+                self.counters.dropped += 1
+                self._next(key, router)
         first = [self._stop_one(INSTANCE, each, script_s, deadline_s) for each in instances]
         await asyncio.gather(*first)
         await asyncio.gather(*(self._stop_one(GROUP, each, script_s, deadline_s) for each in groups))
@@ -130,16 +132,17 @@ class Notifier:
         if not wanted:
             return
         key = (kind, router.name)
-        loop = asyncio.get_running_loop()
-        give_up_s = loop.time() + script_s
-        while key in self._routers and loop.time() < give_up_s:
-            self._quiet.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(give_up_s):
-                    await self._quiet.wait()
+        busy = self._routers.get(key)
+        if busy is not None:
+            busy.idle = asyncio.get_running_loop().create_future()
+            try:
+                async with asyncio.timeout(script_s):
+                    await busy.idle
+            except TimeoutError:
+                busy.rest.clear()
         for call in wanted:
             ended = asyncio.Event()
-            run = self._run(key, call, ended.set, timeout_s=script_s, ordered=False)
+            run = self._run(key, call, ended.set, timeout_s=script_s, is_stop=True)
             try:
                 async with asyncio.timeout_at(deadline_s):
                     await ended.wait()
@@ -154,32 +157,31 @@ class Notifier:
         router = self._routers.setdefault(key, _Router())
         router.changes.append(wanted)
         if len(router.changes) > limits.NOTIFY_PENDING_MAX:
-            self._drop(key, router, 1)
-        if not router.busy:
+            self._drop_oldest(key, router)
+        if router.run is None:
             self._next(key, router)
 
-    def _drop(self, key: tuple[str, str], router: _Router, count: int) -> None:
-        for _ in range(count):
-            router.changes.popleft()
+    def _drop_oldest(self, key: tuple[str, str], router: _Router) -> None:
+        router.changes.popleft()
         if not self.counters.dropped:
             log.warning(
                 "(%s) its notify scripts are slower than its changes of state, so the oldest changes are not "
                 "told to them. This is said once; the counter goes on",
                 key[1],
             )
-        self.counters.dropped += count
+        self.counters.dropped += 1
 
     def _next(self, key: tuple[str, str], router: _Router) -> None:
         """Start the router's next script, or forget the router if there is none."""
         if not router.rest:
             if not router.changes:
                 del self._routers[key]
-                self._quiet.set()
+                if router.idle is not None and not router.idle.done():
+                    router.idle.set_result(None)
                 return
             router.rest.extend(router.changes.popleft())
-        router.busy = True
         call = router.rest.popleft()
-        self._run(key, call, lambda: self._next(key, router), timeout_s=None, ordered=True)
+        router.run = self._run(key, call, lambda: self._next(key, router), timeout_s=None, is_stop=False)
 
     def _run(
         self,
@@ -188,7 +190,7 @@ class Notifier:
         then: Callable[[], object],
         *,
         timeout_s: float | None,
-        ordered: bool,
+        is_stop: bool,
     ) -> int:
         def done(result: ScriptResult) -> None:
             self.counters.runs += 1
@@ -209,5 +211,8 @@ class Notifier:
             done,
             timeout_s=timeout_s,
             extra_args=call.extra_args,
-            key=(id(self), key) if ordered else None,
+            # A STOP script waits neither for its router's hanging one nor for other routers' notifications:
+            # the checks have ended by then, so their lane is free.
+            key=None if is_stop else (id(self), key),
+            lane=Lane.CHECK if is_stop else Lane.NOTIFY,
         )

@@ -8,7 +8,7 @@ submit() never waits and never runs a callback itself; results come from the eve
   gone.
 - A timed-out run has its result at once; its slot and key are free when its process is gone.
 - A spawner that dies is started again; what it was running is reported as failed, what waits is kept.
-  Threading: the event loop's thread only. Cancelling nothing: close() is how it ends.
+  Threading: the event loop's thread only. It has no task of its own: close() is how it ends.
 """
 
 from __future__ import annotations
@@ -117,6 +117,7 @@ class ScriptPool:
         self._asked: dict[int, _Run] = {}                   # by number: the spawner has them
         self._waiting: dict[int, _Run] = {}                 # by number: in a queue, or behind their key
         self._unsent: deque[bytes] = deque()
+        self._blocked = False                               # the socket is full, and watched
         self._pump_scheduled = False
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(FromSpawner)
@@ -149,6 +150,9 @@ class ScriptPool:
         try:
             async with asyncio.timeout(limits.SPAWNER_START_S):
                 await self._ready
+        except ScriptError:
+            self._closing = True
+            raise
         except TimeoutError:
             await self.close(grace_s=0)
             raise ScriptError(
@@ -240,12 +244,20 @@ class ScriptPool:
             self._transmit(Kill(run))
             return
         waiting = self._waiting.get(run)
+        if waiting is not None and waiting.on_done is not None:
+            assert self._loop is not None
+            on_done = waiting.on_done
+            self.withdraw(run)
+            self._loop.call_soon(on_done, _not_run("not run: it was ended before its turn came"))
+
+    def withdraw(self, run: int) -> bool:
+        """Do not start a run that still waits; its `on_done` is not called. False: too late."""
+        waiting = self._waiting.get(run)
         if waiting is None or waiting.on_done is None:
-            return
+            return False
         # It keeps its place, so that its key's order holds, and is dropped when its turn comes.
-        assert self._loop is not None
-        on_done, waiting.on_done = waiting.on_done, None
-        self._loop.call_soon(on_done, _not_run("not run: it was withdrawn before its turn came"))
+        waiting.on_done = None
+        return True
 
     async def close(self, *, grace_s: float) -> None:
         """Let running and waiting scripts end for at most `grace_s`, then end the spawner and with it the
@@ -304,6 +316,7 @@ class ScriptPool:
         self._loop.remove_reader(self._pidfd)
         self._loop.remove_reader(self._sock.fileno())
         self._loop.remove_writer(self._sock.fileno())
+        self._blocked = False
         os.close(self._pidfd)
         self._sock.close()
         self._sock, self._pidfd = None, -1
@@ -314,11 +327,16 @@ class ScriptPool:
         self._gone.set()
         if self._closing:
             return
+        how = f"by signal {-status}" if status < 0 else f"with status {status}"
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_exception(
+                ScriptError(f"scripts: the spawner ended {how} at once; see what it wrote to standard error")
+            )
+            return
         self._fail_asked("the process that runs scripts died meanwhile, so how it ended is not known")
         self.counters.spawner_restarts += 1
         if self._loop.time() - self._started_at_s > limits.SPAWNER_RETRY_MAX_S:
             self._retry_s = limits.SPAWNER_RETRY_FIRST_S
-        how = f"by signal {-status}" if status < 0 else f"with status {status}"
         log.error("the script spawner (pid %d) ended %s; starting another in %.1f s", pid, how, self._retry_s)
         self._retry_timer = self._loop.call_later(self._retry_s, self._restart)
         self._retry_s = min(2 * self._retry_s, limits.SPAWNER_RETRY_MAX_S)
@@ -391,11 +409,15 @@ class ScriptPool:
                 self._sock.send(self._unsent[0])
                 self._unsent.popleft()
         except BlockingIOError:
-            self._loop.add_writer(self._sock.fileno(), self._on_writable)
+            if not self._blocked:
+                self._blocked = True
+                self._loop.add_writer(self._sock.fileno(), self._on_writable)
             return
         except OSError:
             self._unsent.clear()        # it is dying; its pidfd tells us next
-        self._loop.remove_writer(self._sock.fileno())
+        if self._blocked:
+            self._blocked = False
+            self._loop.remove_writer(self._sock.fileno())
 
     # In
 
@@ -531,6 +553,10 @@ class ScopeRunner:
     def kill(self, run: int) -> None:
         """See ScriptPool.kill()."""
         self._pool.kill(run)
+
+    def withdraw(self, run: int) -> bool:
+        """See ScriptPool.withdraw()."""
+        return self._pool.withdraw(run)
 
 
 def _not_run(error: str) -> ScriptResult:

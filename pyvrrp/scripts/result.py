@@ -71,6 +71,9 @@ class ScriptRunner(Protocol):
     ) -> int:
         """Queue a run and return its number at once; `on_done` is called once, later, from the event loop."""
 
+    def withdraw(self, run: int) -> bool:
+        """Do not start a run that still waits; its `on_done` is not called. False: too late."""
+
     def kill(self, run: int) -> None:
         """End a run now, as if it had timed out; one that waits is not started. One that is done is no
         error.

@@ -30,7 +30,7 @@ from collections import deque
 import msgspec
 
 from pyvrrp import limits
-from pyvrrp.linux import STEP_EXECUTE, SpawnError, spawn
+from pyvrrp.linux import STEP_EXECUTE, Identity, SpawnError, spawn
 from pyvrrp.scripts.identity import Accounts, UnknownAccount
 from pyvrrp.scripts.messages import Ended, FromDaemon, FromSpawner, Kill, Ready, Result, Slow, Start
 from pyvrrp.scripts.security import root_uids, why_insecure
@@ -38,6 +38,7 @@ from pyvrrp.scripts.security import root_uids, why_insecure
 SOCKET_FD = 3               # where the daemon puts our end of the socket
 REMOVED_VARIABLES = (b"IFS", b"LD_PRELOAD", b"LD_LIBRARY_PATH")     # as keepalived does (rule T9)
 _SHELL = b"/bin/sh"
+_ERROR_MAX = 1000           # of a sentence that quotes a command; a message has a bound
 _KILL_NS = int(limits.SCRIPT_KILL_S * 1e9)
 _IGNORED_SIGNALS = (
     signal.SIGTERM,
@@ -162,7 +163,7 @@ class Spawner:
         try:
             self._start(message)
         except CannotRun as error:
-            self._send(Result(message.run, error=str(error)))
+            self._send(Result(message.run, error=str(error)[:_ERROR_MAX]))
 
     # Starting
 
@@ -184,6 +185,8 @@ class Spawner:
             # keepalived's idiom for "can this file be read": a redirection without a command (rule X3)
             return self._execute(_SHELL, [_SHELL, b"-c", b" ".join(ask.argv)], ask)
         path = self._find(ask.argv[0])
+        if ask.security:
+            self._check_security(path, self._identity(ask))
         try:
             return self._execute(path, ask.argv, ask)
         except SpawnError as error:
@@ -192,13 +195,14 @@ class Spawner:
                 return self._execute(_SHELL, [_SHELL, path, *ask.argv[1:]], ask)
             raise
 
-    def _execute(self, path: bytes, argv: list[bytes], ask: Start) -> int:
+    def _identity(self, ask: Start) -> Identity:
         try:
-            identity = self._accounts.identity(ask.user, ask.group, ask.default_user, ask.default_group)
+            return self._accounts.identity(ask.user, ask.group, ask.default_user, ask.default_group)
         except UnknownAccount as error:
             raise CannotRun(f"{_text(ask.argv)}: {error}") from None
-        if ask.security and argv[0] is not _SHELL:
-            self._check_security(path, identity.uid == 0 or identity.gid == 0)
+
+    def _execute(self, path: bytes, argv: list[bytes], ask: Start) -> int:
+        identity = self._identity(ask)
         netns_fd = -1
         if ask.netns is not None:
             try:
@@ -240,9 +244,14 @@ class Spawner:
                 return path
         raise CannotRun(f"{_text([name])}: not found in PATH; give its full path")
 
-    def _check_security(self, path: bytes, runs_as_root: bool) -> None:
+    def _check_security(self, path: bytes, identity: Identity) -> None:
         full = os.fsdecode(path if path.startswith(b"/") else os.getcwdb() + b"/" + path)  # noqa: PTH109
-        reason = why_insecure(full, runs_as_root=runs_as_root, root=self._root)
+        runs_as_root = identity.uid == 0 or identity.gid == 0
+        try:
+            reason = why_insecure(full, runs_as_root=runs_as_root, root=self._root)
+        except OSError as error:
+            # Not left to execve(): what is missing now could be there by then.
+            raise CannotRun(f"{_text([path])}: {error.strerror}; check the path") from None
         if reason is not None:
             raise CannotRun(
                 f"{_text([path])}: not run, because {reason} and enable_script_security is on; "

@@ -177,6 +177,7 @@ def test_stop_replaces_what_waits_and_passes_what_hangs(with_pool: Runner, tmp_p
         notifier = Notifier(pool)
         notifier.instance_changed("A", Notify(master=sh("sleep 30")), "MASTER", 100)
         notifier.instance_changed("A", all_of(out), "BACKUP", 100)
+        await until(lambda: pool.running == 1)
         started = time.monotonic()
         await notifier.stopped([Stopping("A", all_of(out), 100)], script_s=0.3)
         assert 0.3 <= time.monotonic() - started < 2
@@ -212,3 +213,19 @@ def test_stop_waits_for_a_running_script_that_ends(with_pool: Runner, tmp_path: 
         assert out.read_text().splitlines() == ["master", "stop", "any INSTANCE A STOP 100"]
 
     with_pool(main)
+
+
+def test_stop_is_not_held_up_by_other_routers(with_pool: Runner, tmp_path: Path) -> None:
+    """The one slot is taken by another router's hanging script: STOP runs, what waited does not."""
+    out = tmp_path / "out"
+
+    async def main(pool: ScriptPool) -> None:
+        notifier = Notifier(pool)
+        notifier.instance_changed("A", Notify(master=sh("exec sleep 30")), "MASTER", 100)
+        await until(lambda: pool.running == 1)
+        notifier.instance_changed("B", all_of(out), "MASTER", 100)
+        await notifier.stopped([Stopping("B", all_of(out), 100)])
+        assert out.read_text().splitlines() == ["stop", "any INSTANCE B STOP 100"]
+        assert (notifier.counters.dropped, notifier.counters.failures) == (1, 0)
+
+    with_pool(main, limit=1)

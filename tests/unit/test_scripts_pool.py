@@ -6,6 +6,8 @@ import asyncio
 import functools
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from running_scripts import LOOPS, gone, run_with_pool, sh, until
 
 from pyvrrp import limits
+from pyvrrp.errors import ScriptError
 from pyvrrp.model import Command
 from pyvrrp.scripts.pool import ScriptPolicy, ScriptPool
 from pyvrrp.scripts.result import Lane, ScriptResult
@@ -123,6 +126,7 @@ def test_what_cannot_run_is_a_failure_with_a_sentence(with_pool: Runner, tmp_pat
         (str(lost),): "so the interpreter that its first line names is not",
         ("no-such-command-anywhere",): "no-such-command-anywhere: not found in PATH; give its full path",
         ("/bin/true", "a\0b"): "NUL",
+        ("y" * 60_000,): "yyyy",
         (): "there is no command to run; name one",
         ("/bin/echo", "x" * limits.SCRIPT_REQUEST_BYTES_MAX): "its command and arguments take",
     }
@@ -245,8 +249,7 @@ def test_kill_ends_a_running_one_and_withdraws_a_waiting_one(with_pool: Runner, 
         await until(lambda: len(results) == 3)
         assert [result.ok for result in results] == [False, False, True]
         assert not (tmp_path / "never").exists()
-        assert "withdrawn" in str(results[0])
-        assert results[1].timed_out
+        assert sorted(map(str, results[:2])) == ["not run: it was ended before its turn came", "timed_out"]
 
     with_pool(main)
 
@@ -396,3 +399,73 @@ def test_security_refuses_root_and_allows_another_user(with_pool: Runner, tmp_pa
         assert (await pool.run(Command(("true",), "root"), timeout_s=5)).ok
 
     with_pool(main, enable_script_security=True)
+
+
+@pytest.mark.root
+@pytest.mark.rule("X5")
+def test_security_does_not_run_what_it_cannot_look_at(with_pool: Runner, tmp_path: Path) -> None:
+    async def main(pool: ScriptPool) -> None:
+        result = await pool.run(Command((str(tmp_path / "no" / "such"),), "root"), timeout_s=5)
+        assert result.error == f"{tmp_path}/no/such: No such file or directory; check the path"
+
+    with_pool(main, enable_script_security=True)
+
+
+def test_a_spawner_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        pool = ScriptPool()
+        with pytest.raises(ScriptError, match="ended with status 1 at once"):
+            await pool.start()
+        assert pool.spawner_pid == 0
+
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    asyncio.run(main())
+
+
+def test_when_the_daemon_is_killed_scripts_and_spawner_end(tmp_path: Path) -> None:
+    """The daemon is a process of its own here, and gets SIGKILL."""
+    pids = tmp_path / "pids"
+    code = (
+        "import asyncio, sys; from pyvrrp.model import Command; from pyvrrp.scripts.pool import ScriptPool\n"
+        "async def main():\n"
+        "    pool = ScriptPool(); await pool.start()\n"
+        "    script = 'sleep 30 & echo $PPID $$ $! >$1.new; mv $1.new $1; wait'\n"
+        "    await pool.run(Command(('/bin/sh', '-c', script, 'sh', sys.argv[1])), timeout_s=None)\n"
+        "asyncio.run(main())"
+    )
+    daemon = subprocess.Popen([sys.executable, "-W", "ignore", "-c", code, str(pids)])
+    deadline = time.monotonic() + 10
+    while not pids.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    daemon.kill()
+    daemon.wait()
+    numbers = [int(word) for word in pids.read_text().split()]
+    assert len(numbers) == 3
+    while not all(map(gone, numbers)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert all(map(gone, numbers))
+
+
+@pytest.mark.root
+def test_a_script_runs_in_its_scope_s_network_namespace(with_pool: Runner, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    name = f"scr-{os.getpid()}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        expected = Path(f"/run/netns/{name}").stat().st_ino
+
+        async def main(pool: ScriptPool) -> None:
+            results: list[ScriptResult] = []
+            scope = pool.scope(ScriptPolicy(netns=f"/run/netns/{name}"))
+            scope.submit(sh('stat -Lc %i /proc/self/ns/net >"$1"', out), results.append, timeout_s=5)
+            lost = pool.scope(ScriptPolicy(netns=f"/run/netns/{name}-not-there"))
+            lost.submit(sh("exit 0"), results.append, timeout_s=5)
+            await until(lambda: len(results) == 2)
+            assert sorted(result.ok for result in results) == [False, True]
+            errors = [result.error for result in results if result.error]
+            assert "not-there cannot be opened: No such file or directory" in errors[0]
+
+        with_pool(main)
+        assert int(out.read_text()) == expected
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True)

@@ -154,10 +154,8 @@ def test_a_script_that_cannot_run_has_failed(with_pool: Runner, caplog: pytest.L
         await until(lambda: len(verdicts) == 2)
         assert sorted(verdicts) == [("gone", False), ("none", False)]
         assert "VRRP_Script(none) failed (it names no command that can be run)" in caplog.messages
-        assert (
-            "VRRP_Script(gone) failed (/no/such: cannot execute it: No such file or directory; check the path)"
-            in caplog.messages
-        )
+        reason = "/no/such: cannot execute it: No such file or directory; check the path"
+        assert f"VRRP_Script(gone) failed ({reason})" in caplog.messages
         none.stop()
         gone_command.stop()
 
@@ -191,9 +189,7 @@ def test_update_keeps_the_verdict_and_takes_the_interval(with_pool: Runner) -> N
         watch = tracker(pool, script, verdicts)
         watch.start()
         await until(lambda: watch.counters.runs == 1)
-        watch.update(
-            TrackScript(name="chk", command=script.command, interval_s=0.1, timeout_s=5, rise=3, fall=3)
-        )
+        watch.update(dataclasses.replace(script, interval_s=0.1, rise=3, fall=3))
         await until(lambda: watch.counters.runs == 4)
         watch.stop()
         assert verdicts == [("chk", True)]
