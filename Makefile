@@ -1,11 +1,12 @@
-# make: what there is. make run, make test: all the set-up a fresh machine needs.
+# make: what there is. make run and make test are all the set-up that a fresh machine needs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 CONF ?=
+PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build debug test test-root test-deps nightly soak lint bench annotate docs clean
+.PHONY: help run build debug test test-root nightly soak lint bench annotate docs clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -23,4 +24,36 @@ endif
 test: ## every test that this user may run (as root: all of them)
 	@contrib/bootstrap.sh $(PYTHON) $(VENV) test
 	@contrib/test-deps.sh
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-root: ## only the tests that need root: namespaces, a real keepalived
+	@contrib/bootstrap.sh $(PYTHON) $(VENV) test
+	@contrib/test-deps.sh
+	$(BIN)/python -m pytest -m root $(PYTEST_ARGS)
+
+lint: ## ruff, cython-lint, mypy --strict
+	@contrib/bootstrap.sh $(PYTHON) $(VENV) test lint
+	$(BIN)/ruff check
+	$(BIN)/cython-lint vrrpcore bench
+	$(BIN)/mypy
+
+debug: ## unit and property tests in a build with bounds checks and ASan, UBSan
+	@contrib/debug.sh $(PYTHON) $(VENV) $(PYTEST_ARGS)
+
+nightly: test ## what takes longer than a test may
+	PYVRRP_NIGHTLY=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: ## measure; each figure beside its yardstick, JSON in .benchmarks/
+	@contrib/bootstrap.sh $(PYTHON) $(VENV) test bench
+	$(BIN)/python -m pytest bench --benchmark-autosave --benchmark-columns=median,iqr,rounds $(PYTEST_ARGS)
+
+annotate: ## Cython's view of the C code; fails on a hot line that touches Python
+	@contrib/bootstrap.sh $(PYTHON) $(VENV)
+	$(BIN)/python contrib/annotate.py build/annotate
+
+docs: ## write the generated documents anew
+	@contrib/bootstrap.sh $(PYTHON) $(VENV)
+	$(BIN)/python contrib/generate_docs.py docs
+
+clean: ## remove what was built
+	rm -rf build *.egg-info .venv/.pyvrrp-* vrrpcore/*.c vrrpcore/*.so vrrpcore/*.html pyvrrp/_linux.c pyvrrp/_linux*.so
