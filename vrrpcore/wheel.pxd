@@ -14,11 +14,10 @@ cdef struct wtimer_t:               # 32 bytes, in a dense array, named by index
     uint32_t prev
     uint32_t next
     uint32_t owner                  # for the caller: which Virtual Router, which of its timers
-    uint32_t slot                   # level * WHEEL_SLOTS + slot it is linked in; WT_NONE: not armed
+    uint32_t slot                   # level * WHEEL_SLOTS + slot that it is in; WT_NONE: not armed
 
 cdef struct wslot_t:
     int64_t earliest_ns             # never later than the earliest deadline in the slot
-    uint32_t earliest               # the timer that had it; stale if that timer was armed anew or disarmed
     uint32_t head
 
 cdef class TimerWheel:
@@ -29,12 +28,16 @@ cdef class TimerWheel:
     cdef uint64_t _occupied[WHEEL_LEVELS]
     cdef wslot_t _slots[WHEEL_LEVELS * WHEEL_SLOTS]
 
-    cdef int reserve(self, size_t timer_count) except -1
+    cpdef int reserve(self, size_t timer_count) except -1
     cdef void arm(self, uint32_t i, int64_t deadline_ns) noexcept nogil
     cdef void disarm(self, uint32_t i) noexcept nogil
     cdef bint is_armed(self, uint32_t i) noexcept nogil
     cdef int64_t deadline_ns(self, uint32_t i) noexcept nogil       # -1: not armed
     cdef size_t advance(self, int64_t now_ns, uint32_t *due, size_t due_max) noexcept nogil
     cdef int64_t next_deadline_ns(self) noexcept nogil              # -1: nothing armed
+    cdef void _cascade(self, uint32_t k) noexcept nogil
+    cdef size_t _expire(self, uint32_t k, int64_t now_ns, uint32_t *due, size_t due_max) noexcept nogil
+    cdef uint32_t _next_slot(self, int64_t *start_tick) noexcept nogil
+    cdef int64_t _checked(self, i) except -1
     cdef void _link(self, uint32_t i, int64_t deadline_ns) noexcept nogil
     cdef void _unlink(self, uint32_t i) noexcept nogil
