@@ -91,19 +91,21 @@ class _Builder:
             elif name == "enable_script_security":
                 self._script_security = True
             else:
-                self._script_user = self._account(statement) or self._script_user
+                self._script_user = self._account(statement, "scripts that do not name their own")
 
-    def _account(self, statement: Statement) -> tuple[str, str | None] | None:
-        """User and group of a line, None if they do not exist, which is reported."""
+    def _account(self, statement: Statement, whose: str) -> tuple[str, str | None]:
+        """User and group of a line. If they do not exist, that is reported, and what runs as them fails.
+
+        It must not run as somebody else instead, who may have more rights.
+        """
         words = statement.words
         user, group = words[1], words[2] if len(words) > 2 else None
         if group is not None and group.startswith(":"):
             group = group[1:] or None
         if problem := self._commands.account_problem(user, group):
             self._report.error(
-                statement.where(1), f"{words[0]}: {problem}, so the line is ignored; create it first"
+                statement.where(1), f"{words[0]}: {problem}; {whose} fail until it does, create it first"
             )
-            return None
         return user, group
 
     # vrrp_script
@@ -154,10 +156,7 @@ class _Builder:
             elif name == "fall":
                 fall = self._integer(statement, "vrrp_script", fall)
             else:
-                account = self._account(statement)
-                if account is None:
-                    # It must not run as somebody else instead. The spawner fails it for want of this user.
-                    account = statement.words[1], statement.words[2] if len(statement.words) > 2 else None
+                account = self._account(statement, "runs of this script")
         if not has_script and block.broken is None:
             self._report.error(
                 block.where(),

@@ -8,7 +8,7 @@ are in seconds.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 TOP = ""  # the level outside all blocks
@@ -49,15 +49,13 @@ class Keyword:
     choices: tuple[str, ...] = ()
     named: bool = False  # the block has a name of its own
 
-    @property
-    def least(self) -> int:
-        """How many arguments it needs."""
-        return int(self.named) if self.kind in BLOCKS else int(self.kind is not Kind.FLAG)
+    least: int = field(init=False)  # how many arguments it needs, and how many it takes
+    most: int = field(init=False)
 
-    @property
-    def most(self) -> int:
-        """How many arguments it takes."""
-        return 2 if self.kind in {Kind.USER, Kind.WEIGHT} else self.least
+    def __post_init__(self) -> None:
+        least = int(self.named) if self.kind in BLOCKS else int(self.kind is not Kind.FLAG)
+        object.__setattr__(self, "least", least)
+        object.__setattr__(self, "most", 2 if self.kind in {Kind.USER, Kind.WEIGHT} else least)
 
     @property
     def low_us(self) -> int:

@@ -97,7 +97,16 @@ class Lexer:
                     + (", or save the file as UTF-8" if number == 1 else ""),
                 )
             elif special(line):
-                yield from self._cut(number, line)
+                # Nearly all of these are `words {` or `}`.
+                last = len(line.rstrip(BLANKS)) - 1
+                if line[last] in "{}" and not special(line, 0, last):
+                    if words := split(line[:last]):
+                        yield Piece(
+                            number, 1, line[:last], words if ordinary else self._cleaned(number, words)
+                        )
+                    yield Piece(number, last + 1, line[last], OPEN if line[last] == "{" else CLOSE)
+                else:
+                    yield from self._cut(number, line)
             elif words := split(line):
                 if not ordinary:
                     words = self._cleaned(number, words)

@@ -229,7 +229,7 @@ class _Parser:
         inside = f" in {block}" if block else ""
         gone = "is left out as a whole" if is_block else "is ignored"
         if word in NOT_DONE[block]:
-            message = f"pyvrrp does not do {shown(word)}{inside}; the {what} {gone}"
+            message = f"pyvrrp does not do {shown(word)}{inside}; the {what} {gone}, all else is used"
         elif (home := home_of(word)) is not None:
             place = f"inside {home} {{ }}" if home else "outside all blocks"
             message = (

@@ -21,6 +21,7 @@ import signal
 import struct
 import sys
 from collections.abc import Iterator
+from typing import TypeVar
 
 import msgspec
 
@@ -38,6 +39,8 @@ from pyvrrp.model import (
     Where,
 )
 
+T = TypeVar("T")
+
 _LENGTH = struct.Struct("!I")
 _STDERR_SHOWN = 2000  # bytes of a dead worker's last words: the end of a traceback
 _EXIT_DONE = 0
@@ -49,7 +52,7 @@ class _Request(msgspec.Struct, array_like=True):
     interfaces: list[str] | None
 
 
-class _Frame(msgspec.Struct, array_like=True, omit_defaults=True):
+class Frame(msgspec.Struct, array_like=True, omit_defaults=True):
     """A part of a Loaded. The last frame has `is_last`."""
 
     is_last: bool = False
@@ -176,9 +179,9 @@ def _last_words(stderr: int) -> str:
 
 async def _collect(answer: int) -> Loaded:
     """Read the frames, one in each turn of the loop."""
-    decoder = msgspec.msgpack.Decoder(_Frame)
+    decoder = msgspec.msgpack.Decoder(Frame)
     offset = 0
-    whole = _Frame()
+    whole = Frame()
     while not whole.is_last:
         data = _read(answer, _LENGTH.unpack(_read(answer, _LENGTH.size, offset))[0], offset + _LENGTH.size)
         offset += _LENGTH.size + len(data)
@@ -213,22 +216,44 @@ def _read(fd: int, size: int, offset: int) -> bytes:
 # The worker's side
 
 
-def _frames(loaded: Loaded) -> Iterator[_Frame]:
-    for i in range(0, len(loaded.diagnostics), limits.CONFIG_FRAME_DIAGNOSTICS):
-        yield _Frame(diagnostics=list(loaded.diagnostics[i : i + limits.CONFIG_FRAME_DIAGNOSTICS]))
+def frames(loaded: Loaded) -> Iterator[Frame]:
+    """The parts of a Loaded, of at most CONFIG_FRAME_ITEMS things or one instance."""
+    for diagnostics in _slices(loaded.diagnostics):
+        yield Frame(diagnostics=diagnostics)
     configuration = loaded.configuration
     if configuration is not None:
-        yield _Frame(global_defs=configuration.global_defs)
-        size = limits.CONFIG_FRAME_INSTANCES
-        for i in range(0, len(configuration.scripts), size):
-            yield _Frame(scripts=list(configuration.scripts[i : i + size]))
-        for i in range(0, len(configuration.groups), size):
-            yield _Frame(groups=list(configuration.groups[i : i + size]))
-        for i in range(0, len(configuration.refused), size):
-            yield _Frame(refused=list(configuration.refused[i : i + size]))
-        for i in range(0, len(configuration.instances), size):
-            yield _Frame(instances=list(configuration.instances[i : i + size]))
-    yield _Frame(is_last=True)
+        yield Frame(global_defs=configuration.global_defs)
+        for scripts in _slices(configuration.scripts):
+            yield Frame(scripts=scripts)
+        for groups in _slices(configuration.groups):
+            yield Frame(groups=groups)
+        for refused in _slices(configuration.refused):
+            yield Frame(refused=refused)
+        for instances in _slices(configuration.instances):
+            yield Frame(instances=instances)
+    yield Frame(is_last=True)
+
+
+def _slices(things: tuple[T, ...]) -> Iterator[list[T]]:
+    part: list[T] = []
+    items = 0
+    for thing in things:
+        items += _items(thing)
+        if part and items > limits.CONFIG_FRAME_ITEMS:
+            yield part
+            part, items = [], _items(thing)
+        part.append(thing)
+    if part:
+        yield part
+
+
+def _items(thing: object) -> int:
+    """How much it costs to decode, in addresses: an instance by itself costs as much as four."""
+    if isinstance(thing, Instance):
+        return 4 + len(thing.vips) + len(thing.excluded) + len(thing.peers) + len(thing.track_scripts)
+    if isinstance(thing, SyncGroup):
+        return 4 + len(thing.members)
+    return 1
 
 
 def main() -> int:
@@ -247,7 +272,7 @@ def main() -> int:
     )
     encoder = msgspec.msgpack.Encoder()
     with open(1, "wb", closefd=False) as stdout:
-        for frame in _frames(loaded):
+        for frame in frames(loaded):
             data = encoder.encode(frame)
             stdout.write(_LENGTH.pack(len(data)))
             stdout.write(data)

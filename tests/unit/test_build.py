@@ -592,10 +592,18 @@ def test_global_defs(read) -> None:
         "root",
         True,
     )
+
+
+def test_unknown_user_fails_instead_of_running_as_another(read) -> None:
     loaded = read("global_defs {\nscript_user nosuchuser\n}\n")
+    assert loaded.configuration.global_defs.script_user == "nosuchuser"
     assert messages(loaded) == [
-        "2: script_user: the user nosuchuser does not exist, so the line is ignored; create it first"
+        "2: script_user: the user nosuchuser does not exist; "
+        "scripts that do not name their own fail until it does, create it first"
     ]
+    loaded = read("vrrp_script s {\nscript /bin/true\nuser nosuchuser\n}\n")
+    assert loaded.configuration.scripts[0].command == Command(("/bin/true",), "nosuchuser")
+    assert len(loaded.diagnostics) == 1
 
 
 def test_script_security_need_not_be_enabled(read) -> None:
