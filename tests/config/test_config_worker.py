@@ -1,6 +1,7 @@
 """Loading in another process: the same result, and no end of the worker that raises."""
 
 import asyncio
+import gc
 import os
 import stat
 import sys
@@ -61,11 +62,14 @@ def test_many_instances_in_short_turns(tmp_path: Path) -> None:
             last = now
 
     async def both():
+        gc.collect()
+        gc.disable()  # as in the daemon: a full collection would be measured otherwise
         watcher = asyncio.create_task(watch())
         try:
             return await load_in_worker(str(path), config_id="x", interfaces=None)
         finally:
             watcher.cancel()
+            gc.enable()
 
     got = run(both())
     assert len(got.configuration.instances) == 1000

@@ -64,25 +64,18 @@ CLEAN = {
     "quoted": instance('state "BACKUP"').replace("vrrp_instance A", 'vrrp_instance "A # B"'),
     # with its brace on a line of its own: 2.2.7 loses one that shares the line with an escape
     "escaped": instance().replace("vrrp_instance A {", "vrrp_instance A\\#B\\!C\n{"),
-    "unicast": instance(
-        "unicast_src_ip 192.0.2.11", "unicast_peer {", "192.0.2.12", "}", "check_unicast_src"
-    ),
+    "unicast": instance("unicast_src_ip 192.0.2.11", "unicast_peer {", "192.0.2.12", "}", "check_unicast_src"),
     "password": instance("authentication {", "auth_type PASS", "auth_pass 12345678", "}"),
     "version 3": instance("version 3", "advert_int 0.25"),
     "fractions": instance("version 3", "advert_int .25") + "",
-    "options": instance(
-        vip="192.0.2.5/24 dev eth1 label eth1:v scope link brd +\n192.0.2.6/24 broadcast 192.0.2.255"
-    ),
+    "options": instance(vip="192.0.2.5/24 dev eth1 label eth1:v scope link brd +\n192.0.2.6/24 broadcast 192.0.2.255"),
     "excluded": instance("virtual_ipaddress_excluded {", "192.0.2.5 dev eth1", "2001:db8::1/64", "}"),
     "ipv6": instance(vip="fe80::5\n2001:db8::5/64"),
     "trackers": "global_defs {\nenable_script_security\nscript_user root\n}\n"
     'vrrp_script s {\nscript "/usr/bin/true a b"\ninterval 2\ntimeout 3\nweight -5\nrise 2\nfall 3\n'
-    "user root\n}\n"
-    + instance("track_script {", "s weight 7", "}", "track_interface {", "eth1 weight 5", "}"),
+    "user root\n}\n" + instance("track_script {", "s weight 7", "}", "track_interface {", "eth1 weight 5", "}"),
     "notify": "global_defs {\nenable_script_security\nscript_user root\n}\n"
-    + instance(
-        'notify "/usr/bin/true x"', "notify_master /usr/bin/true", "notify_stop '/usr/bin/true' root root"
-    ),
+    + instance('notify "/usr/bin/true x"', "notify_master /usr/bin/true", "notify_stop '/usr/bin/true' root root"),
     "two": instance() + instance(head="interface eth0\nvirtual_router_id 6").replace(" A ", " B "),
     "sync": "vrrp_sync_group G {\ngroup {\nA B\n}\n}\n"
     + instance()
@@ -125,10 +118,8 @@ FAULTY = {
     "second notify": instance("notify /usr/bin/true", "notify /usr/bin/true"),
     "long password": instance("authentication {", "auth_type PASS", "auth_pass 123456789", "}"),
     "unknown script": instance("track_script {", "none", "}"),
-    "script twice": 'vrrp_script s {\nscript "/usr/bin/true"\n}\n'
-    + instance("track_script {", "s", "s", "}"),
-    "weight": 'vrrp_script s {\nscript "/usr/bin/true"\nweight 300\n}\n'
-    + instance("track_script {", "s", "}"),
+    "script twice": 'vrrp_script s {\nscript "/usr/bin/true"\n}\n' + instance("track_script {", "s", "s", "}"),
+    "weight": 'vrrp_script s {\nscript "/usr/bin/true"\nweight 300\n}\n' + instance("track_script {", "s", "}"),
     "interface twice": instance("track_interface {", "eth1", "eth1", "}"),
     "interface weight": instance("track_interface {", "eth1 weight 254", "}"),
     "missing argument": instance("priority"),

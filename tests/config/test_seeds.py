@@ -41,8 +41,7 @@ EXPECTED = {
         "14: virtual_router_id 1, is not a number; remove the comma; vrrp_instance cluster is not run",
         "15: warning: unicast_src_ip takes only 1 argument, the rest is ignored: my IP; "
         "remove it, or make it a comment with #",
-        "17: warning: my peer's IP: not known; ignored, the peer 10.201.36.8 is used; "
-        "make it a comment with #",
+        "17: warning: my peer's IP: not known; ignored, the peer 10.201.36.8 is used; make it a comment with #",
         "22: warning: the VIP we're sharing (details): not known as options of an address; ignored, "
         "the address 10.201.36.14 is used; remove it, or make it a comment with #",
         f"28: warning: notify /usr/local/sbin/keepalived_state.sh {SILENT}",
