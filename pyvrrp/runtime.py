@@ -543,12 +543,9 @@ class Runtime:
 
     def _track(self, script: TrackScript) -> None:
         """Run a script if anything tracks it (T1)."""
-        used = any(
-            tracked.name == script.name
-            for user in (*self._configuration.instances, *self._configuration.groups)
-            for tracked in user.track_scripts
-        )
-        if used:
+        users = [instance.track_scripts for instance in self._configuration.instances]
+        users += [group.track_scripts for group in self._configuration.groups]
+        if any(tracked.name == script.name for user in users for tracked in user):
             tracker = ScriptTracker(script, self._runner, on_verdict=self._on_verdict)
             self._trackers[script.name] = tracker
             tracker.start()
