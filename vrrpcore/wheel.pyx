@@ -337,6 +337,6 @@ cdef class TimerWheel:
             free(due)
 
     def next_deadline(self):
-        """Return when advance_to() has something to do next; None: nothing is armed (see next_deadline_ns)."""
+        """Return when advance_to() has work to do next; None: nothing is armed (see next_deadline_ns)."""
         cdef int64_t deadline_ns = self.next_deadline_ns()
         return None if deadline_ns < 0 else deadline_ns
