@@ -33,9 +33,7 @@ def read_vip(statement: Statement, interface: str, report: Report) -> Vip | None
         try:
             prefix_len = integer(length, 0, widest)
         except BadValue as problem:
-            report.error(
-                statement.where(), f"prefix length of {shown(words[0])}: {problem}; /{widest} is used"
-            )
+            report.error(statement.where(), f"prefix length of {shown(words[0])}: {problem}; /{widest} is used")
     if len(words) == 1:  # nearly all are
         if interface:
             return Vip(address=address, prefix_len=prefix_len, dev=interface)
@@ -52,9 +50,7 @@ def _without_dev(statement: Statement, report: Report) -> None:
     )
 
 
-def _with_options(
-    statement: Statement, address: bytes, prefix_len: int, interface: str, report: Report
-) -> Vip | None:
+def _with_options(statement: Statement, address: bytes, prefix_len: int, interface: str, report: Report) -> Vip | None:
     words = statement.words
     options: dict[str, tuple[int, str]] = {}  # name -> position and text of its value
     not_done: list[int] = []
@@ -87,8 +83,7 @@ def _with_options(
     if len(dev) > INTERFACE_NAME_MAX:
         report.error(
             statement.where(options["dev"][0] if "dev" in options else 0),
-            f"{shown(dev)} is too long for an interface, so the address is left out; names have at most 15 "
-            f"characters",
+            f"{shown(dev)} is too long for an interface, so the address is left out; names have at most 15 characters",
         )
         return None
     label, scope_number, broadcast_address = None, 0, None
@@ -106,9 +101,7 @@ def _with_options(
     if "scope" in options:
         at, text = options["scope"]
         if len(address) != 4:
-            report.error(
-                statement.where(at), "an IPv6 address has no scope to set; the scope is ignored, remove it"
-            )
+            report.error(statement.where(at), "an IPv6 address has no scope to set; the scope is ignored, remove it")
         else:
             try:
                 scope_number = scope(text)
@@ -160,9 +153,7 @@ def read_peer(statement: Statement, report: Report) -> bytes | None:
         if words[1] in {"min_ttl", "max_ttl"}:
             message = f"pyvrrp does not do {rest}; ignored, the peer {shown(words[0])} is used"
         else:
-            message = (
-                f"{rest}: not known; ignored, the peer {shown(words[0])} is used; make it a comment with #"
-            )
+            message = f"{rest}: not known; ignored, the peer {shown(words[0])} is used; make it a comment with #"
         report.warning(statement.where(1), message)
     return address
 

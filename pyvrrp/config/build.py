@@ -188,8 +188,7 @@ class _Builder:
             us = max(us // 1000, 1) * 1000
             self._report.error(
                 statement.where(1),
-                f"{statement.words[0]} {shown(statement.words[1])} is finer than a millisecond; "
-                f"{us / 1e6:g} is used",
+                f"{statement.words[0]} {shown(statement.words[1])} is finer than a millisecond; {us / 1e6:g} is used",
             )
         return us / 1_000_000
 
@@ -220,16 +219,13 @@ class _Builder:
                     name,
                     RefusedInstance(
                         block.where(1),
-                        f"the name {shown(name)} is taken by the instance in {first.file}:{first.line}; "
-                        f"pick another",
+                        f"the name {shown(name)} is taken by the instance in {first.file}:{first.line}; pick another",
                     ),
                 )
                 continue
             seen[name] = block
             try:
-                instances.append(
-                    build_instance(block, name, defaults, trackers, self._commands, self._report)
-                )
+                instances.append(build_instance(block, name, defaults, trackers, self._commands, self._report))
             except RefusedInstance as refusal:
                 self._refuse(name, refusal)
         return instances
@@ -329,9 +325,7 @@ class _Builder:
             )
             return None
         if len(members) == 1:
-            self._report.warning(
-                block.where(), f"{block.title} has one member only; name at least two in group {{ }}"
-            )
+            self._report.warning(block.where(), f"{block.title} has one member only; name at least two in group {{ }}")
         return SyncGroup(
             name=name,
             members=tuple(members),
@@ -387,9 +381,7 @@ class _Builder:
         title = f"vrrp_instance {shown(instance.name)}"
         for tracked in (*instance.track_scripts, *instance.track_interfaces):
             if tracked.weight:
-                gone = (
-                    "it is tracked without" if tracked in instance.track_interfaces else "it is not tracked"
-                )
+                gone = "it is tracked without" if tracked in instance.track_interfaces else "it is not tracked"
                 self._report.error(
                     instance.where,
                     f"{title} tracks {shown(tracked.name)} with a weight inside vrrp_sync_group "
@@ -400,8 +392,7 @@ class _Builder:
             if any(tracked.name == own.name for own in (*instance.track_scripts, *instance.track_interfaces)):
                 self._report.warning(
                     instance.where,
-                    f"{title} and vrrp_sync_group {shown(group.name)} both track {shown(tracked.name)}; "
-                    f"once is enough",
+                    f"{title} and vrrp_sync_group {shown(group.name)} both track {shown(tracked.name)}; once is enough",
                 )
         if not any(tracked.weight for tracked in (*instance.track_scripts, *instance.track_interfaces)):
             return instance

@@ -58,10 +58,7 @@ def cut_line(text: str) -> list[str]:
 
 def cut_command(command: str) -> list[str]:
     """Second pass: the arguments, without quotes and escapes."""
-    return [
-        _unescape(_UNIT.sub(lambda unit: unit[1][1:-1] if unit[1] else unit[2], word))
-        for word in _cut(command)
-    ]
+    return [_unescape(_UNIT.sub(lambda unit: unit[1][1:-1] if unit[1] else unit[2], word)) for word in _cut(command)]
 
 
 def _unescape(word: str) -> str:
@@ -114,8 +111,7 @@ class Commands:
         if len(words) > 1:
             self._report.error(
                 statement.where(),
-                f"script: only {shown(words[0])} is run, the rest is ignored; put the whole command in "
-                f"double quotes",
+                f"script: only {shown(words[0])} is run, the rest is ignored; put the whole command in double quotes",
             )
         return command
 
@@ -131,8 +127,7 @@ class Commands:
             unknown = unknown or f"{shown(words[3])} is one word too many"
             self._report.error(
                 statement.where(),
-                f"{statement.words[0]}: {unknown}, so it is not run; put a command with its arguments in "
-                f"double quotes",
+                f"{statement.words[0]}: {unknown}, so it is not run; put a command with its arguments in double quotes",
             )
             return None
         return self._command(statement, words[0], user, group, TOLD)
@@ -158,9 +153,7 @@ class Commands:
             )
             return None
         if not words or not words[0].strip(BLANKS):
-            self._report.error(
-                statement.where(), f"{statement.words[0]} names no command; write one in double quotes"
-            )
+            self._report.error(statement.where(), f"{statement.words[0]} names no command; write one in double quotes")
             return None
         return words
 
@@ -182,9 +175,7 @@ class Commands:
             self._report.error(where, f"{keyword} names no command; write one in double quotes")
             return None
         if any("\0" in argument for argument in argv):
-            self._report.error(
-                where, f"{keyword}: a command cannot hold a NUL byte, so it is not run; remove it"
-            )
+            self._report.error(where, f"{keyword}: a command cannot hold a NUL byte, so it is not run; remove it")
             return None
         return Command((self._program(argv[0], keyword, where, use), *argv[1:]), user, group)
 

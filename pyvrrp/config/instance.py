@@ -155,15 +155,11 @@ class _Reader:
     def _on_state(self, statement: Statement) -> None:
         word = statement.words[1]
         if word not in {"MASTER", "BACKUP"}:
-            self._report.error(
-                statement.where(1), f"state {shown(word)} is not MASTER or BACKUP; BACKUP is used"
-            )
+            self._report.error(statement.where(1), f"state {shown(word)} is not MASTER or BACKUP; BACKUP is used")
             word = "BACKUP"
         if self._state is State.MASTER:
             if word == "BACKUP":
-                self._report.warning(
-                    statement.where(), "state MASTER was given before and stays; remove one of them"
-                )
+                self._report.warning(statement.where(), "state MASTER was given before and stays; remove one of them")
             return
         self._state = State[word]
 
@@ -203,9 +199,7 @@ class _Reader:
             self._interval_us = seconds_us(statement.words[1], keyword.low_us, keyword.high_us)
             self._interval_line = statement
         except BadValue as problem:
-            self._report.error(
-                statement.where(1), f"advert_int {problem}; {self._interval_us / 1e6:g} is used"
-            )
+            self._report.error(statement.where(1), f"advert_int {problem}; {self._interval_us / 1e6:g} is used")
 
     def _on_preempt(self, _statement: Statement) -> None:
         self._nopreempt = None
@@ -230,9 +224,7 @@ class _Reader:
             if peer in self._peers:
                 self._report.error(line.where(), f"peer {show(peer)} is listed twice; remove one")
             elif len(self._peers) == limits.PEERS_MAX:
-                self._report.error(
-                    line.where(), f"more than {limits.PEERS_MAX} peers; this one is left out, remove it"
-                )
+                self._report.error(line.where(), f"more than {limits.PEERS_MAX} peers; this one is left out, remove it")
             else:
                 self._peers.append(peer)
 
@@ -278,20 +270,14 @@ class _Reader:
         if not self._vrid:
             self._refuse(self._block.where(), f"{title} has no virtual_router_id; add one in 1..255")
         if not self._interface and not (self._peers and self._source):
-            self._refuse(
-                self._block.where(), f"{title} has no interface; add one (or unicast_src_ip and unicast_peer)"
-            )
+            self._refuse(self._block.where(), f"{title} has no interface; add one (or unicast_src_ip and unicast_peer)")
         interfaces = self._defaults.interfaces
         if self._interface_line is not None and interfaces is not None and self._interface not in interfaces:
             self._report.warning(
                 self._interface_line.where(1),
                 f"interface {shown(self._interface)} does not exist; the instance is FAULT until it does",
             )
-        if (
-            self._source_line is not None
-            and not self._peers
-            and self._source_line.words[0] == "unicast_src_ip"
-        ):
+        if self._source_line is not None and not self._peers and self._source_line.words[0] == "unicast_src_ip":
             self._report.warning(
                 self._source_line.where(),
                 "unicast_src_ip without unicast_peer: adverts go by multicast; add the peers",
@@ -343,12 +329,7 @@ class _Reader:
     def _vip(self, line: Statement) -> Vip | None:
         vip = read_vip(line, self._interface, self._report)
         interfaces = self._defaults.interfaces
-        if (
-            vip is not None
-            and interfaces is not None
-            and vip.dev != self._interface
-            and vip.dev not in interfaces
-        ):
+        if vip is not None and interfaces is not None and vip.dev != self._interface and vip.dev not in interfaces:
             self._report.warning(
                 line.where(),
                 f"interface {shown(vip.dev)} does not exist; the address is not set until it does",
@@ -389,8 +370,7 @@ class _Reader:
         if value * _US_PER_CS != us and self._interval_line is not None:
             self._report.error(
                 self._interval_line.where(1),
-                f"advert_int {shown(self._interval_line.words[1])}: {why}; {value / _CS_PER_S:g} is used, "
-                f"write that",
+                f"advert_int {shown(self._interval_line.words[1])}: {why}; {value / _CS_PER_S:g} is used, write that",
             )
         return value
 
@@ -443,15 +423,11 @@ class _Reader:
             return None
         if kind is None or password is None:
             lacking = "auth_type" if kind is None else "auth_pass"
-            self._report.error(
-                block.where(), f"authentication lacks {lacking}; the instance runs without, add it"
-            )
+            self._report.error(block.where(), f"authentication lacks {lacking}; the instance runs without, add it")
             return None
         data = raw_words(password.text)[1].encode("utf-8", "surrogateescape")
         if not data:
-            self._report.error(
-                password.where(), "auth_pass is empty; the instance runs without, write a password"
-            )
+            self._report.error(password.where(), "auth_pass is empty; the instance runs without, write a password")
             return None
         if len(data) > _AUTH_LEN:
             self._report.warning(
@@ -474,9 +450,7 @@ class _Reader:
         return self._trackers.interfaces(lines, is_owner=priority == 255) if lines else ()
 
     def _tracked_scripts(self, priority: int) -> tuple[Tracked, ...]:
-        return (
-            self._trackers.scripts(self._track_script, is_owner=priority == 255) if self._track_script else ()
-        )
+        return self._trackers.scripts(self._track_script, is_owner=priority == 255) if self._track_script else ()
 
 
 def _keyword(statement: Statement) -> Keyword:

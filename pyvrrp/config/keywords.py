@@ -191,9 +191,7 @@ TABLE: dict[str, tuple[Keyword, ...]] = {
             default="1",
             meaning="Failures in a row to count as failed.",
         ),
-        Keyword(
-            name="user", kind=Kind.USER, default="script_user", meaning="The user, and group, it runs as."
-        ),
+        Keyword(name="user", kind=Kind.USER, default="script_user", meaning="The user, and group, it runs as."),
     ),
     "vrrp_sync_group": (
         Keyword(name="group", kind=Kind.WORDS, meaning="The names of the member instances."),
@@ -245,9 +243,7 @@ TABLE: dict[str, tuple[Keyword, ...]] = {
             unit="s",
             meaning="The time between adverts: whole seconds in version 2, 10 ms steps up to 40.95 in 3.",
         ),
-        Keyword(
-            name="preempt", kind=Kind.FLAG, meaning="Take over from a MASTER of lower priority (the default)."
-        ),
+        Keyword(name="preempt", kind=Kind.FLAG, meaning="Take over from a MASTER of lower priority (the default)."),
         Keyword(
             name="nopreempt",
             kind=Kind.FLAG,
@@ -265,9 +261,7 @@ TABLE: dict[str, tuple[Keyword, ...]] = {
             default="the first address of the interface",
             meaning="The source address of multicast adverts.",
         ),
-        Keyword(
-            name="unicast_peer", kind=Kind.LINES, meaning="Send adverts to these addresses, not by multicast."
-        ),
+        Keyword(name="unicast_peer", kind=Kind.LINES, meaning="Send adverts to these addresses, not by multicast."),
         Keyword(
             name="check_unicast_src",
             kind=Kind.FLAG,

@@ -72,9 +72,7 @@ def word_columns(text: str) -> list[int]:
 
 def raw_words(text: str) -> list[str]:
     """The words of a piece with the bytes that are not UTF-8 still in them as surrogates."""
-    return [
-        found[1] if found[1] is not None else _ESCAPED.sub(r"\1", found[2]) for found in _WORD.finditer(text)
-    ]
+    return [found[1] if found[1] is not None else _ESCAPED.sub(r"\1", found[2]) for found in _WORD.finditer(text)]
 
 
 class Lexer:
@@ -101,9 +99,7 @@ class Lexer:
                 last = len(line.rstrip(BLANKS)) - 1
                 if line[last] in "{}" and not special(line, 0, last):
                     if words := split(line[:last]):
-                        yield Piece(
-                            number, 1, line[:last], words if ordinary else self._cleaned(number, words)
-                        )
+                        yield Piece(number, 1, line[:last], words if ordinary else self._cleaned(number, words))
                     yield Piece(number, last + 1, line[last], OPEN if line[last] == "{" else CLOSE)
                 else:
                     yield from self._cut(number, line)
@@ -126,8 +122,7 @@ class Lexer:
             elif atom[0] == '"':
                 self._report.error(
                     Where(self._file, number, atom.start() + 1),
-                    "the double quote opened here is not closed, so the rest of the line is left out; "
-                    "close it",
+                    "the double quote opened here is not closed, so the rest of the line is left out; close it",
                 )
                 break
             end = atom.end()

@@ -177,9 +177,7 @@ class _Parser:
         if len(self._frames) > 1:
             self._frames.pop()
         else:
-            self._report.error(
-                self._at(piece), "this } closes nothing; remove it, or add the { that it should close"
-            )
+            self._report.error(self._at(piece), "this } closes nothing; remove it, or add the { that it should close")
 
     def _belongs(self, statement: Statement, frame: _Frame) -> bool:
         return frame.mode is _Mode.KEYWORDS and statement.keyword is not None
@@ -232,9 +230,7 @@ class _Parser:
             message = f"pyvrrp does not do {shown(word)}{inside}; the {what} {gone}, all else is used"
         elif (home := home_of(word)) is not None:
             place = f"inside {home} {{ }}" if home else "outside all blocks"
-            message = (
-                f"{shown(word)} does not belong{inside or ' outside all blocks'} and {gone}; move it {place}"
-            )
+            message = f"{shown(word)} does not belong{inside or ' outside all blocks'} and {gone}; move it {place}"
         elif meant := self._suggestion(word, block):
             message = f"{what} {shown(word)} is not known{inside} and {gone}; did you mean {meant}?"
         else:

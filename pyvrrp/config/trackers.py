@@ -36,9 +36,7 @@ def read_weight(words: Sequence[str], statement: Statement, at: int, report: Rep
             raise ReverseNotDone
         if words[1] != "noreverse" or len(words) > 2:
             rest = " ".join(shown(word) for word in words[1:9])
-            report.warning(
-                statement.where(at + 1), f"{rest}: not known after a weight and ignored; remove it"
-            )
+            report.warning(statement.where(at + 1), f"{rest}: not known after a weight and ignored; remove it")
     return weight
 
 
@@ -126,9 +124,7 @@ class TrackerReader:
             )
             return None
         if len(words) == 2:
-            self._report.error(
-                line.where(1), "weight lacks its number and is ignored; write one in -253..253 after it"
-            )
+            self._report.error(line.where(1), "weight lacks its number and is ignored; write one in -253..253 after it")
             return None
         return read_weight(words[2:], line, 2, self._report)
 
@@ -153,9 +149,7 @@ class NotifyReader:
     def read(self, statement: Statement) -> None:
         keyword = statement.words[0]
         if _FIELDS[keyword] in self._found:
-            self._report.error(
-                statement.where(), f"{keyword} was given before, and the first counts; remove this one"
-            )
+            self._report.error(statement.where(), f"{keyword} was given before, and the first counts; remove this one")
         elif command := self._commands.notify(statement):
             self._found[_FIELDS[keyword]] = command
 
