@@ -8,6 +8,7 @@ PEERS_MAX = 255                         # of one instance: as in vrrpcore/limits
 ADVERT_ADDRESSES_MAX = 255              # in one advert: its count is 8 bits (RFC 5798 s5.2.5)
 CONFIG_WORKER_S = 120.0                 # for one load; 10,000 instances take about 2 s on a slow machine
 CONFIG_FRAME_ITEMS = 500                # in one frame from the worker: 0.3 ms of decoding, 2 ms on a slow machine
+PLAN_SLICE = 200                        # instances compared in one turn of the loop: 0.5 ms
 
 # Scripts
 SCRIPTS_MAX = 32                        # running at once; keepalived has no bound and stalls itself

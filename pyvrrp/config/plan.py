@@ -10,12 +10,15 @@ Where something stands in its file is not a difference: what only moved is untou
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from operator import attrgetter
+from typing import Generic, TypeVar, cast
 
-from pyvrrp.model import Configuration, Instance, SyncGroup, TrackScript
+from pyvrrp import limits
+from pyvrrp.model import Configuration, GlobalDefs, Instance, SyncGroup, TrackScript
 
 T = TypeVar("T", Instance, SyncGroup, TrackScript)
 
@@ -51,16 +54,36 @@ class Plan(Steps[Instance]):
     def is_empty(self) -> bool:
         """Nothing is to be done."""
         kinds = (self, self.scripts, self.groups)
-        return not self.global_fields and not any(
-            kind.added or kind.removed or kind.changed for kind in kinds
-        )
+        return not self.global_fields and not any(kind.added or kind.removed or kind.changed for kind in kinds)
 
 
 def plan(old: Configuration, new: Configuration) -> Plan:
     """What changes between two configurations of one scope."""
-    scripts = _steps(_by_name(old.scripts, new.scripts), old.scripts, new.scripts)
-    groups = _steps(_by_name(old.groups, new.groups), old.groups, new.groups)
-    instances = _steps(_by_identity(old.instances, new.instances), old.instances, new.instances)
+    work = _planning(old, new)
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            return cast(Plan, done.value)
+
+
+async def plan_in_turns(old: Configuration, new: Configuration) -> Plan:
+    """As plan(), for a loop that must go on: at most PLAN_SLICE instances are compared in one turn of it."""
+    work = _planning(old, new)
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            return cast(Plan, done.value)
+        await asyncio.sleep(0)
+
+
+def _planning(old: Configuration, new: Configuration) -> Generator[None, None, Plan]:
+    """The work of plan(), which pauses after each slice."""
+    scripts = yield from _steps(_by_name(old.scripts, new.scripts), old.scripts, new.scripts)
+    groups = yield from _steps(_by_name(old.groups, new.groups), old.groups, new.groups)
+    old_of = yield from _by_identity(old.instances, new.instances)
+    instances = yield from _steps(old_of, old.instances, new.instances)
     return Plan(
         added=instances.added,
         removed=instances.removed,
@@ -72,19 +95,25 @@ def plan(old: Configuration, new: Configuration) -> Plan:
     )
 
 
-def _steps(old_of: dict[int, T], old: Iterable[T], new: Iterable[T]) -> Steps[T]:
+def _slices(things: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (things[i : i + limits.PLAN_SLICE] for i in range(0, len(things), limits.PLAN_SLICE))
+
+
+def _steps(old_of: dict[int, T], old: Sequence[T], new: Sequence[T]) -> Generator[None, None, Steps[T]]:
     """old_of: the old thing that each new one, by its id(), continues."""
     added: list[T] = []
     changed: list[Change[T]] = []
     untouched: list[T] = []
-    for thing in new:
-        before = old_of.get(id(thing))
-        if before is None:
-            added.append(thing)
-        elif fields := _differing(before, thing):
-            changed.append(Change(before, thing, fields))
-        else:
-            untouched.append(thing)
+    for part in _slices(new):
+        for thing in part:
+            before = old_of.get(id(thing))
+            if before is None:
+                added.append(thing)
+            elif fields := _differing(before, thing):
+                changed.append(Change(before, thing, fields))
+            else:
+                untouched.append(thing)
+        yield
     continued = {id(before) for before in old_of.values()}
     return Steps(
         added=tuple(added),
@@ -94,32 +123,35 @@ def _steps(old_of: dict[int, T], old: Iterable[T], new: Iterable[T]) -> Steps[T]
     )
 
 
-def _by_name(old: Iterable[T], new: Iterable[T]) -> dict[int, T]:
+def _by_name(old: Sequence[T], new: Sequence[T]) -> dict[int, T]:
     named = {thing.name: thing for thing in old}
     return {id(thing): named[thing.name] for thing in new if thing.name in named}
 
 
-def _by_identity(old: Iterable[Instance], new: Iterable[Instance]) -> dict[int, Instance]:
-    candidates: dict[object, list[Instance]] = {}
-    for instance in old:
-        candidates.setdefault(instance.identity, []).append(instance)
-    wanting: dict[object, list[Instance]] = {}
-    for instance in new:
-        wanting.setdefault(instance.identity, []).append(instance)
+def _by_identity(old: Sequence[Instance], new: Sequence[Instance]) -> Generator[None, None, dict[int, Instance]]:
+    before: dict[object, list[Instance]] = {}
+    for part in _slices(old):
+        for instance in part:
+            before.setdefault(instance.identity, []).append(instance)
+        yield
+    after: dict[object, list[Instance]] = {}
+    for part in _slices(new):
+        for instance in part:
+            after.setdefault(instance.identity, []).append(instance)
+        yield
 
     old_of: dict[int, Instance] = {}
-    for identity, after in wanting.items():
-        before = candidates.get(identity, [])
-        if len(before) == len(after) == 1:
-            old_of[id(after[0])] = before[0]
-        elif before:
-            _match_among(before, after, old_of)
+    for identity, wanting in after.items():
+        candidates = before.get(identity, [])
+        if len(candidates) == len(wanting) == 1:
+            old_of[id(wanting[0])] = candidates[0]
+        elif candidates:
+            _match_among(candidates, wanting, old_of)
     return old_of
 
 
 def _match_among(before: list[Instance], after: list[Instance], old_of: dict[int, Instance]) -> None:
-    """Match instances that share an identity: first those with the same peers, then those with the same "
-    "name."""
+    """Match instances that share an identity: first those with the same peers, then the same name."""
     by_peers = {frozenset(instance.peers): instance for instance in before}
     free = {id(instance): instance for instance in before}
     left = []
@@ -136,10 +168,17 @@ def _match_among(before: list[Instance], after: list[Instance], old_of: dict[int
             old_of[id(instance)] = same
 
 
-def _differing(old: Any, new: Any) -> tuple[str, ...]:
+def _differing(old: T | GlobalDefs, new: T | GlobalDefs) -> tuple[str, ...]:
     """The names of the fields that differ, `where` apart."""
-    return tuple(
-        field.name
-        for field in dataclasses.fields(old)
-        if field.name != "where" and getattr(old, field.name) != getattr(new, field.name)
-    )
+    names, values_of = _COMPARED[type(new)]
+    if values_of(old) == values_of(new):  # nearly always
+        return ()
+    return tuple(name for name in names if getattr(old, name) != getattr(new, name))
+
+
+def _compared(kind: type) -> tuple[tuple[str, ...], Callable[[object], object]]:
+    names = tuple(field.name for field in dataclasses.fields(kind) if field.name != "where")
+    return names, attrgetter(*names)
+
+
+_COMPARED = {kind: _compared(kind) for kind in (Instance, SyncGroup, TrackScript, GlobalDefs)}

@@ -71,9 +71,7 @@ async def load_in_worker(
     path: str, *, config_id: str, interfaces: frozenset[str] | None, timeout_s: float = limits.CONFIG_WORKER_S
 ) -> Loaded:
     """As load(), in another process. Cancellation kills the worker."""
-    request = _Request(
-        os.fsencode(path), clean(config_id), None if interfaces is None else sorted(interfaces)
-    )
+    request = _Request(os.fsencode(path), clean(config_id), None if interfaces is None else sorted(interfaces))
     with contextlib.ExitStack() as stack:
         try:
             stdin, stdout, stderr = (_memfd(stack, name) for name in ("request", "answer", "errors"))
@@ -83,17 +81,13 @@ async def load_in_worker(
             return _failed(path, f"the process that reads it cannot be started: {error.strerror}; try again")
         status = await _end_of(pidfd, timeout_s)
         if status is None:
-            return _failed(
-                path, f"reading it took longer than {timeout_s:g} s and was given up; is its disk there?"
-            )
+            return _failed(path, f"reading it took longer than {timeout_s:g} s and was given up; is its disk there?")
         if status != _EXIT_DONE:
             return _failed(path, f"the process that read it {_died(status)}; {_last_words(stderr)}")
         try:
             return await _collect(stdout)
         except (msgspec.DecodeError, EOFError) as error:
-            return _failed(
-                path, f"the process that read it answered nonsense ({error}); {_last_words(stderr)}"
-            )
+            return _failed(path, f"the process that read it answered nonsense ({error}); {_last_words(stderr)}")
 
 
 def _failed(path: str, message: str) -> Loaded:

@@ -112,9 +112,7 @@ def test_advert_int(read, word, version, cs, clean) -> None:
     assert all(message.startswith("5: advert_int") for message in messages(loaded))
 
 
-@pytest.mark.parametrize(
-    "word", ["0", "256", "-1", "1,", "+5", "1_0", "5.0", "0x5", "\u0665", "one", "9" * 5000]
-)
+@pytest.mark.parametrize("word", ["0", "256", "-1", "1,", "+5", "1_0", "5.0", "0x5", "\u0665", "one", "9" * 5000])
 def test_a_bad_vrid_is_refused(read, word) -> None:
     loaded = read(instance(head=f"interface eth0\nvirtual_router_id {word}\n"))
     assert loaded.configuration is not None
@@ -148,9 +146,7 @@ def test_nopreempt(read) -> None:
     loaded = read(instance("state MASTER", "priority 200", "nopreempt"))
     assert one(loaded).preempt
     (message,) = messages(loaded)
-    assert message.startswith(
-        "6: nopreempt does nothing with state MASTER and is ignored; write state BACKUP"
-    )
+    assert message.startswith("6: nopreempt does nothing with state MASTER and is ignored; write state BACKUP")
     assert one(read(instance("nopreempt", "priority 255", "state BACKUP"))).preempt
 
 
@@ -469,8 +465,7 @@ def test_notify_whose_arguments_are_taken_for_a_user(read) -> None:
     loaded = read(instance("notify /bin/true MASTER"))
     assert one(loaded).notify.any is None
     assert messages(loaded) == [
-        "4: notify: the user MASTER does not exist, so it is not run; put a command with its arguments in "
-        "double quotes"
+        "4: notify: the user MASTER does not exist, so it is not run; put a command with its arguments in double quotes"
     ]
 
 
@@ -487,9 +482,7 @@ def test_unknown_interface_is_a_warning(read) -> None:
     text = instance(head="interface nosuch0\nvirtual_router_id 5\n")
     loaded = read(text)
     assert one(loaded).interface == "nosuch0"
-    assert messages(loaded) == [
-        "2: warning: interface nosuch0 does not exist; the instance is FAULT until it does"
-    ]
+    assert messages(loaded) == ["2: warning: interface nosuch0 does not exist; the instance is FAULT until it does"]
     assert not read(text, interfaces=None).diagnostics
 
 
@@ -571,11 +564,7 @@ def test_sync_group(read) -> None:
 
 
 def test_group_without_a_member_that_is_refused(read) -> None:
-    text = (
-        "vrrp_sync_group G {\ngroup {\nA\nB\n}\n}\n"
-        + instance()
-        + instance(head="interface eth0\n", name="B")
-    )
+    text = "vrrp_sync_group G {\ngroup {\nA\nB\n}\n}\n" + instance() + instance(head="interface eth0\n", name="B")
     loaded = read(text)
     assert loaded.configuration.groups[0].members == ("A",)
     said = "\n".join(messages(loaded))

@@ -69,9 +69,7 @@ def test_unknown_block_with_its_brace_on_the_next_line() -> None:
 
 def test_misplaced_keyword_says_where_it_belongs() -> None:
     _, messages = tree("priority 100\nvrrp_instance A {\n router_id x\n}\n")
-    assert messages[0].endswith(
-        "does not belong outside all blocks and is ignored; move it inside vrrp_instance { }"
-    )
+    assert messages[0].endswith("does not belong outside all blocks and is ignored; move it inside vrrp_instance { }")
     assert messages[1].endswith("move it inside global_defs { }")
 
 
@@ -156,6 +154,6 @@ def test_missing_opening_brace_before_the_next_keyword() -> None:
 
 
 def test_deep_nesting_does_not_recurse() -> None:
-    statements, messages = tree("x {\n" * 100_000)
+    statements, messages = tree("x {\n" * 30_000)
     assert not statements
     assert len(messages) == 10_001  # one warning for x, then what the limit allows

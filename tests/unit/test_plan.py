@@ -1,15 +1,14 @@
 """Two configurations to a plan: what is the same instance, and what counts as a change."""
 
+import asyncio
 from dataclasses import replace
 
-from pyvrrp.config import Change, plan
+from pyvrrp.config import Change, plan, plan_in_turns
 from pyvrrp.model import Configuration, GlobalDefs, Instance, SyncGroup, TrackScript, Vip, Where
 
 
 def configuration(*instances: Instance, **other) -> Configuration:
-    return Configuration(
-        global_defs=other.pop("global_defs", GlobalDefs(router_id="n")), instances=instances, **other
-    )
+    return Configuration(global_defs=other.pop("global_defs", GlobalDefs(router_id="n")), instances=instances, **other)
 
 
 def router(name: str, vrid: int = 1, **settings) -> Instance:
@@ -75,9 +74,7 @@ def test_order_of_peers_matters_to_sending_only() -> None:
     one, two = b"\x0a\0\0\x01", b"\x0a\0\0\x02"
     other = router("O", peers=(b"\x0a\0\0\x09",))
     old, new = router("A", peers=(one, two)), router("A", peers=(two, one))
-    assert plan(configuration(old, other), configuration(new, other)).changed == (
-        Change(old, new, ("peers",)),
-    )
+    assert plan(configuration(old, other), configuration(new, other)).changed == (Change(old, new, ("peers",)),)
 
 
 def test_scripts_groups_and_globals() -> None:
@@ -92,3 +89,27 @@ def test_scripts_groups_and_globals() -> None:
     assert got.global_fields == ("router_id",)
     assert not got.is_empty
     assert plan(configuration(scripts=(fast,)), configuration(scripts=(moved,))).is_empty
+
+
+def test_in_turns_is_the_same_plan() -> None:
+    old = configuration(*(router(f"V{i}", i) for i in range(1, 1000)))
+    new = configuration(*(router(f"V{i}", i, priority=100 + (i == 500)) for i in range(2, 1001)))
+    turns = 0
+
+    async def counted():
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        counter = asyncio.create_task(count())
+        try:
+            return await plan_in_turns(old, new)
+        finally:
+            counter.cancel()
+
+    got = asyncio.run(counted())
+    assert got == plan(old, new)
+    assert (len(got.added), len(got.removed), len(got.changed), len(got.untouched)) == (1, 1, 1, 997)
+    assert turns > 10
