@@ -144,6 +144,7 @@ class _Reader:
             notify=self._notify.finish(),
             where=self._block.where(),
         )
+        self._check_nopreempt(instance)
         if self._refusal is not None:
             # What lacks its argument was reported by the parser.
             is_told = self._refusal in {self._block.broken, self._auth.broken if self._auth else None}
@@ -277,6 +278,11 @@ class _Reader:
                 self._interface_line.where(1),
                 f"interface {shown(self._interface)} does not exist; the instance is FAULT until it does",
             )
+        if self._source_line is not None and self._source in self._peers:
+            self._report.warning(
+                self._source_line.where(1),
+                f"{shown(self._source_line.words[1])} is a peer too; remove it from the peers",
+            )
         if self._source_line is not None and not self._peers and self._source_line.words[0] == "unicast_src_ip":
             self._report.warning(
                 self._source_line.where(),
@@ -387,6 +393,16 @@ class _Reader:
             )
             return True
         return False
+
+    def _check_nopreempt(self, instance: Instance) -> None:
+        """The commonest misunderstanding of nopreempt: that weights still move mastership."""
+        weighted = [t.name for t in (*instance.track_scripts, *instance.track_interfaces) if t.weight]
+        if weighted and not instance.preempt and self._nopreempt is not None:
+            self._report.warning(
+                self._nopreempt.where(),
+                f"with nopreempt a BACKUP leaves every MASTER alone, so the weight of {shown(weighted[0])} moves "
+                "nothing; remove the weight (failing is FAULT then), or nopreempt",
+            )
 
     def _auth_pass(self, version: int) -> bytes | None:
         """The password for the wire: 8 bytes, zero padded (RFC 2338 s5.3.10)."""

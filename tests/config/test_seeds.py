@@ -42,6 +42,8 @@ EXPECTED = {
         "15: warning: unicast_src_ip takes only 1 argument, the rest is ignored: my IP; "
         "remove it, or make it a comment with #",
         "17: warning: my peer's IP: not known; ignored, the peer 10.201.36.8 is used; make it a comment with #",
+        "20: warning: with nopreempt a BACKUP leaves every MASTER alone, so the weight of check_things moves "
+        "nothing; remove the weight (failing is FAULT then), or nopreempt",
         "22: warning: the VIP we're sharing (details): not known as options of an address; ignored, "
         "the address 10.201.36.14 is used; remove it, or make it a comment with #",
         f"28: warning: notify /usr/local/sbin/keepalived_state.sh {SILENT}",
@@ -52,6 +54,8 @@ EXPECTED = {
         f"7: warning: script /usr/local/bin/check_things.sh {FAILED}",
         "12: warning: vrrp_instance cluster has no virtual_ipaddress, so its adverts carry no address; "
         "add at least one",
+        "20: warning: with nopreempt a BACKUP leaves every MASTER alone, so the weight of check_things moves "
+        "nothing; remove the weight (failing is FAULT then), or nopreempt",
         f"28: warning: notify /usr/local/sbin/keepalived_state.sh {SILENT}",
         f"29: warning: notify_stop /usr/local/sbin/keepalived_state.sh {SILENT}",
     ],

@@ -1,5 +1,7 @@
 """A tree to a Configuration: values, defaults, what is refused, and that every message has its line."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -148,6 +150,18 @@ def test_nopreempt(read) -> None:
     (message,) = messages(loaded)
     assert message.startswith("6: nopreempt does nothing with state MASTER and is ignored; write state BACKUP")
     assert one(read(instance("nopreempt", "priority 255", "state BACKUP"))).preempt
+
+
+def test_nopreempt_with_a_weight_is_told(read) -> None:
+    script = "vrrp_script s {\nscript /bin/true\n}\n"
+    assert not read(script + instance("nopreempt", "track_script {\ns\n}")).diagnostics
+    (message,) = messages(read(script + instance("nopreempt", "track_script {\ns weight -20\n}")))
+    assert message.startswith("7: warning: with nopreempt a BACKUP leaves every MASTER alone, so the weight of s ")
+
+
+def test_a_source_among_the_peers(read) -> None:
+    loaded = read(instance("unicast_src_ip 192.0.2.1", "unicast_peer {\n192.0.2.1\n192.0.2.2\n}"))
+    assert messages(loaded) == ["4: warning: 192.0.2.1 is a peer too; remove it from the peers"]
 
 
 def test_a_state_that_is_none(read) -> None:
@@ -618,6 +632,18 @@ def test_files_that_cannot_be_read(tmp_path) -> None:
         (diagnostic,) = loaded.diagnostics
         assert str(diagnostic).startswith(f"{path}: ")
         assert said in diagnostic.message
+
+
+@pytest.mark.root
+def test_file_without_permission() -> None:
+    with tempfile.NamedTemporaryFile() as stream:  # root owns it, mode 0600
+        os.seteuid(65534)
+        try:
+            loaded = load(stream.name, config_id="x", interfaces=None)
+        finally:
+            os.seteuid(0)
+    assert loaded.exit_status == 4
+    assert str(loaded.diagnostics[0]).endswith("it cannot be read by uid 65534; change its permissions")
 
 
 def test_all_faults_in_one_run(read) -> None:
