@@ -4,14 +4,17 @@ import asyncio
 import gc
 import os
 import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 import uvloop
 
-from pyvrrp.config import load, load_in_worker, worker
+from pyvrrp.config import load, load_in_worker
+from pyvrrp.config.frames import Request, frames
 
 SEEDS = sorted((Path(__file__).parent / "seeds").glob("*.conf"))
 FACTORIES = [asyncio.new_event_loop, uvloop.new_event_loop]
@@ -182,4 +185,35 @@ def test_the_worker_is_not_a_copy_of_the_daemon(monkeypatch) -> None:
     monkeypatch.setattr(os, "posix_spawn", counting)
     monkeypatch.setattr(os, "fork", forbidden)
     run(load_in_worker(str(SEEDS[0]), config_id="x", interfaces=None))
-    assert started == [[sys.executable, "-P", "-m", worker.__name__]]
+    assert started == [[sys.executable, "-P", "-m", "pyvrrp.config.worker"]]
+
+
+def test_the_worker_says_nothing_of_its_own(tmp_path) -> None:
+    """Else it would stand in front of the last words of one that dies."""
+    path = tmp_path / "request"
+    path.write_bytes(msgspec.msgpack.encode(Request(b"/nonexistent.conf", "x", None)))
+    with path.open("rb") as stdin:
+        done = subprocess.run(
+            [sys.executable, "-P", "-W", "error", "-m", "pyvrrp.config.worker"],
+            stdin=stdin,
+            capture_output=True,
+            timeout=25,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout
+
+
+def test_frames_are_small_and_whole(tmp_path) -> None:
+    path = tmp_path / "k.conf"
+    vips = "".join(f"10.1.{i // 250}.{i % 250}\n" for i in range(255))
+    one = "vrrp_instance W {\ninterface wide\nvirtual_router_id 1\nvirtual_ipaddress {\n" + vips + "}\n}\n"
+    path.write_text(many(300) + one + "oops\n" * 700)
+    loaded = load(str(path), config_id="x", interfaces=None)
+    parts = list(frames(loaded))
+    assert [part for part in parts if part.is_last] == parts[-1:]
+    assert tuple(i for part in parts for i in part.instances) == loaded.configuration.instances
+    assert tuple(d for part in parts for d in part.diagnostics) == loaded.diagnostics
+    addresses = [sum(4 + len(i.vips) for i in part.instances) for part in parts]
+    assert max(addresses) <= 500
+    assert max(len(part.diagnostics) for part in parts) <= 500
