@@ -23,11 +23,11 @@ from pathlib import Path
 import uvloop
 
 from pyvrrp import __version__, limits, linux
-from pyvrrp.options import Options, parse
 from pyvrrp.config import Loaded, load, load_in_worker
 from pyvrrp.control.server import ControlServer
 from pyvrrp.errors import PyvrrpError
 from pyvrrp.model import Configuration
+from pyvrrp.options import Options, parse
 from pyvrrp.runtime import Runtime
 from pyvrrp.scripts.pool import ScriptPool
 from vrrpcore.reactor import Reactor

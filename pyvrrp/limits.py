@@ -48,6 +48,7 @@ CONTROL_REPLY_BYTES_MAX = 1024 * 1024 * 1024    # for a client; 10,000 instances
 
 # Runtime
 SLICE_S = 0.001                         # of Python work, before the reactor has its turn
+STALL_TOLD_S = 0.1                      # shorter stalls are counted, not told: a busy host has many
 NOTIFY_WAITS_S = 1.0                    # notify scripts wait this long for the addresses of a change
 STOP_ADDRESSES_S = 5.0                  # at stop, for the kernel to remove all addresses
 LOG_QUEUE_MAX = 10_000                  # lines that wait for a slow log; more are dropped and counted

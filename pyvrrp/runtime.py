@@ -272,8 +272,9 @@ class Runtime:
     def _take_events(self) -> None:
         for event in self._engine.take_events(_EVENTS_PER_SLICE):
             if event.vr < 0:
-                log.warning("a turn of the engine came %.0f ms late; it listens again before it acts",
-                            event.value / 1000)
+                level = logging.WARNING if event.value >= limits.STALL_TOLD_S * 1e6 else logging.DEBUG
+                log.log(level, "this process stood still for %.0f ms; it listens again before it acts",
+                        event.value / 1000)
                 continue
             router = self._by_index.get(event.vr)
             if router is None:

@@ -84,6 +84,6 @@ def step(state: int, event: int) -> tuple[int, tuple[str, ...]]:
     """
     if not 0 <= state < ST_COUNT or not 0 <= event < EV_COUNT:
         raise IndexError(f"no state {state} or no event {event}")
-    found = TABLE[state][event]
+    cdef transition_t found = TABLE[state][event]
     actions = tuple(name for bit, name in enumerate(ACTION_NAMES) if found.actions & (1 << bit))
     return found.next_state, actions

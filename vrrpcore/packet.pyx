@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, cdivision=True
 """VRRP advertisements as bytes: VRRPv2 (RFC 3768 s5) and VRRPv3 (RFC 9568 s5), over IPv4 and IPv6.
 
 Pure: bytes and what is known of their way here go in, a code or a struct comes out. No socket, no instance,

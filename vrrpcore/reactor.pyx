@@ -70,6 +70,7 @@ cdef class Reactor:
 
     def __init__(self):
         self.engine = Engine()
+        self.engine.advance(monotonic_ns())     # the wheel starts at the clock, not at 0
         self._receiver = Receiver()
         self._sender = Sender()
         self._frame_sockets = []

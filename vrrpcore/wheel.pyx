@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, cdivision=True
 """A hierarchical timer wheel: thousands of deadlines, each armed, moved or cancelled in constant time.
 
 Five levels of 64 slots. A tick is 2**16 ns; a slot of level 0 is one tick wide, one of level n is 64**n

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pyvrrp.control.protocol import DEFAULT_SOCKET
 from pyvrrp.options import (
     DEFAULT_CONFIG,
     DEFAULT_LOG_FILE,
@@ -11,7 +12,6 @@ from pyvrrp.options import (
     Options,
     parse,
 )
-from pyvrrp.control.protocol import DEFAULT_SOCKET
 
 
 def test_nothing_given_is_keepalived_s_defaults() -> None:

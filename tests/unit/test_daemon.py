@@ -1,0 +1,85 @@
+"""Pid files, the config test's exit status, and refusals before anything is opened."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+import pytest
+
+from pyvrrp import daemon
+
+
+def test_both_pid_files_hold_the_pid_and_go_at_the_end(tmp_path):
+    first, second = tmp_path / "a.pid", tmp_path / "b.pid"
+    with daemon._pid_files(str(first), str(second)):
+        assert first.read_text() == second.read_text() == f"{os.getpid()}\n"
+    assert not first.exists()
+    assert not second.exists()
+
+
+def test_one_name_for_both_pid_files_is_one_file(tmp_path):
+    path = tmp_path / "a.pid"
+    with daemon._pid_files(str(path), str(path)):
+        assert path.read_text() == f"{os.getpid()}\n"
+
+
+def test_a_stale_pid_file_is_taken_over(tmp_path):
+    path = tmp_path / "a.pid"
+    path.write_text("1\nmore than a number\n")
+    with daemon._pid_files(str(path), None):
+        assert path.read_text() == f"{os.getpid()}\n"
+
+
+def test_a_held_pid_file_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "a.pid"
+    path.write_text("4711\n")
+    with path.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError, match="a daemon that is running holds this pid file"), daemon._pid_files(
+            str(path), None
+        ):
+            pass
+    assert path.read_text() == "4711\n"
+
+
+def test_a_pid_file_is_not_written_through_a_link(tmp_path):
+    target = tmp_path / "target"
+    target.write_text("keep")
+    (tmp_path / "a.pid").symlink_to(target)
+    with pytest.raises(OSError, match="symbolic links"), daemon._pid_files(str(tmp_path / "a.pid"), None):
+        pass
+    assert target.read_text() == "keep"
+
+
+def test_a_missing_namespace_is_refused_and_not_made(capsys):
+    assert daemon.main(["-n", "-t", "-s", "pyvrrp-no-such", "-f", "/dev/null"]) == daemon.EXIT_FAILED
+    assert "there is no network namespace 'pyvrrp-no-such'" in capsys.readouterr().err
+    assert not (daemon.NETNS_DIRECTORY / "pyvrrp-no-such").exists()
+
+
+@pytest.mark.parametrize("name", ["../x", "", "."])
+def test_a_namespace_is_named_and_not_a_path(name, capsys):
+    assert daemon.main(["-n", "-t", "-s", name, "-f", "/dev/null"]) == daemon.EXIT_FAILED
+    assert "is not the name of a network namespace" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [("global_defs {\n    router_id x\n}\n", 0), ("global_defs {\n    no_such_word\n}\n", 5), (None, 4)],
+)
+def test_the_config_tests_exit_status(tmp_path, capsys, text, status):
+    path = tmp_path / "keepalived.conf"
+    if text is not None:
+        path.write_text(text)
+    assert daemon.main(["-t", "-f", str(path)]) == status
+    assert bool(capsys.readouterr().err) == bool(status)
+
+
+def test_the_config_test_appends_to_a_file(tmp_path, capsys):
+    out = tmp_path / "messages"
+    out.write_text("before\n")
+    path = tmp_path / "missing.conf"
+    assert daemon.main([f"-t{out}", "-f", str(path)]) == 4
+    assert out.read_text().startswith(f"before\n{path}")
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,97 @@
+"""What links and configuration come to for the engine: settings and reasons for FAULT."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from typing import Any, cast
+
+import pytest
+
+from pyvrrp.model import Instance, State, Tracked, Vip
+from pyvrrp.netlink.links import Link, LinkAddress, Links
+from pyvrrp.router import Fault, link_faults, settings_of, source_of
+
+
+def ip(text: str) -> bytes:
+    return ipaddress.ip_address(text).packed
+
+
+MAC = bytes.fromhex("020000000001")
+OWN = (LinkAddress(ip("192.0.2.1"), 24, 0, 0), LinkAddress(ip("fe80::1"), 64, 253, 0))
+ETH0 = Link(2, "eth0", True, MAC, 1500, OWN)
+VIP = Vip(address=ip("192.0.2.100"), prefix_len=24, dev="eth0")
+PAIR = Instance(
+    name="VI_1", family=4, interface="eth0", vrid=51, source=ip("192.0.2.1"), peers=(ip("192.0.2.2"),), vips=(VIP,)
+)
+
+
+class FakeNetlink:
+    """Links asks nothing of it here: its tables are filled by hand."""
+
+
+def links(*found: Link) -> Links:
+    made = Links(cast(Any, FakeNetlink()))
+    made.by_name.update({link.name: link for link in found})
+    made.by_index.update({link.index: link for link in found})
+    return made
+
+
+def settings(instance: Instance, seen: Links) -> Any:
+    return settings_of(instance, seen, domain=0, priority=instance.priority, forwards=lambda _: False)
+
+
+def test_a_pair_on_a_link_that_is_up_has_no_fault():
+    assert link_faults(PAIR, (), links(ETH0)) == (Fault(0), ())
+    made = settings(PAIR, links(ETH0))
+    assert (made.ifindex, made.source, made.destinations, made.is_unicast) == (2, ip("192.0.2.1"), PAIR.peers, True)
+    assert [(a.ifindex, a.mac, a.address) for a in made.announces] == [(2, MAC, ip("192.0.2.100"))]
+
+
+def test_multicast_goes_to_the_group_of_the_family():
+    assert settings(dataclasses.replace(PAIR, peers=(), source=None), links(ETH0)).destinations == (ip("224.0.0.18"),)
+
+
+@pytest.mark.parametrize(
+    ("seen", "fault", "words"),
+    [
+        ((), Fault.NO_INTERFACE, "interface eth0 does not exist"),
+        ((dataclasses.replace(ETH0, is_up=False),), Fault.LINK_DOWN, "interface eth0 is down"),
+        ((dataclasses.replace(ETH0, addresses=()),), Fault.NO_SOURCE, "source address 192.0.2.1 is on no interface"),
+    ],
+)
+def test_each_fault_has_its_sentence(seen, fault, words):
+    assert link_faults(PAIR, (), links(*seen)) == (fault, (words,))
+
+
+def test_without_a_source_the_router_hears_nothing():
+    made = settings(PAIR, links(dataclasses.replace(ETH0, addresses=())))
+    assert made.source == bytes(4)
+
+
+def test_a_virtual_address_is_never_the_source():
+    vip = dataclasses.replace(VIP, address=ip("192.0.2.1"))
+    own = Instance(name="M", family=4, interface="eth0", vrid=1, vips=(vip,))
+    assert source_of(own, links(ETH0)) is None
+
+
+def test_ipv6_multicast_comes_from_the_link_local_address():
+    vip = Vip(address=ip("2001:db8::1"), prefix_len=64, dev="eth0")
+    six = Instance(name="S", family=6, interface="eth0", vrid=1, version=3, vips=(vip,))
+    made = settings(six, links(ETH0))
+    assert (made.source, made.destinations) == (ip("fe80::1"), (ip("ff02::12"),))
+
+
+def test_a_tracked_interface_without_weight_is_a_fault_and_with_one_is_not():
+    eth1 = Link(3, "eth1", False, MAC, 1500)
+    plain, weighted = (Tracked("eth1"),), (Tracked("eth1", 20),)
+    assert link_faults(PAIR, plain, links(ETH0, eth1)) == (Fault.TRACK_INTERFACE, ("tracked interface eth1 is down",))
+    assert link_faults(PAIR, weighted, links(ETH0, eth1)) == (Fault(0), ())
+    assert link_faults(PAIR, weighted, links(ETH0)) == (Fault(0), ())
+    assert link_faults(PAIR, plain, links(ETH0))[0] == Fault.NO_INTERFACE
+
+
+def test_the_owner_starts_as_master_only_when_it_says_so():
+    owner = dataclasses.replace(PAIR, priority=255)
+    assert not settings(owner, links(ETH0)).starts_as_owner
+    assert settings(dataclasses.replace(owner, start_state=State.MASTER), links(ETH0)).starts_as_owner
