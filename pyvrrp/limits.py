@@ -11,7 +11,9 @@ CONFIG_FRAME_ITEMS = 500                # in one frame from the worker: 0.3 ms o
 PLAN_SLICE = 200                        # instances compared in one turn of the loop: 0.5 ms
 
 # Scripts
-SCRIPTS_MAX = 32                        # running at once; keepalived has no bound and stalls itself
+SCRIPTS_MAX = 32                        # notify scripts at once; keepalived has no bound and stalls itself
+CHECKS_MAX = 512                        # tracked scripts at once: most of them wait for an answer and cost only memory
+TRACK_SKIPS_QUIET_S = 60.0              # a script's skipped runs are logged again when there was none for this long
 SCRIPT_QUEUE_MAX = 100_000              # waiting for a turn
 SCRIPT_SLOT_S = 10.0                    # a script that runs longer lends its slot to the next: it sleeps or hangs
 SCRIPT_LENT_MAX = 1000                  # slots lent that way; then the queue waits

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from pyvrrp import limits
 from pyvrrp.model import Command, Notify
-from pyvrrp.scripts.result import Lane, ScriptResult, ScriptRunner
+from pyvrrp.scripts.result import Lane, ScriptResult, ScriptRunner, shown
 
 log = logging.getLogger("pyvrrp.notify")
 
@@ -200,7 +200,7 @@ class Notifier:
                     "(%s) %s script %s failed after %.3f s: %s",
                     key[1],
                     call.keyword,
-                    " ".join(call.command.argv),
+                    shown(call.command.argv),
                     result.duration_s,
                     result,
                 )

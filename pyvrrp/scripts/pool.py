@@ -1,7 +1,7 @@
 """The daemon's side of running scripts: a bounded queue in front of the spawner.
 
 submit() never waits and never runs a callback itself; results come from the event loop. Rules:
-- Two lanes, checks and notifications, each with `limit` slots, first come first served. A run that lasts
+- Two lanes, checks and notifications, each with slots of its own, first come first served. A run that lasts
   SCRIPT_SLOT_S lends its slot to the next one, so that scripts which hang do not stop the others;
   SCRIPT_LENT_MAX bounds that.
 - Runs with the same key go one at a time, in order: the next starts when the process of the one before is
@@ -30,7 +30,7 @@ from pyvrrp.errors import ScriptError
 from pyvrrp.model import Command
 from pyvrrp.scripts.messages import Ended, FromSpawner, Kill, Ready, Result, Slow, Start
 from pyvrrp.scripts.process import start_spawner
-from pyvrrp.scripts.result import Lane, ScriptResult
+from pyvrrp.scripts.result import Lane, ScriptResult, shown
 
 log = logging.getLogger("pyvrrp.scripts")
 
@@ -80,16 +80,17 @@ class ScriptPool:
         self,
         *,
         limit: int = limits.SCRIPTS_MAX,
+        checks_limit: int = limits.CHECKS_MAX,
         default_user: str | None = None,
         default_group: str | None = None,
         enable_script_security: bool = False,
         umask: int = 0o177,
         slot_s: float = limits.SCRIPT_SLOT_S,
     ) -> None:
-        """`limit`: scripts that run at once, per lane. `umask`: of the scripts; keepalived's default is
-        0177. `slot_s`: a run that lasts longer lends its slot.
+        """`limit`, `checks_limit`: notify scripts and checks that run at once.
+
+        `umask`: of the scripts; keepalived's default is 0177. `slot_s`: a run that lasts longer lends its slot.
         """
-        self.limit = limit
         self.counters = PoolCounters()
         self._policy = ScriptPolicy(
             default_user=default_user,
@@ -111,7 +112,7 @@ class ScriptPool:
         self._gone = asyncio.Event()
         self._number = 0
         self._queues: dict[Lane, deque[_Run]] = {lane: deque() for lane in Lane}
-        self._free = dict.fromkeys(Lane, limit)
+        self._free = {Lane.NOTIFY: limit, Lane.CHECK: checks_limit}
         self._lent = 0
         self._keys: dict[Hashable, deque[_Run]] = {}        # a key in it is busy; the runs that wait for it
         self._asked: dict[int, _Run] = {}                   # by number: the spawner has them
@@ -195,7 +196,7 @@ class ScriptPool:
         if self._closing:
             self._loop.call_soon(self._finish, run, _not_run("not run: the daemon is stopping"))
         elif len(self._waiting) >= limits.SCRIPT_QUEUE_MAX:
-            text = f"not run: {limits.SCRIPT_QUEUE_MAX} scripts are waiting already; raise pyvrrp_max_scripts"
+            text = f"not run: {limits.SCRIPT_QUEUE_MAX} scripts are waiting already; find out which are slow"
             self._loop.call_soon(self._finish, run, _not_run(text))
         else:
             self._waiting[request.run] = run
@@ -564,4 +565,4 @@ def _not_run(error: str) -> ScriptResult:
 
 
 def _words(run: _Run) -> str:
-    return os.fsdecode(b" ".join(run.request.argv))
+    return shown([os.fsdecode(word) for word in run.request.argv])

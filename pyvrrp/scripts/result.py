@@ -12,6 +12,8 @@ from typing import Protocol
 
 from pyvrrp.model import Command
 
+_SHOWN_MAX = 300        # characters; a script given in a line of its own is rarely longer
+
 
 @dataclass(frozen=True, slots=True)
 class ScriptResult:
@@ -54,6 +56,13 @@ class Lane(enum.IntEnum):
 
     NOTIFY = 0
     CHECK = 1
+
+
+def shown(argv: Sequence[str]) -> str:
+    """Return a command for a log: in one line, of bounded length, and encodable whatever bytes are in it."""
+    text = " ".join(argv).encode("utf-8", "backslashreplace").decode()
+    text = text.replace("\n", "\\n")
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
 
 
 class ScriptRunner(Protocol):

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pyvrrp import limits
 from pyvrrp.model import TrackScript
 from pyvrrp.scripts.result import Lane, ScriptResult, ScriptRunner
 from pyvrrp.track.verdict import Verdict
@@ -54,7 +55,7 @@ class ScriptTracker:
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
         self._next_s = 0.0
         self._run: int | None = None        # of the run that has no result yet
-        self._skipping = False
+        self._quiet_until_s = 0.0           # skipped runs are not logged before
 
     @property
     def up(self) -> bool | None:
@@ -108,14 +109,15 @@ class ScriptTracker:
             self._start_run()
             return
         self.counters.skipped += 1
-        if not self._skipping:
-            self._skipping = True
+        now_s = loop.time()
+        if now_s >= self._quiet_until_s:
             log.warning(
-                "VRRP_Script(%s) is still running after its interval of %g s, so runs are skipped; "
+                "VRRP_Script(%s) has not ended within its interval of %g s, so runs are skipped; "
                 "give it a longer interval or a shorter timeout",
                 self.script.name,
                 interval_s,
             )
+        self._quiet_until_s = now_s + limits.TRACK_SKIPS_QUIET_S
 
     def _start_run(self) -> None:
         assert self.script.command is not None
@@ -143,8 +145,6 @@ class ScriptTracker:
             self.counters.failures += 1
         if result.timed_out:
             self.counters.timeouts += 1
-        elif result.duration_s < self.script.interval_s:
-            self._skipping = False
         if result.status is not None and result.status != self._last_status:
             log.info("Script `%s` now returning %d", name, result.status)
             self._last_status = result.status
