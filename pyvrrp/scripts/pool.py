@@ -510,9 +510,10 @@ class ScriptPool:
             self._keys.pop(run.key, None)
 
     def _lend(self, run: _Run) -> None:
-        """A run is slow: say so, and let another one have its slot."""
+        """A run is slow: let another one have its slot. Said only of one that nothing will end."""
         self.counters.slow += 1
-        log.warning("%s: still running after %g s", _words(run), self._slot_s)
+        if not run.request.timeout_ns:
+            log.warning("%s: still running after %g s", _words(run), self._slot_s)
         if run.holds_slot and self._lent < limits.SCRIPT_LENT_MAX:
             run.holds_slot, run.lent = False, True
             self._lent += 1
