@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import socket
 import time
 from collections.abc import Callable, Coroutine, Hashable, Iterator, Sequence
 from typing import Any
@@ -13,9 +14,9 @@ import pytest
 import uvloop
 
 from pyvrrp.model import Vip
-from pyvrrp.netlink import Links, Netlink, VipApplier
+from pyvrrp.netlink import Links, Netlink, Sender, VipApplier
 from pyvrrp.netlink.transport import Answer
-from tests.netns.kernel import Namespace, until
+from tests.netns.kernel import BlockMeter, Namespace, until
 
 pytestmark = pytest.mark.root
 
@@ -55,7 +56,7 @@ def texts(vips: Sequence[Vip]) -> list[str]:
 class CountingNetlink(Netlink):
     """A Netlink that notes the size of each program."""
 
-    def __init__(self, **options: int) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.programs: list[int] = []
 
@@ -67,7 +68,7 @@ class CountingNetlink(Netlink):
 class Applying:
     """A running applier with a record of what it told."""
 
-    def __init__(self, ns: Namespace, **options: int) -> None:
+    def __init__(self, ns: Namespace, **options: Any) -> None:
         with ns.inside():
             self.netlink = CountingNetlink(**options)
         self.links = Links(self.netlink)
@@ -371,5 +372,84 @@ def test_lost_answers_are_asked_for_again(ns: Namespace, run: Run) -> None:
                 assert len(ns.addresses("va")) == (300 if wanted else 0)
                 it.applied.clear()
             assert it.netlink.overruns > 0
+
+    run(test())
+
+
+class ForgetfulSender(Sender):
+    """Loses what it is told to lose, as if the kernel had never answered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.losing = False
+
+    def send(self, sock: socket.socket, data: bytes, on_error: Callable[[OSError], None]) -> None:
+        if not self.losing:
+            super().send(sock, data, on_error)
+
+
+def test_answer_that_never_comes(ns: Namespace, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyvrrp.netlink.transport.NETLINK_ACK_TIMEOUT_S", 0.2)
+
+    async def test() -> None:
+        sender = ForgetfulSender()
+        try:
+            async with Applying(ns, sender=sender) as it:
+                it.applier.configure(1, [vip("192.0.2.1/32")])
+                sender.losing = True
+                it.applier.want(1, True)
+                await until(lambda: it.netlink.programs == [1], "it is under way")
+                await asyncio.sleep(0.01)
+                sender.losing = False
+                assert not it.applied
+                await it.applier.drain()
+                assert it.netlink.programs == [1, 1]  # read back, found missing, sent again
+                assert it.applied == [(1, True, ["192.0.2.1/32"])]
+                assert ns.addresses("va") == {"192.0.2.1/32"}
+        finally:
+            sender.close()
+
+    run(test())
+
+
+def test_namespaces_share_a_sender(ns: Namespace, run: Run) -> None:
+    other = Namespace()
+    other.ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
+
+    async def test() -> None:
+        sender = Sender()
+        try:
+            async with Applying(ns, sender=sender) as one, Applying(other, sender=sender) as two:
+                for it, text in ((one, "192.0.2.1/32"), (two, "192.0.2.2/32")):
+                    it.applier.configure(1, [vip(text)])
+                    it.applier.want(1, True)
+                await one.applier.drain()
+                await two.applier.drain()
+                assert ns.addresses("va") == {"192.0.2.1/32"}
+                assert other.addresses("va") == {"192.0.2.2/32"}
+                other.ip("addr", "del", "192.0.2.2/32", "dev", "va")
+                await asyncio.sleep(0.05)
+                assert not one.lost
+        finally:
+            sender.close()
+
+    try:
+        run(test())
+    finally:
+        other.close()
+
+
+def test_a_thousand_at_once(ns: Namespace, run: Run) -> None:
+    async def test() -> None:
+        async with Applying(ns) as it:
+            wanted = {f"10.0.{i // 250}.{i % 250 + 1}/32" for i in range(1000)}
+            for key, text in enumerate(sorted(wanted)):
+                it.applier.configure(key, [vip(text)])
+                it.applier.want(key, True)
+            async with BlockMeter() as meter:
+                await it.applier.drain()
+            assert ns.addresses("va") == wanted
+            assert len(it.applied) == 1000
+            assert meter.longest_s < 0.5  # the goal is 0.01; this is for a busy machine
 
     run(test())
