@@ -45,8 +45,8 @@ def read_vip(statement: Statement, interface: str, report: Report) -> Vip | None
 def _without_dev(statement: Statement, report: Report) -> None:
     report.error(
         statement.where(),
-        f"{shown(statement.words[0])} has no interface to go to and is left out; add dev IF, or interface "
-        f"to the instance",
+        f"{shown(statement.words[0])} has no interface to go to and is left out; add dev IF, "
+        "or interface to the instance",
     )
 
 

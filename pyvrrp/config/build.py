@@ -258,8 +258,8 @@ class _Builder:
                     instance.name,
                     RefusedInstance(
                         instance.where,
-                        f"virtual_router_id {instance.vrid} is used{where} {same} by vrrp_instance "
-                        f"{shown(other.name)} "
+                        f"virtual_router_id {instance.vrid} is used{where} {same} "
+                        f"by vrrp_instance {shown(other.name)} "
                         f"({other.where}); pick a free id in 1..255",
                     ),
                 )
@@ -384,9 +384,8 @@ class _Builder:
                 gone = "it is tracked without" if tracked in instance.track_interfaces else "it is not tracked"
                 self._report.error(
                     instance.where,
-                    f"{title} tracks {shown(tracked.name)} with a weight inside vrrp_sync_group "
-                    f"{shown(group.name)}; "
-                    f"{gone}, move the tracker to the group",
+                    f"{title} tracks {shown(tracked.name)} with a weight "
+                    f"inside vrrp_sync_group {shown(group.name)}; {gone}, move the tracker to the group",
                 )
         for tracked in (*group.track_scripts, *group.track_interfaces):
             if any(tracked.name == own.name for own in (*instance.track_scripts, *instance.track_interfaces)):

@@ -14,7 +14,6 @@ import pwd
 import re
 import shutil
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from pyvrrp.config.lexer import BLANKS, word_columns
@@ -82,15 +81,9 @@ def _escaped(found: re.Match[bytes]) -> bytes:
     return _LETTERS.get(letter, letter)
 
 
-@dataclass(frozen=True, slots=True)
-class _Use:
-    """What happens to whoever needs a script that cannot run."""
-
-    missing: str
-
-
-TRACKED = _Use("it counts as failed until it can be run")
-TOLD = _Use("nothing is run until it can be")
+# What follows for whoever needs a script that cannot run
+TRACKED = "it counts as failed until it can be run"
+TOLD = "nothing is run until it can be"
 
 
 class Commands:
@@ -102,8 +95,7 @@ class Commands:
         self._accounts: dict[tuple[str | None, str | None], str] = {}
 
     def script(self, statement: Statement) -> Command | None:
-        """The command of a vrrp_script; its user has a keyword of its own. None if there is no command in "
-        "it."""
+        """The command of a vrrp_script, whose user has a keyword of its own; None if it cannot be read."""
         words = self._words(statement)
         if words is None:
             return None
@@ -158,13 +150,12 @@ class Commands:
         return words
 
     def _command(
-        self, statement: Statement, text: str, user: str | None, group: str | None, use: _Use
+        self, statement: Statement, text: str, user: str | None, group: str | None, otherwise: str
     ) -> Command | None:
         keyword, where = statement.words[0], statement.where(1)
-        if text.startswith("</"):  # keepalived's idiom to test that a file can be read: the shell does it
-            return Command(("/bin/sh", "-c", _unescape(text)), user, group)
         try:
-            argv = cut_command(text)
+            # keepalived's idiom to test that a file can be read begins with </: the shell does it.
+            argv = ["/bin/sh", "-c", _unescape(text)] if text.startswith("</") else cut_command(text)
         except UnclosedQuote as quote:
             self._report.error(
                 where,
@@ -177,45 +168,44 @@ class Commands:
         if any("\0" in argument for argument in argv):
             self._report.error(where, f"{keyword}: a command cannot hold a NUL byte, so it is not run; remove it")
             return None
-        return Command((self._program(argv[0], keyword, where, use), *argv[1:]), user, group)
+        return Command((self._program(argv[0], keyword, where, otherwise), *argv[1:]), user, group)
 
-    def _program(self, name: str, keyword: str, where: Where, use: _Use) -> str:
+    def _program(self, name: str, keyword: str, where: Where, otherwise: str) -> str:
         """Check a program by name; report what is wrong. Returns its path."""
         path = name
         if "/" not in name:
             found = shutil.which(name)
             if found is None:
                 self._report.warning(
-                    where, f"{keyword} {shown(name)} is not found in PATH; {use.missing}, write its full path"
+                    where, f"{keyword} {shown(name)} is not found in PATH; {otherwise}, write its full path"
                 )
                 return name
             path = found
         elif not name.startswith("/"):
             self._report.warning(
                 where,
-                f"{keyword} {shown(name)} is a relative path, looked up from the directory in which the "
-                f"daemon was "
-                f"started ({shown(str(Path.cwd()))}); write the full path, it begins with /",
+                f"{keyword} {shown(name)} is a relative path, looked up from the directory in which the daemon "
+                f"was started ({shown(str(Path.cwd()))}); write the full path, it begins with /",
             )
         if path not in self._problems:
             self._problems[path] = _program_problem(path)
         if problem := self._problems[path]:
-            self._report.warning(where, f"{keyword} {shown(name)} {problem.format(missing=use.missing)}")
+            self._report.warning(where, f"{keyword} {shown(name)} {problem.format(otherwise=otherwise)}")
         return path
 
 
 def _program_problem(path: str) -> str:
-    """Why a file cannot be run, with {missing} for what follows from it; or ""."""
+    """Why a file cannot be run, with {otherwise} for what follows from it; or ""."""
     try:
         status = Path(path).stat()
     except FileNotFoundError:
-        return "does not exist; {missing}, create it or correct the path"
+        return "does not exist; {otherwise}, create it or correct the path"
     except OSError as error:
-        return f"cannot be looked at ({error.strerror}); {{missing}}, correct the path or its permissions"
+        return f"cannot be looked at ({error.strerror}); {{otherwise}}, correct the path or its permissions"
     if not stat.S_ISREG(status.st_mode):
-        return "is not a file; {missing}, correct the path"
+        return "is not a file; {otherwise}, correct the path"
     if not status.st_mode & 0o111:
-        return "is not executable; {missing}, chmod +x it"
+        return "is not executable; {otherwise}, chmod +x it"
     return ""
 
 

@@ -352,9 +352,8 @@ class _Reader:
             else:
                 self._report.warning(
                     self._block.where(),
-                    f"vrrp_instance {shown(self._name)} has no virtual_ipaddress, so its adverts carry no "
-                    f"address; "
-                    "add at least one",
+                    f"vrrp_instance {shown(self._name)} has no virtual_ipaddress, so its adverts carry "
+                    "no address; add at least one",
                 )
         elif family == 6 and not self._peers and not _is_link_local(vips[0].address):
             self._report.warning(
