@@ -321,8 +321,10 @@ class ScriptPool:
         os.close(self._pidfd)
         self._sock.close()
         self._sock, self._pidfd = None, -1
-        _, wait_status = os.waitpid(self._pid, 0)
-        status = os.waitstatus_to_exitcode(wait_status)
+        try:
+            status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        except ChildProcessError:
+            status = 0          # where SIGCHLD is ignored the kernel reaps
         pid, self._pid = self._pid, 0
         self._unsent.clear()
         self._gone.set()

@@ -469,3 +469,16 @@ def test_a_script_runs_in_its_scope_s_network_namespace(with_pool: Runner, tmp_p
         assert int(out.read_text()) == expected
     finally:
         subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+def test_works_where_sigchld_is_ignored(with_pool: Runner) -> None:
+    """Whoever started the daemon may have left it so; it is inherited through exec."""
+
+    async def main(pool: ScriptPool) -> None:
+        assert (await pool.run(sh("exit 4"), timeout_s=5)).status == 4
+
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with_pool(main)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
