@@ -92,7 +92,7 @@ class _Reader:
         self._family = 0
         self._peers: list[bytes] = []
         self._check_unicast_src = defaults.check_unicast_src
-        self._auth: Statement | None = None
+        self._auth: list[Statement] = []  # several blocks count as one
         self._vip_lines: list[Statement] = []
         self._first_vip_line = block
         self._excluded_lines: list[Statement] = []
@@ -147,7 +147,7 @@ class _Reader:
         self._check_nopreempt(instance)
         if self._refusal is not None:
             # What lacks its argument was reported by the parser.
-            is_told = self._refusal in {self._block.broken, self._auth.broken if self._auth else None}
+            is_told = self._refusal in [block.broken for block in (self._block, *self._auth)]
             raise RefusedInstance(*self._refusal, is_told=is_told)
         return instance
 
@@ -233,7 +233,7 @@ class _Reader:
         self._check_unicast_src = True
 
     def _on_authentication(self, statement: Statement) -> None:
-        self._auth = statement
+        self._auth.append(statement)
 
     def _on_virtual_ipaddress(self, statement: Statement) -> None:
         self._vip_lines += statement.statements
@@ -405,17 +405,18 @@ class _Reader:
 
     def _auth_pass(self, version: int) -> bytes | None:
         """The password for the wire: 8 bytes, zero padded (RFC 2338 s5.3.10)."""
-        block = self._auth
-        if block is None:
+        if not self._auth:
             return None
-        if block.broken is not None and self._refusal is None:
-            self._refusal = block.broken  # running without the password would be a second MASTER
+        block = self._auth[-1]
         kind = password = None
-        for statement in block.statements:
-            if statement.words[0] == "auth_type":
-                kind = statement
-            else:
-                password = statement
+        for part in self._auth:
+            if part.broken is not None and self._refusal is None:
+                self._refusal = part.broken  # running without the password would make a second MASTER
+            for statement in part.statements:
+                if statement.words[0] == "auth_type":
+                    kind = statement
+                else:
+                    password = statement
         if kind is not None and kind.words[1] == "AH":
             self._refuse(
                 kind.where(1),

@@ -310,6 +310,12 @@ def test_password(read) -> None:
     assert "only the first 8 are used" in messages(loaded)[0]
 
 
+def test_blocks_of_authentication_count_as_one(read) -> None:
+    loaded = read(instance(auth("auth_type PASS", "auth_pass old"), auth("auth_pass new")))
+    assert one(loaded).auth_pass == b"new\0\0\0\0\0"
+    assert not loaded.diagnostics
+
+
 def test_password_keeps_its_bytes(read) -> None:
     loaded = read(instance(auth("auth_type PASS", "auth_pass p@ss")).encode().replace(b"@", b"\xe9"))
     assert one(loaded).auth_pass == b"p\xe9ss\0\0\0\0"
