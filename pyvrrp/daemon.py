@@ -17,7 +17,7 @@ import queue
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 
 import uvloop
@@ -98,9 +98,9 @@ class Daemon:
                 )
                 if not await control.start():
                     control = None
-            await runtime.start(configuration)
-            _settle()
-            await self._serve(runtime)
+            if await self._unless_stopped(runtime.start(configuration)):
+                _settle()
+                await self._serve(runtime)
             log.info("Stopping")
             await runtime.stop()
         finally:
@@ -126,8 +126,26 @@ class Daemon:
             if configuration is None:
                 log.error("the reload is refused: everything goes on as it was")
                 continue
-            await runtime.reload(configuration)
+            try:
+                await runtime.reload(configuration)
+            except Exception:
+                # What runs must go on running; the next reload finds what this one left undone.
+                log.exception("the reload broke off; please report this fault")
             _settle()
+
+    async def _unless_stopped(self, work: Coroutine[None, None, None]) -> bool:
+        """Do long work, given up when the daemon is asked to stop; say whether it was done."""
+        doing = asyncio.ensure_future(work)
+        stopping = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait((doing, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not doing.done():
+            doing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await doing
+            return False
+        doing.result()
+        return True
 
     async def _load(self) -> Configuration | None:
         path, *others = self._options.config_files

@@ -84,7 +84,6 @@ class Runtime:
         Raises NetlinkError, OSError.
         """
         await self._network.start()
-        self._network.links.watch(self._on_link)
         self._loop.add_reader(self._reactor.fileno(), self._on_ready)
         self._adopt(configuration)
         async for instance in _in_slices(configuration.instances):
@@ -94,6 +93,7 @@ class Runtime:
         await self._network.vips.remove_leftovers()
         async for router in _in_slices(list(self._routers.values())):
             self._enlist(router)
+        self._network.links.watch(self._on_link)
         self._regroup(configuration.groups)
         for script in configuration.scripts:
             self._track(script)
@@ -203,6 +203,8 @@ class Runtime:
 
     def _status(self, router: Router) -> InstanceStatus:
         instance = router.instance
+        if router.index < 0:
+            return InstanceStatus(name=instance.name, state=State.INIT.name, faults=["the daemon is starting"])
         seen = self._engine.status(router.index)
         now_ns = self._reactor.now_ns()
         heard = None
