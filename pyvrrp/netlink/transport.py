@@ -4,10 +4,8 @@ pyroute2 knows the messages; this file only moves them. Its own sockets are not 
 core needs create_datagram_endpoint, which libuv refuses for AF_NETLINK, while `add_reader` works on uvloop
 and on asyncio alike.
 
-- The kernel carries a request out inside send(), and one send of a thousand additions blocks for tens of
-  milliseconds. So the `Sender` thread does all sending, in slices of at most NETLINK_SLICE messages. It
-  does nothing else: inside send() the GIL is free.
-- Everything else happens in the thread of the event loop: numbering, accounting, reading, callbacks.
+- The `Sender` thread does all sending, in slices of at most NETLINK_SLICE messages. Everything else
+  happens in the thread of the event loop: numbering, accounting, reading, callbacks.
 - At most NETLINK_UNACKED_MAX messages are without an answer. Only the last message of a program asks for an
   acknowledgement; an error comes back in any case, before it. So an acknowledgement says that all that was
   not refused has been done.
@@ -25,13 +23,11 @@ import contextlib
 import os
 import select
 import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from errno import EAGAIN, EINTR, ENOBUFS, ETIMEDOUT
 from functools import partial
-from queue import SimpleQueue
 from struct import Struct
 from typing import NamedTuple
 
@@ -52,13 +48,13 @@ from pyroute2.netlink import (
 from pyvrrp.errors import NetlinkError
 from pyvrrp.limits import (
     NETLINK_ACK_TIMEOUT_S,
-    NETLINK_DATAGRAM_MAX,
     NETLINK_DUMP_ATTEMPTS,
     NETLINK_RCVBUF,
     NETLINK_READ_SLICE_S,
     NETLINK_SLICE,
     NETLINK_UNACKED_MAX,
 )
+from pyvrrp.netlink.sender import Sender
 
 # struct nlmsghdr: length, type, flags, sequence number, port id; host byte order
 HEADER = Struct("=IHHII")
@@ -93,41 +89,6 @@ class Answer(NamedTuple):
 
     known: bool             # False: the answer was lost, nothing is known; read back
     refusals: tuple[Refusal, ...]
-
-
-class Sender:
-    """What the Netlink objects of one event loop share: the thread that sends. Close it after them."""
-
-    def __init__(self) -> None:
-        self.buffer = bytearray(NETLINK_DATAGRAM_MAX)   # to read into; never kept from one turn to the next
-        self._jobs: SimpleQueue[tuple[socket.socket, bytes, Callable[[OSError], None]] | socket.socket | None]
-        self._jobs = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="pyvrrp-netlink", daemon=True)
-        self._thread.start()
-
-    def send(self, sock: socket.socket, data: bytes, on_error: Callable[[OSError], None]) -> None:
-        """Send `data` in the order of the calls. `on_error` is called in the sending thread."""
-        self._jobs.put((sock, data, on_error))
-
-    def close_socket(self, sock: socket.socket) -> None:
-        """Close `sock` when everything given before has been sent: never under a send()."""
-        self._jobs.put(sock)
-
-    def close(self) -> None:
-        """Send what is queued, then end the thread."""
-        self._jobs.put(None)
-        self._thread.join()
-
-    def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            if isinstance(job, socket.socket):
-                job.close()
-                continue
-            sock, data, on_error = job
-            try:
-                sock.send(data)
-            except OSError as error:
-                on_error(error)
 
 
 class _Program:

@@ -199,8 +199,8 @@ def test_removals_first_then_small_ones(ns: Namespace, run: Run) -> None:
     run(test())
 
 
-@pytest.mark.rule("S11")
 def test_leftovers_are_removed(ns: Namespace, run: Run) -> None:
+    """As keepalived does: what a crash left behind goes before anything is sent."""
     leftovers = ("192.0.2.1/32", "192.0.2.9/24", "2001:db8::1/128", "203.0.113.1/32")
     for address in leftovers:
         ns.ip("addr", "add", address, "dev", "va")
@@ -233,7 +233,6 @@ def test_address_that_is_there_already_is_success(ns: Namespace, run: Run) -> No
     run(test())
 
 
-@pytest.mark.rule("S18")
 def test_somebody_else_removes_it(ns: Namespace, run: Run) -> None:
     """F13: told once; put back by the next wish and not before."""
 
