@@ -27,3 +27,7 @@ class ScriptError(PyvrrpError):
 
 class ControlError(PyvrrpError):
     """The daemon could not be asked, or refused."""
+
+
+class DemoError(PyvrrpError):
+    """The demo cannot be played here, or did not go as it must."""
