@@ -37,6 +37,7 @@ class Verb(NamedTuple):
 
 VERBS = {
     "status": Verb("pyvrrp.cli.status", "show what a running pyvrrpd runs: states, since when, and why"),
+    "demo": Verb("pyvrrp.cli.demo", "watch an address move between two hosts that are made for it"),
 }
 
 

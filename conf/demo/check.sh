@@ -1,0 +1,3 @@
+#!/bin/sh
+# Is the service of this host well? It is until somebody makes the file `broken` beside this script.
+[ ! -e "${0%/*}/broken" ]
