@@ -123,6 +123,7 @@ class Instance:
     preempt: bool = True
     source: bytes | None = None         # unicast_src_ip, mcast_src_ip; None: the interface's own
     peers: tuple[bytes, ...] = ()       # empty: multicast
+    peer_ttls: tuple[tuple[int, int], ...] = ()     # min_ttl and max_ttl of each peer; empty: none is limited
     group: bytes = b""                  # where multicast adverts go
     check_unicast_src: bool = False
     auth_pass: bytes | None = None      # 8 bytes, zero padded

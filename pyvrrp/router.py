@@ -133,6 +133,7 @@ def settings_of(
         preempt=instance.preempt,
         starts_as_owner=instance.priority == 255 and instance.start_state is State.MASTER,
         check_source=instance.check_unicast_src,
+        peer_ttls=instance.peer_ttls,
         down_timer_adverts=instance.down_timer_adverts,
         announces=tuple(_announces(addresses_of(instance), links.by_name, forwards)),
     )

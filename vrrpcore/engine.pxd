@@ -103,6 +103,7 @@ cdef class Engine:
     cdef void _announce_start(self, uint32_t i, int64_t now_ns) noexcept nogil
     cdef void _announce_timer(self, uint32_t i, int64_t now_ns) noexcept nogil
     cdef bint _may_expire(self, uint32_t i, int64_t now_ns) noexcept nogil
+    cdef bint _has_peers_ttl(self, const vr_t *vr, const rx_meta_t *rx) noexcept nogil
     cdef bint _has_our_addresses(self, const vr_t *vr, const advert_t *advert) noexcept nogil
     cdef tx_t *_new_tx(self) noexcept nogil
     cdef uint8_t *_arena_bytes(self, size_t length) noexcept nogil

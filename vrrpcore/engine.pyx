@@ -83,6 +83,7 @@ from vrrpcore.packet cimport (
     DROP_NONE,
     DROP_OWN,
     DROP_SOURCE,
+    DROP_TTL,
     DROP_VRID,
     advert_decode,
     advert_encode,
@@ -123,6 +124,7 @@ from vrrpcore.vr cimport (
     VRF_COALESCED,
     VRF_KEYED,
     VRF_OWNER_START,
+    VRF_PEER_TTL,
     VRF_PREEMPT,
     VRF_STALLED,
     VRF_UNICAST,
@@ -486,7 +488,10 @@ cdef class Engine:
             return
         vr = &self.table.vrs[i]
         count = self.table.counters[i].count
-        drop = advert_decode(message, length, rx, &vr.expect, &advert)
+        if vr.flags & VRF_PEER_TTL and listed and not self._has_peers_ttl(vr, rx):
+            drop = DROP_TTL
+        else:
+            drop = advert_decode(message, length, rx, &vr.expect, &advert)
         if drop == DROP_NONE and not listed and vr.flags & VRF_CHECK_SOURCE:
             drop = DROP_SOURCE
         if drop != DROP_NONE:
@@ -521,6 +526,15 @@ cdef class Engine:
             self._dispatch(i, EV_ADVERT_WINS, rx.arrival_ns, rx, &advert)
         else:
             self._dispatch(i, EV_ADVERT_LOSES, rx.arrival_ns, rx, &advert)
+
+    cdef bint _has_peers_ttl(self, const vr_t *vr, const rx_meta_t *rx) noexcept nogil:
+        """Whether an advert's TTL is within its peer's min_ttl and max_ttl (R4)."""
+        cdef const uint8_t *limits = vr.dsts + 16 * vr.dst_count
+        cdef uint32_t d
+        for d in range(vr.dst_count):
+            if compare_addresses(vr.dsts + 16 * d, rx.src) == 0:
+                return limits[2 * d] <= rx.ttl <= limits[2 * d + 1]
+        return False
 
     cdef bint _has_our_addresses(self, const vr_t *vr, const advert_t *advert) noexcept nogil:
         """Whether an advert lists the addresses that ours does, in any order (R10)."""
@@ -967,6 +981,7 @@ cdef class Engine:
         new.flags |= VRF_PREEMPT if settings.preempt else 0
         new.flags |= VRF_OWNER_START if settings.starts_as_owner else 0
         new.flags |= VRF_CHECK_SOURCE if settings.check_source else 0
+        new.flags |= VRF_PEER_TTL if settings.peer_ttls else 0
         _copy_address(new.src, new.family, settings.source)
         _fill_expect(&new, settings)
         new.announce_repeat = settings.announce_repeat
@@ -984,13 +999,15 @@ cdef class Engine:
         cdef bint was_keyed = vr.flags & VRF_KEYED
         cdef vr_t old = vr[0]
         try:
-            new.dsts = <uint8_t *>calloc(new.dst_count, 16)
+            new.dsts = <uint8_t *>calloc(new.dst_count, 16 + 2)
             new.addrs = <uint8_t *>calloc(new.addr_count + 1, addr_len)
             new.announces = <announce_t *>calloc(new.announce_count + 1, sizeof(announce_t))
             if new.dsts == NULL or new.addrs == NULL or new.announces == NULL:
                 raise MemoryError
             for k, address in enumerate(settings.destinations):
                 _copy_address(new.dsts + 16 * k, new.family, address)
+            for k, ttls in enumerate(settings.peer_ttls):
+                new.dsts[16 * new.dst_count + 2 * k], new.dsts[16 * new.dst_count + 2 * k + 1] = ttls
             for k, address in enumerate(settings.addresses):
                 memcpy(new.addrs + addr_len * k, <const uint8_t *>address, addr_len)
             for k, told in enumerate(settings.announces):
@@ -1108,8 +1125,8 @@ cdef int _fill_expect(vr_t *vr, settings) except -1:
     vr.expect.version = vr.version
     vr.expect.csum_profile = CSUM_MESSAGE if settings.checksum_of_message else CSUM_PSEUDO
     vr.expect.csum_strict = settings.checksum_strict
-    vr.expect.ttl_max = VRRP_TTL
-    vr.expect.ttl_min = settings.ttl_min if settings.is_unicast else VRRP_TTL
+    if not settings.is_unicast:
+        vr.expect.ttl_min = vr.expect.ttl_max = VRRP_TTL
     vr.expect.auth_type = AUTH_NONE
     if vr.version == 2:
         vr.expect.adver_int_s = settings.advertisement_interval_cs // 100
@@ -1147,8 +1164,10 @@ cdef int _check(settings, uint32_t domain_count) except -1:
         raise ValueError(f"{len(settings.addresses)} addresses do not make an advert")
     if settings.auth_pass is not None and (settings.version != 2 or len(settings.auth_pass) > AUTH_DATA_LEN):
         raise ValueError("a password is for VRRPv2 and has at most 8 bytes")
-    if not 0 <= settings.ttl_min <= 255:
-        raise ValueError(f"ttl_min {settings.ttl_min} is not in 0..255")
+    if settings.peer_ttls and (not settings.is_unicast or len(settings.peer_ttls) != len(settings.destinations)):
+        raise ValueError("TTL limits are for unicast, one pair for each destination")
+    if any(not 0 <= lowest <= highest <= 255 for lowest, highest in settings.peer_ttls):
+        raise ValueError("TTL limits are not 0 <= lowest <= highest <= 255")
     if len(settings.announces) > ANNOUNCE_MAX:
         raise ValueError(f"{len(settings.announces)} addresses to announce are more than {ANNOUNCE_MAX}")
     if any(len(told.mac) != 6 or len(told.address) not in (IPV4_LEN, IPV6_LEN) for told in settings.announces):

@@ -38,7 +38,8 @@ class VrSettings:
     starts_as_owner: bool = False               # priority 255 and `state MASTER`
     check_source: bool = False                  # unicast: hear configured peers only
     down_timer_adverts: int = 3
-    ttl_min: int = 0                            # unicast: 0 is not checked; multicast is always 255
+    # Unicast: the lowest and highest TTL of each destination's adverts, or nothing. Multicast is always 255.
+    peer_ttls: tuple[tuple[int, int], ...] = ()
     checksum_of_message: bool = False           # v3 over IPv4 as RFC 9568 has it: no pseudo-header
     checksum_strict: bool = False
     announces: tuple[Announce, ...] = ()

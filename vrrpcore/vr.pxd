@@ -30,6 +30,7 @@ cdef enum:
     VRF_WANTS_MASTER = 1 << 6   # its timer expired, its sync group was not ready
     VRF_STALLED = 1 << 7        # a MASTER that slept longer than its own Master_Down_Interval
     VRF_COALESCED = 1 << 8      # a state change did not fit the event ring
+    VRF_PEER_TTL = 1 << 10      # behind `dsts` stand the TTL limits of each
     VRF_ANNOUNCED = 1 << 9      # the delayed second set is behind us: the refresh comes next
 
 cdef enum:
@@ -65,7 +66,7 @@ cdef struct vr_t:
     uint16_t advert_len
     uint8_t src[16]             # the source address of our adverts
     uint8_t *addrs              # addr_count addresses, packed, as in the advert
-    uint8_t *dsts               # dst_count addresses of 16 bytes
+    uint8_t *dsts               # dst_count addresses of 16 bytes, then dst_count times lowest and highest TTL
     uint8_t *adverts            # one encoded advert per destination: pseudo-headers make them differ
 
     # The other side.

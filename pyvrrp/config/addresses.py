@@ -11,6 +11,7 @@ from pyvrrp.config.values import BadValue, broadcast, integer, scope
 from pyvrrp.config.values import address as parse_address
 from pyvrrp.model import Vip
 
+PEER_TTL_LIMITS = {"min_ttl": 0, "max_ttl": 255}
 _TAKES_VALUE = frozenset(("dev", "label", "scope", "brd", "broadcast"))
 INTERFACE_NAME_MAX = 15  # IFNAMSIZ without its NUL; labels have the same bound
 
@@ -140,22 +141,39 @@ def _surplus(statement: Statement, not_done: list[int], unknown: list[int], repo
     )
 
 
-def read_peer(statement: Statement, report: Report) -> bytes | None:
-    """The address of a line of unicast_peer; None if it cannot be used, which is reported."""
+def read_peer(statement: Statement, report: Report) -> tuple[bytes, tuple[int, int]] | None:
+    """The address of a line of unicast_peer with its lowest and highest TTL; None if it cannot be used (reported)."""
     words = statement.words
     try:
         address = parse_address(words[0])
     except BadValue as problem:
         report.error(statement.where(), f"{problem}; the peer is left out")
         return None
-    if len(words) > 1:
-        rest = " ".join(shown(word) for word in words[1:9])
-        if words[1] in {"min_ttl", "max_ttl"}:
-            message = f"pyvrrp does not do {rest}; ignored, the peer {shown(words[0])} is used"
-        else:
-            message = f"{rest}: not known; ignored, the peer {shown(words[0])} is used; make it a comment with #"
-        report.warning(statement.where(1), message)
-    return address
+    ttl = dict(PEER_TTL_LIMITS)
+    i = 1
+    while i < len(words):
+        if words[i] not in ttl:
+            rest = " ".join(shown(word) for word in words[i : i + 8])
+            report.warning(
+                statement.where(i),
+                f"{rest}: not known; ignored, the peer {shown(words[0])} is used; make it a comment with #",
+            )
+            break
+        if i + 1 == len(words):
+            report.error(statement.where(i), f"{words[i]} lacks its value, so it is ignored; write 0 to 255 after it")
+            break
+        try:
+            ttl[words[i]] = integer(words[i + 1], 0, 255)
+        except BadValue as problem:
+            report.error(statement.where(i + 1), f"{words[i]} {problem}; it is ignored")
+        i += 2
+    if ttl["min_ttl"] > ttl["max_ttl"]:
+        report.error(
+            statement.where(),
+            f"min_ttl {ttl['min_ttl']} is above max_ttl {ttl['max_ttl']}, which no advert meets; both are ignored",
+        )
+        ttl = dict(PEER_TTL_LIMITS)
+    return address, (ttl["min_ttl"], ttl["max_ttl"])
 
 
 def show(address: bytes) -> str:

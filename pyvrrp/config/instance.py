@@ -91,6 +91,7 @@ class _Reader:
         self._source_line: Statement | None = None
         self._family = 0
         self._peers: list[bytes] = []
+        self._peer_ttls: list[tuple[int, int]] = []
         self._check_unicast_src = defaults.check_unicast_src
         self._auth: list[Statement] = []  # several blocks count as one
         self._vip_lines: list[Statement] = []
@@ -122,6 +123,7 @@ class _Reader:
         family = self._family or 4
         version = self._version or (3 if family == 6 else self._defaults.version)
         self._check_vips(vips, family, version)
+        limits_ttl = any(ttls != (0, 255) for ttls in self._peer_ttls)
         instance = Instance(
             name=self._name,
             family=family,
@@ -135,7 +137,9 @@ class _Reader:
             source=self._source,
             peers=tuple(self._peers),
             group=b"" if self._peers else MULTICAST_GROUPS[family],
-            check_unicast_src=self._check_unicast_src,
+            peer_ttls=tuple(self._peer_ttls) if limits_ttl else (),
+            # Limits mean something only for sources that are listed.
+            check_unicast_src=self._check_unicast_src or limits_ttl,
             auth_pass=self._auth_pass(version),
             vips=tuple(vips),
             excluded=tuple(excluded),
@@ -219,15 +223,17 @@ class _Reader:
 
     def _on_unicast_peer(self, statement: Statement) -> None:
         for line in statement.statements:
-            peer = read_peer(line, self._report)
-            if peer is None or not self._fits_family(peer, line, "peer"):
+            found = read_peer(line, self._report)
+            if found is None or not self._fits_family(found[0], line, "peer"):
                 continue
+            peer, ttls = found
             if peer in self._peers:
                 self._report.error(line.where(), f"peer {show(peer)} is listed twice; remove one")
             elif len(self._peers) == limits.PEERS_MAX:
                 self._report.error(line.where(), f"more than {limits.PEERS_MAX} peers; this one is left out, remove it")
             else:
                 self._peers.append(peer)
+                self._peer_ttls.append(ttls)
 
     def _on_check_unicast_src(self, _statement: Statement) -> None:
         self._check_unicast_src = True

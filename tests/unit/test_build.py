@@ -62,7 +62,43 @@ def test_a_clean_file_says_nothing(read) -> None:
     assert got.where.line == 1
 
 
+PEERS = "unicast_src_ip 192.0.2.1\nunicast_peer {{\n192.0.2.2 {}\n192.0.2.3\n}}"
+
+
+@pytest.mark.parametrize(
+    ("words", "ttls"),
+    [
+        ("min_ttl 254", ((254, 255), (0, 255))),
+        ("max_ttl 64 min_ttl 60", ((60, 64), (0, 255))),
+        ("min_ttl 0 max_ttl 255", ()),
+    ],
+)
+def test_ttl_limits_of_a_peer_switch_the_source_check_on(read, words, ttls) -> None:
+    loaded = read(instance(PEERS.format(words)))
+    assert messages(loaded) == []
+    assert (one(loaded).peer_ttls, one(loaded).check_unicast_src) == (ttls, bool(ttls))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("min_ttl", "min_ttl lacks its value"),
+        ("min_ttl 256", "min_ttl 256 is not in 0..255"),
+        ("min_ttl 9 max_ttl 8", "min_ttl 9 is above max_ttl 8"),
+        ("my peer's IP", "my peer's IP: not known"),
+    ],
+)
+def test_bad_ttl_limits_are_told_and_the_peer_is_used(read, words, message) -> None:
+    loaded = read(instance(PEERS.format(words)))
+    (told,) = messages(loaded)
+    assert told.startswith("6:")
+    assert message in told
+    assert len(one(loaded).peers) == 2
+    assert one(loaded).peer_ttls == ()
+
+
 # Values
+
 
 
 @pytest.mark.parametrize(
