@@ -66,6 +66,9 @@ def _with_options(statement: Statement, address: bytes, prefix_len: int, interfa
                     f"{word} lacks its value, so the address is left out; write it after {word}",
                 )
                 return None
+            if word == "dev" and word in options:
+                report.error(statement.where(i), "dev is given twice, so the address is left out; remove one")
+                return None
             options["brd" if word == "broadcast" else word] = i + 1, words[i + 1]
             i += 2
         elif word in ADDRESS_OPTIONS_NOT_DONE:
@@ -145,7 +148,7 @@ def read_peer(statement: Statement, report: Report) -> tuple[bytes, tuple[int, i
     """The address of a line of unicast_peer with its lowest and highest TTL; None if it cannot be used (reported)."""
     words = statement.words
     try:
-        address = parse_address(words[0])
+        address = read_host(statement, 0, report)
     except BadValue as problem:
         report.error(statement.where(), f"{problem}; the peer is left out")
         return None
@@ -174,6 +177,20 @@ def read_peer(statement: Statement, report: Report) -> tuple[bytes, tuple[int, i
         )
         ttl = dict(PEER_TTL_LIMITS)
     return address, (ttl["min_ttl"], ttl["max_ttl"])
+
+
+def read_host(statement: Statement, at: int, report: Report) -> bytes:
+    """The address of a node, in a word of a line. A prefix length means nothing here and is ignored.
+
+    Raises BadValue.
+    """
+    text, slash, _length = statement.words[at].partition("/")
+    address = parse_address(text)
+    if slash:
+        report.warning(
+            statement.where(at), f"{shown(statement.words[at])} is a node, the prefix length is ignored; remove it"
+        )
+    return address
 
 
 def show(address: bytes) -> str:

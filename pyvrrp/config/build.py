@@ -183,6 +183,7 @@ class _Builder:
             self._report.error(statement.where(1), f"{statement.words[0]} {problem}; {default_s:g} is used")
             return default_s
         if us == 0:
+            self._report.warning(statement.where(1), f"{statement.words[0]} cannot be 0; 1 is used, write that")
             return 1.0
         if us % 1000:  # keepalived counts these in milliseconds
             us = max(us // 1000, 1) * 1000

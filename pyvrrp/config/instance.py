@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable
 
 from pyvrrp import limits
-from pyvrrp.config.addresses import INTERFACE_NAME_MAX, read_peer, read_vip, show
+from pyvrrp.config.addresses import INTERFACE_NAME_MAX, read_host, read_peer, read_vip, show
 from pyvrrp.config.commands import Commands
 from pyvrrp.config.keywords import INDEX, Keyword
 from pyvrrp.config.lexer import raw_words
@@ -89,6 +89,7 @@ class _Reader:
         self._nopreempt: Statement | None = None
         self._source: bytes | None = None
         self._source_line: Statement | None = None
+        self._unicast: Statement | None = None  # a line that asks for unicast
         self._family = 0
         self._peers: list[bytes] = []
         self._peer_ttls: list[tuple[int, int]] = []
@@ -193,6 +194,9 @@ class _Reader:
             self._report.error(statement.where(1), f"priority {problem}; 100 is used")
 
     def _on_version(self, statement: Statement) -> None:
+        if self._version:
+            self._report.warning(statement.where(), "version was given before, and the first counts; remove this one")
+            return
         try:
             self._version = _integer(statement)
         except BadValue as problem:
@@ -213,8 +217,10 @@ class _Reader:
         self._nopreempt = statement
 
     def _on_source(self, statement: Statement) -> None:
+        if statement.words[0] == "unicast_src_ip":
+            self._unicast = self._unicast or statement
         try:
-            source = address(statement.words[1])
+            source = read_host(statement, 1, self._report)
         except BadValue as problem:
             self._report.error(statement.where(1), f"{statement.words[0]} {problem}; it is ignored")
             return
@@ -222,13 +228,14 @@ class _Reader:
             self._source, self._source_line = source, statement
 
     def _on_unicast_peer(self, statement: Statement) -> None:
+        self._unicast = statement
         for line in statement.statements:
             found = read_peer(line, self._report)
             if found is None or not self._fits_family(found[0], line, "peer"):
                 continue
             peer, ttls = found
             if peer in self._peers:
-                self._report.error(line.where(), f"peer {show(peer)} is listed twice; remove one")
+                self._report.warning(line.where(), f"peer {show(peer)} is listed twice; remove one")
             elif len(self._peers) == limits.PEERS_MAX:
                 self._report.error(line.where(), f"more than {limits.PEERS_MAX} peers; this one is left out, remove it")
             else:
@@ -289,10 +296,10 @@ class _Reader:
                 self._source_line.where(1),
                 f"{shown(self._source_line.words[1])} is a peer too; remove it from the peers",
             )
-        if self._source_line is not None and not self._peers and self._source_line.words[0] == "unicast_src_ip":
+        if self._unicast is not None and not self._peers:
             self._report.warning(
-                self._source_line.where(),
-                "unicast_src_ip without unicast_peer: adverts go by multicast; add the peers",
+                self._unicast.where(),
+                f"{self._unicast.words[0]} without a peer: adverts go by multicast; add the peers",
             )
 
     def _fits_family(self, found: bytes, statement: Statement, what: str) -> bool:
@@ -316,7 +323,7 @@ class _Reader:
             if vip is None or not self._fits_family(vip.address, line, "address"):
                 continue
             if vip.address in seen:
-                self._report.error(line.where(), f"address {show(vip.address)} is listed twice; remove one")
+                self._report.warning(line.where(), f"address {show(vip.address)} is listed twice; remove one")
                 continue
             if not vips:
                 self._first_vip_line = line
@@ -332,7 +339,7 @@ class _Reader:
             if vip is None:
                 continue
             if (vip.address, vip.dev) in seen:
-                self._report.error(line.where(), f"address {show(vip.address)} is listed twice; remove one")
+                self._report.warning(line.where(), f"address {show(vip.address)} is listed twice; remove one")
                 continue
             seen.add((vip.address, vip.dev))
             excluded.append(vip)

@@ -49,7 +49,9 @@ def seconds_us(word: str, low_us: int, high_us: int) -> int:
         if _MANY_DIGITS.fullmatch(word):
             raise BadValue(f"{shown(word)} is not in {_range(low_us, high_us)}; write a number in that range")
         raise _not_a_number(word)
-    value = int(found[1] or "0") * _US + int((found[2] or "").ljust(6, "0")[:6])
+    if len(found[2] or "") > 6:
+        raise BadValue(f"{shown(word)} has more than 6 decimal places; write fewer")
+    value = int(found[1] or "0") * _US + int((found[2] or "").ljust(6, "0"))
     if not low_us <= value <= high_us:
         raise BadValue(f"{shown(word)} is not in {_range(low_us, high_us)}; write a number in that range")
     return value

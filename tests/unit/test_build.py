@@ -138,6 +138,7 @@ def test_state_and_priority_default_to_each_other(read, lines, priority, state) 
         ("1_0", 2, 100, False),
         ("+5", 2, 100, False),
         ("-1", 2, 100, False),
+        ("1.0000001", 3, 100, False),
         ("\u0663", 2, 100, False),
         ("9" * 5000, 3, 100, False),
         (".", 3, 100, False),
@@ -235,7 +236,40 @@ def test_unicast(read) -> None:
     assert got.peers == (bytes((192, 0, 2, 2)), bytes((192, 0, 2, 3)))
     assert got.check_unicast_src
     assert got.group == b""
-    assert messages(loaded) == ["11: peer 192.0.2.2 is listed twice; remove one"]
+    assert messages(loaded) == ["11: warning: peer 192.0.2.2 is listed twice; remove one"]
+
+
+def test_prefix_length_of_a_peer_is_ignored(read) -> None:
+    loaded = read(instance("unicast_src_ip 192.0.2.1/24", "unicast_peer {\n192.0.2.2/24\n}"))
+    got = one(loaded)
+    assert (got.source, got.peers) == (bytes((192, 0, 2, 1)), (bytes((192, 0, 2, 2)),))
+    assert [message.split(" ")[:2] for message in messages(loaded)] == [["4:", "warning:"], ["6:", "warning:"]]
+
+
+def test_unicast_without_a_peer_is_told(read) -> None:
+    for lines in (
+        ["unicast_src_ip 192.0.2.1"],
+        ["unicast_peer {\n}"],
+        ["unicast_src_ip 192.0.2.1", "mcast_src_ip 192.0.2.1"],
+    ):
+        loaded = read(instance(*lines))
+        assert not one(loaded).is_unicast
+        (message,) = messages(loaded)
+        assert message.startswith("4: warning: unicast_")
+        assert "adverts go by multicast" in message
+
+
+def test_first_version_counts(read) -> None:
+    loaded = read(instance("version 3", "version 2"))
+    assert one(loaded).version == 3
+    assert messages(loaded)[0].startswith("5: warning: version was given before")
+
+
+def test_zero_seconds_become_one(read) -> None:
+    loaded = read("vrrp_script s {\nscript /bin/true\ninterval 0\ntimeout 0\n}\n")
+    (script,) = loaded.configuration.scripts
+    assert (script.interval_s, script.timeout_s) == (1, 1)
+    assert [message.split(":")[0] for message in messages(loaded)] == ["3", "4"]
 
 
 def test_unicast_needs_no_interface_if_it_has_a_source(read) -> None:
@@ -279,6 +313,7 @@ def test_address_options(read) -> None:
         ("192.0.2.7/x", True, "/32 is used"),
         ("192.0.2.7 dev", False, "dev lacks its value"),
         ("192.0.2.7 scope wrong", False, "scope wrong is not known"),
+        ("192.0.2.7 dev eth0 dev eth1", False, "dev is given twice"),
         ("192.0.2.7 label 0123456789abcdef", False, "is too long"),
         ("192.0.2.7/31 brd +", True, "a /31 has no broadcast address"),
         ("192.0.2.7/24 brd ::1", True, "is not an IPv4 address"),
@@ -319,7 +354,7 @@ def test_excluded_may_be_of_any_family_and_equal_on_another_interface(read) -> N
     lines = "virtual_ipaddress_excluded {\n192.0.2.5 dev eth1\n2001:db8::5\n192.0.2.5\n}"
     loaded = read(instance(lines))
     assert [str(vip) for vip in one(loaded).excluded] == ["192.0.2.5/32 dev eth1", "2001:db8::5/128 dev eth0"]
-    assert messages(loaded) == ["7: address 192.0.2.5 is listed twice; remove one"]
+    assert messages(loaded) == ["7: warning: address 192.0.2.5 is listed twice; remove one"]
 
 
 def test_more_addresses_than_an_advert_holds(read) -> None:
