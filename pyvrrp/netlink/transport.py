@@ -406,7 +406,8 @@ class Netlink:
         self._heard_at = time.monotonic()
         program = self._programs.get(seq)
         if program is None:
-            if self._dump is not None and self._dump.seq == seq:
+            # ENOBUFS: the buffer was full when the dump began; it goes on as we read.
+            if self._dump is not None and self._dump.seq == seq and code != -ENOBUFS:
                 self._end_dump(NetlinkError(f"netlink: {_reason(data)}", -code) if code else None)
             return                                      # else an answer that came after its time
         index = seq - program.first

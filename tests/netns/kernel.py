@@ -64,7 +64,7 @@ class Namespace:
         return {f"{a['local']}/{a['prefixlen']}" for a in infos if not a["local"].startswith("fe80")}
 
 
-async def until(true: Callable[[], bool], what: str, *, timeout_s: float = 5.0) -> None:
+async def until(true: Callable[[], bool], what: str, *, timeout_s: float = 15.0) -> None:
     """Wait until `true()`, or fail saying `what` did not come about."""
     deadline = time.monotonic() + timeout_s
     while not true():
