@@ -16,9 +16,9 @@ build: ## make the virtual environment and build the extensions
 
 run: build ## run pyvrrpd on CONF=FILE in the foreground; without CONF, the demo
 ifdef CONF
-	exec $(BIN)/pyvrrpd -n -l -D -f $(CONF)
+	@exec $(BIN)/pyvrrpd -n -l -D -f $(CONF)
 else
-	exec $(BIN)/pyvrrp demo
+	@exec $(BIN)/pyvrrp demo
 endif
 
 test: ## every test that this user may run (as root: all of them)

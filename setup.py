@@ -1,7 +1,8 @@
 """The build: one extension per .pyx, one cffi module, one table of compiler directives.
 
 PYVRRP_BUILD=debug in the environment makes the debug build: bounds checks, line tracing and the address and
-undefined-behaviour sanitizers. Speed directives stand here and nowhere else: written in a .pyx they would
+undefined-behaviour sanitizers. PYVRRP_BUILD=none builds nothing: for an editable install beside a build in place.
+Speed directives stand here and nowhere else: written in a .pyx they would
 override this table, and the debug build could not turn them back on.
 """
 
@@ -11,7 +12,8 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-DEBUG = os.environ.get("PYVRRP_BUILD") == "debug"
+BUILD = os.environ.get("PYVRRP_BUILD", "")
+DEBUG = BUILD == "debug"
 
 DIRECTIVES = {
     "language_level": 3,
@@ -45,11 +47,10 @@ extensions = [
 ]
 
 setup(
-    ext_modules=cythonize(
+    ext_modules=[] if BUILD == "none" else cythonize(
         extensions,
         compiler_directives=DIRECTIVES,
-        annotate=bool(os.environ.get("PYVRRP_ANNOTATE")),
-        gdb_debug=False,
+        nthreads=os.cpu_count() or 1,
     ),
-    cffi_modules=["pyvrrp/linux_build.py:ffibuilder"],
+    cffi_modules=[] if BUILD == "none" else ["pyvrrp/linux_build.py:ffibuilder"],
 )

@@ -37,8 +37,10 @@ stamp="$venv/.pyvrrp-$(echo "$*" | tr -c 'a-z\n' _)"
 if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
     echo "installing the build tools and what pyvrrp depends on"
     "$venv/bin/pip" install -q --disable-pip-version-check "setuptools>=77" "cython>=3.1" "cffi>=1.17"
+    # The extensions are built below, on every core; pip would build them once more, one after the other.
     extras=$(echo "$*" | tr ' ' ,)
-    "$venv/bin/pip" install -q --disable-pip-version-check --no-build-isolation -e ".[$extras]"
+    PYVRRP_BUILD=none "$venv/bin/pip" install -q --disable-pip-version-check --no-build-isolation \
+        -e ".${extras:+[$extras]}"
     echo "$want" >"$stamp"
 fi
 "$venv/bin/python" setup.py -q build_ext --inplace -j "$(nproc)" >"$venv/build.log" 2>&1 || {
