@@ -54,9 +54,9 @@ def leave_network() -> None:
         Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
     except OSError as error:
         raise DemoError(
-            f"demo: this kernel lets you make no network namespace ({error.strerror}); run it as root: "
-            "sudo pyvrrp demo (or allow it: kernel.unprivileged_userns_clone=1, "
-            "kernel.apparmor_restrict_unprivileged_userns=0)"
+            f"demo: you may make no network namespace here ({error.strerror}); run it as root: sudo pyvrrp demo, or "
+            "look at user.max_user_namespaces, user.max_net_namespaces, kernel.unprivileged_userns_clone and "
+            "kernel.apparmor_restrict_unprivileged_userns in sysctl"
         ) from error
 
 

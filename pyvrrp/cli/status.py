@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from pyvrrp.control.client import ControlClient
-from pyvrrp.control.protocol import REFUSED, InstancesReply, InstanceStatus
+from pyvrrp.control.protocol import REFUSED, InstanceStatus
 
 GAP = "  "
 STATE_ORDER = ("MASTER", "BACKUP", "FAULT", "INIT", REFUSED)
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         if not chosen:
             print(f"pyvrrp: {unknown(arguments.name, reply.instances)}", file=sys.stderr)
             return 1
-        reply = InstancesReply(version=reply.version, pid=reply.pid, instances=chosen)
+        reply = msgspec.structs.replace(reply, instances=chosen)
     if arguments.json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(reply)) + b"\n")
         sys.stdout.buffer.flush()
@@ -138,6 +138,7 @@ def details(status: InstanceStatus) -> list[str]:
         ("group", status.group or ""),
         ("VIPs", ", ".join(status.vips)),
         ("excluded", ", ".join(status.excluded)),
+        ("counters", ", ".join(f"{name} {count}" for name, count in status.counters.items() if count)),
     ]
     return [f"{name:<11} {value}" for name, value in pairs if value]
 

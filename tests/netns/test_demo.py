@@ -124,7 +124,7 @@ def test_nobody_sees_the_address_move(place: Path, environment: dict[str, str]) 
     environment |= {"CLOSED": str(closed or ""), "NEEDED": " ".join(needed), "PYTHONDONTWRITEBYTECODE": "1"}
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", AS_NOBODY, "sh", *DEMO]
     done = play(command, environment)
-    if "sudo pyvrrp demo" in done.stderr:
+    if "you may make no network namespace" in done.stderr:
         assert done.returncode != 0
         pytest.skip(f"this kernel gives users no network namespaces: {done.stderr.strip()}")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -177,6 +177,16 @@ def test_killed_it_takes_its_daemons_along(place: Path, tmp_path: Path, environm
         assert len(of_demo(place)) > 1
         demo.kill()
     until(lambda: not of_demo(place), 5, "the daemons end")
+
+
+def test_where_no_namespace_may_be_made_one_sentence_says_so(place: Path, environment: dict[str, str]) -> None:
+    """A user namespace in which the limits are 0 is such a place."""
+    limits = "echo 0 >/proc/sys/user/max_net_namespaces; echo 0 >/proc/sys/user/max_user_namespaces"
+    done = play(["unshare", "--user", "--map-root-user", "sh", "-c", f'{limits}; exec "$@"', "sh", *DEMO], environment)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert re.fullmatch(r"pyvrrp: demo: you may make no network namespace here .* sudo pyvrrp demo.*\n", done.stderr)
+    assert list(place.iterdir()) == []
 
 
 def test_an_address_that_comes_too_late_fails_the_demo(place: Path, environment: dict[str, str]) -> None:

@@ -1,7 +1,6 @@
 """`pyvrrp` and `pyvrrp status`: text made from messages, and a real socket behind the command."""
 
 import json
-import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ WEB = InstanceStatus(
     peer_last_heard=PeerHeard(address="192.0.2.2", priority=100, ago_s=0.25),
     master_address="192.0.2.1",
     group="site",
+    counters={"advert_sent": 17, "advert_rcvd": 0},
 )
 DB = InstanceStatus(
     name="db",
@@ -45,7 +45,7 @@ ALL = [WEB, DB, BAD]
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[str]:
     """A socket that gives one fixed answer to each request: what a server of any version might send."""
-    body = msgspec.json.encode(InstancesReply(version="9", pid=os.getpid(), instances=ALL))
+    body = msgspec.json.encode(InstancesReply(version="9", pid=1, counters={"ipv4": {"version_err": 3}}, instances=ALL))
     body = body[:-1] + b',"a_later_field":1}'
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
     listener = socket.socket(socket.AF_UNIX)
@@ -105,8 +105,10 @@ def test_table_fits_the_terminal(width: int) -> None:
 def test_one_instance_is_shown_whole(daemon: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "web", "--socket", daemon]) == 0
     text = capsys.readouterr().out
-    for words in [WEB.since, "90 of 150", "192.0.2.103/24", "VRID 51, VRRPv3, IPv4", "site", "priority 100"]:
+    for words in [WEB.since, "90 of 150", "192.0.2.103/24", "VRID 51, VRRPv3, IPv4", "site"]:
         assert words in text
+    assert "192.0.2.2, priority 100, 0.2s ago" in text
+    assert text.endswith("counters    advert_sent 17\n")
     assert main(["status", "bad", "--socket", daemon]) == 0
     text = capsys.readouterr().out
     assert "keepalived.conf:41" in text
@@ -118,7 +120,9 @@ def test_json_is_the_reply(daemon: str, capsysbinary: pytest.CaptureFixture[byte
     reply = msgspec.json.decode(capsysbinary.readouterr().out, type=InstancesReply)
     assert reply.instances == ALL
     assert main(["--socket", daemon, "status", "--json", "db"]) == 0
-    assert [item["name"] for item in json.loads(capsysbinary.readouterr().out)["instances"]] == ["db"]
+    document = json.loads(capsysbinary.readouterr().out)
+    assert [item["name"] for item in document["instances"]] == ["db"]
+    assert document["counters"] == {"ipv4": {"version_err": 3}}
 
 
 def test_unknown_name_has_near_matches(daemon: str, capsys: pytest.CaptureFixture[str]) -> None:
