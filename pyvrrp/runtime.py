@@ -21,7 +21,7 @@ from collections.abc import AsyncIterator, Hashable, Iterable, Iterator
 from typing import TypeVar
 
 from pyvrrp import limits
-from pyvrrp.config import Change, plan
+from pyvrrp.config import Change, plan_in_turns
 from pyvrrp.control.protocol import REFUSED, InstanceStatus, PeerHeard, rfc3339
 from pyvrrp.journal import tell, tell_why, text
 from pyvrrp.model import Configuration, GlobalDefs, Instance, State, SyncGroup, Tracked, TrackScript, Vip
@@ -66,6 +66,7 @@ class Runtime:
         self._runner: ScopeRunner = pool.scope(ScriptPolicy())
         self._notifier = Notifier(self._runner)
         self._routers: dict[int, Router] = {}               # by number
+        self._leaving: dict[int, Router] = {}               # by number: removed, but for their addresses
         self._by_index: dict[int, Router] = {}              # by the engine's index
         self._by_name: dict[str, Router] = {}
         self._by_link: dict[str, set[Router]] = {}
@@ -103,7 +104,7 @@ class Runtime:
 
     async def reload(self, configuration: Configuration) -> None:
         """Go over to another configuration; what the plan does not touch is not touched."""
-        steps = plan(self._configuration, configuration)
+        steps = await plan_in_turns(self._configuration, configuration)
         log.info(
             "reload: %d added, %d removed, %d changed, %d untouched",
             len(steps.added), len(steps.removed), len(steps.changed), len(steps.untouched),
@@ -247,7 +248,7 @@ class Runtime:
         )
 
     def _name_of(self, number: Hashable) -> str:
-        router = self._routers.get(number) if isinstance(number, int) else None
+        router = self._routers.get(number) or self._leaving.get(number) if isinstance(number, int) else None
         return router.instance.name if router else f"removed instance {number}"
 
     # ---- the engine's events
@@ -306,6 +307,9 @@ class Runtime:
     # ---- addresses
 
     def _on_applied(self, number: Hashable, present: bool, vips: tuple[Vip, ...]) -> None:
+        if isinstance(number, int) and number in self._leaving:
+            self._left(self._leaving.pop(number))
+            return
         router = self._routers.get(number) if isinstance(number, int) else None
         if router is None:
             return
@@ -528,10 +532,20 @@ class Runtime:
         self._rejoin(router, 0, 0, b"")
         self._engine.leave_group(router.index)
         self._engine.remove(router.index)
-        self._network.vips.forget(router.number)
         self._unlink(router)
         del self._by_index[router.index], self._routers[router.number]
-        self._notifier.instance_changed(instance.name, instance.notify, State.FAULT.name, router.priority)
+        if addresses_of(instance):
+            self._leaving[router.number] = router
+            self._network.vips.want(router.number, False)
+        else:
+            self._left(router)
+
+    def _left(self, router: Router) -> None:
+        """A removed instance has no address left."""
+        instance = router.instance
+        self._network.vips.forget(router.number)
+        if not self._stopping:
+            self._notifier.instance_changed(instance.name, instance.notify, State.FAULT.name, router.priority)
 
     def _relink(self, router: Router) -> None:
         names = links_of(router.instance, self._tracked(router)[1])
