@@ -1,0 +1,155 @@
+"""Imports point one way. This reads the sources, so that a wrong one fails before it grows roots.
+
+A unit is a module of vrrpcore, or a module or package directly under pyvrrp. ALLOWED says what each may import; a new
+unit gets a line here, and the line is what has to be argued for.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CORE: dict[str, set[str]] = {
+    "consts": set(),
+    "limits": set(),
+    "settings": set(),                  # values that cross the boundary
+    "wheel": set(),                     # knows no VRRP
+    "checksum": {"consts"},
+    "packet": {"consts", "limits", "checksum"},
+    "announce": {"consts", "limits", "checksum"},
+    "vr": {"packet"},                   # holds an expect_t
+    "election": {"consts", "vr"},
+    "fsm": {"vr", "election"},
+    "sync": {"vr", "fsm"},
+    "table": {"vr"},
+    "rawio": {"consts", "limits"},
+    "engine": {
+        "consts", "limits", "settings", "wheel", "packet", "announce", "vr", "election", "fsm", "sync", "table",
+    },
+    "reactor": {"consts", "limits", "packet", "rawio", "engine"},
+}
+
+FLOOR = {"", "_linux", "errors", "limits", "linux", "model"}       # "": pyvrrp/__init__.py, the version
+WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
+SHELL: dict[str, set[str]] = {
+    "": set(),
+    "_linux": set(),
+    "linux_build": set(),
+    "errors": set(),
+    "limits": set(),
+    "linux": {"_linux", "errors"},
+    "model": {"errors", "limits"},
+    "config": FLOOR,
+    "netlink": FLOOR,
+    "scripts": FLOOR,
+    "control": FLOOR,
+    "track": FLOOR | {"scripts"},
+    "notify": FLOOR | {"scripts"},
+    # Between the parts and the runtime: each knows the core and some of the parts.
+    "network": FLOOR | {"netlink"},
+    "router": FLOOR | {"netlink"},
+    "journal": FLOOR | {"router"},
+    "simulate": FLOOR | {"config", "router"},
+    "meter": FLOOR,
+    "runtime": WORKERS | {"network", "router", "journal"},
+    "options": FLOOR | {"control"},
+    "daemon": WORKERS | {"network", "router", "journal", "runtime", "options"},
+    "cli": WORKERS | {"network", "router", "journal", "runtime", "options", "daemon", "simulate", "meter"},
+}
+KNOW_THE_CORE = {"network", "router", "journal", "simulate", "meter", "runtime", "daemon"}
+ONLY_IN = {"pyroute2": "netlink", "uvloop": "daemon", "h11": "control"}
+
+CYTHON_IMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+c?import\s+\(?\s*(\w+)|c?import\s+([\w.]+))", re.MULTILINE)
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The dotted names that a source imports; `from a import b` gives a.b."""
+    text = path.read_text()
+    if path.suffix in (".pyx", ".pxd"):
+        for match in CYTHON_IMPORT.finditer(text):
+            yield match[3] or f"{match[1]}.{match[2]}"
+        return
+    for node in ast.walk(ast.parse(text, str(path))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: write the whole name of what is imported"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def units(package: str) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for path in sorted((ROOT / package).rglob("*")):
+        if path.suffix in (".py", ".pyx", ".pxd", ".pyi"):
+            name = path.relative_to(ROOT / package).parts[0].split(".")[0]
+            found.setdefault("" if name == "__init__" else name, []).append(path)
+    return found
+
+
+def edges(package: str) -> Iterator[tuple[Path, str, str]]:
+    """(source, its unit, dotted name) of every import in a package."""
+    for unit, paths in units(package).items():
+        for path in paths:
+            for name in imported(path):
+                yield path.relative_to(ROOT), unit, name
+
+
+def unit_of(name: str, package: str) -> str | None:
+    """The unit that a dotted name lies in; None: it is not of this package."""
+    parts = name.split(".")
+    if parts[0] != package:
+        return None
+    known = units(package).keys() | CORE.keys() | SHELL.keys()
+    return parts[1] if len(parts) > 1 and parts[1] in known else ""
+
+
+def test_the_core_knows_nothing_above_it() -> None:
+    assert [f"{path}: {name}" for path, _, name in edges("vrrpcore") if name.split(".")[0] == "pyvrrp"] == []
+
+
+@pytest.mark.parametrize(("package", "allowed"), [("vrrpcore", CORE), ("pyvrrp", SHELL)])
+def test_imports_point_one_way(package: str, allowed: dict[str, set[str]]) -> None:
+    wrong = []
+    for path, unit, name in edges(package):
+        target = unit_of(name, package)
+        if target is not None and target != unit and target not in allowed[unit]:
+            wrong.append(f"{path} imports {name}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("package", "allowed"), [("vrrpcore", CORE), ("pyvrrp", SHELL)])
+def test_every_unit_has_its_line(package: str, allowed: dict[str, set[str]]) -> None:
+    unknown = units(package).keys() - allowed.keys() - {""}
+    assert not unknown, f"{package}: say in {Path(__file__).name} what {sorted(unknown)} may import"
+
+
+@pytest.mark.parametrize("allowed", [CORE, SHELL])
+def test_the_rules_themselves_have_no_circle(allowed: dict[str, set[str]]) -> None:
+    assert set(TopologicalSorter(allowed).static_order()) <= allowed.keys()
+
+
+def test_few_know_the_core() -> None:
+    knowing = {unit for _, unit, name in edges("pyvrrp") if name.split(".")[0] == "vrrpcore"}
+    assert knowing <= KNOW_THE_CORE
+
+
+@pytest.mark.parametrize(("library", "unit"), ONLY_IN.items())
+def test_a_library_has_one_home(library: str, unit: str) -> None:
+    homes = {home for _, home, name in edges("pyvrrp") if name.split(".")[0] == library}
+    assert homes <= {unit}
+
+
+def test_the_reader_of_sources_reads(tmp_path: Path) -> None:
+    """Were it blind, all of the above would pass."""
+    source = tmp_path / "one.pyx"
+    source.write_text("import os\nfrom libc.math cimport (\n    sin,\n)\ncimport cython\nfrom vrrpcore import rawio\n")
+    assert list(imported(source)) == ["os", "libc.math.sin", "cython", "vrrpcore.rawio"]
+    assert len(list(edges("vrrpcore"))) > 30
+    assert len(list(edges("pyvrrp"))) > 100
