@@ -33,7 +33,8 @@ cdef class Table:
     cdef key_entry_t *_entries
     cdef uint32_t _entry_mask           # size - 1, a power of two
     cdef uint32_t _entry_count
-    cdef uint32_t _wildcards            # keyed routers without an interface
+    cdef uint32_t _wildcards            # keyed unicast routers without an interface
+    cdef uint32_t _bound                # keyed unicast routers with one
 
     cdef uint32_t allocate(self) except 0xFFFFFFFF
     cdef void release(self, uint32_t i) noexcept
@@ -46,5 +47,6 @@ cdef class Table:
     cdef int _add_key(self, const rx_key_t *key, uint32_t i) except -1
     cdef void _remove_key(self, const rx_key_t *key, uint32_t i) noexcept
     cdef key_entry_t *_entry(self, const rx_key_t *key) noexcept nogil
+    cdef uint32_t _bound_rival(self, uint32_t i) noexcept nogil
     cdef uint32_t _sole(self, const rx_key_t *key) noexcept nogil
     cdef int _resize(self, uint32_t size) except -1

@@ -119,21 +119,31 @@ cdef class Table:
         cdef vr_t *vr = &self.vrs[i]
         cdef rx_key_t key
         cdef key_entry_t *entry
-        cdef uint32_t d
+        cdef uint32_t d, other, size = self._entry_mask + 1
         for d in range(vr.dst_count):
             _fill_dst_key(&key, vr, d)
             entry = self._entry(&key)
+            if entry.count == 0 and vr.flags & VRF_UNICAST and vr.ifindex and self._wildcards:
+                key.ifindex = 0
+                entry = self._entry(&key)
             if entry.count:
                 raise ValueError(f"VRID {vr.vrid} is in use here by router {entry.indexes}")
-        if (self._entry_count + vr.dst_count + 2) * 2 > self._entry_mask:
-            self._resize((self._entry_mask + 1) * 2)
+        other = self._bound_rival(i)
+        if other != VR_NONE:
+            raise ValueError(f"VRID {vr.vrid} is in use here by router {other}")
+        while (self._entry_count + vr.dst_count + 2) * 2 > size:
+            size *= 2
+        if size > self._entry_mask + 1:
+            self._resize(size)
         for d in range(vr.dst_count):
             _fill_dst_key(&key, vr, d)
             self._add_key(&key, i)
         if vr.flags & VRF_UNICAST:
             _fill_key(&key, KEY_LOCAL, vr.domain, vr.ifindex, vr.vrid, vr.src, NULL)
             self._add_key(&key, i)
-            if not vr.ifindex:
+            if vr.ifindex:
+                self._bound += 1
+            else:
                 self._wildcards += 1
         _fill_key(&key, KEY_VRID, vr.domain, vr.ifindex, vr.vrid, NULL, NULL)
         self._add_key(&key, i)
@@ -153,7 +163,9 @@ cdef class Table:
         if vr.flags & VRF_UNICAST:
             _fill_key(&key, KEY_LOCAL, vr.domain, vr.ifindex, vr.vrid, vr.src, NULL)
             self._remove_key(&key, i)
-            if not vr.ifindex:
+            if vr.ifindex:
+                self._bound -= 1
+            else:
                 self._wildcards -= 1
         _fill_key(&key, KEY_VRID, vr.domain, vr.ifindex, vr.vrid, NULL, NULL)
         self._remove_key(&key, i)
@@ -167,7 +179,8 @@ cdef class Table:
         a configured peer; an unlisted one still finds the router if the rest of the key names exactly one.
         """
         cdef rx_key_t key
-        cdef uint32_t i
+        cdef key_entry_t *entry
+        cdef uint32_t i, named
         listed[0] = True
         if multicast:
             _fill_key(&key, KEY_MULTICAST, domain, ifindex, vrid, local, NULL)
@@ -183,11 +196,16 @@ cdef class Table:
                 return i
         listed[0] = False
         _fill_key(&key, KEY_LOCAL, domain, ifindex, vrid, local, NULL)
-        i = self._sole(&key)
-        if i == VR_NONE and self._wildcards:
+        entry = self._entry(&key)
+        named = entry.count
+        i = entry.indexes
+        if self._wildcards and ifindex:
             key.ifindex = 0
-            i = self._sole(&key)
-        return i
+            entry = self._entry(&key)
+            named += entry.count
+            if entry.count:
+                i = entry.indexes
+        return i if named == 1 else VR_NONE
 
     cdef uint32_t find_vrid(self, uint32_t domain, uint32_t ifindex, uint8_t vrid) noexcept nogil:
         """Return the one router of this VRID on the interface whatever its addresses, or VR_NONE."""
@@ -201,7 +219,28 @@ cdef class Table:
         return i
 
     cdef void tally(self, uint32_t i, uint32_t counter) noexcept nogil:
-        self.counters[i].count[counter] += 1
+        """Count for router `i`; VR_NONE is one that was removed with a datagram still to be sent."""
+        if i != VR_NONE:
+            self.counters[i].count[counter] += 1
+
+    cdef uint32_t _bound_rival(self, uint32_t i) noexcept nogil:
+        # A router without an interface hears on all: nobody on any of them may have the same peer. Looked for one by
+        # one, where both kinds are in use, so that the others need no second key per peer.
+        cdef vr_t *vr = &self.vrs[i]
+        cdef vr_t *other
+        cdef uint32_t j, d, e
+        if not vr.flags & VRF_UNICAST or vr.ifindex or not self._bound:
+            return VR_NONE
+        for j in range(self.capacity):
+            other = &self.vrs[j]
+            if (not other.flags & VRF_KEYED or not other.flags & VRF_UNICAST or other.domain != vr.domain
+                    or other.vrid != vr.vrid or memcmp(other.src, vr.src, 16) != 0):
+                continue
+            for d in range(vr.dst_count):
+                for e in range(other.dst_count):
+                    if memcmp(vr.dsts + 16 * d, other.dsts + 16 * e, 16) == 0:
+                        return j
+        return VR_NONE
 
     cdef uint32_t _sole(self, const rx_key_t *key) noexcept nogil:
         cdef key_entry_t *entry = self._entry(key)
