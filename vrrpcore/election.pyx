@@ -51,7 +51,6 @@ cdef verdict_t judge(const vr_t *vr, uint8_t priority, const uint8_t *src) noexc
 
     A BACKUP compares no addresses: an equal priority keeps it where it is. A MASTER compares them at equal priority.
     """
-    cdef int order
     if compare_addresses(src, vr.src) == 0:
         return ADVERT_OWN
     if priority == PRIORITY_RELEASE:

@@ -1,7 +1,7 @@
 # cython: language_level=3
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from vrrpcore.packet cimport DROP_COUNT, advert_t, rx_meta_t
+from vrrpcore.packet cimport DROP_COUNT, advert_t, expect_t, rx_meta_t
 from vrrpcore.table cimport Table
 from vrrpcore.vr cimport vr_t
 from vrrpcore.wheel cimport TimerWheel
@@ -97,13 +97,17 @@ cdef class Engine:
                      const advert_t *advert) noexcept nogil
     cdef void _arm_adver(self, uint32_t i, int64_t now_ns, bint first) noexcept nogil
     cdef void _arm_down(self, uint32_t i, int64_t from_ns) noexcept nogil
+    cdef void _set_down(self, uint32_t i, int64_t deadline_ns) noexcept nogil
+    cdef int64_t _down_deadline_ns(self, uint32_t i) noexcept nogil
+    cdef bint _listen_again(self, uint32_t i, int64_t deaf_ns, int64_t now_ns) noexcept nogil
+    cdef bint _group_owns(self, uint32_t i) noexcept nogil
     cdef void _queue_adverts(self, uint32_t i) noexcept nogil
     cdef void _queue_zero(self, uint32_t i) noexcept nogil
     cdef void _announce_set(self, uint32_t i, uint32_t rounds) noexcept nogil
     cdef void _announce_start(self, uint32_t i, int64_t now_ns) noexcept nogil
     cdef void _announce_timer(self, uint32_t i, int64_t now_ns) noexcept nogil
     cdef bint _may_expire(self, uint32_t i, int64_t now_ns) noexcept nogil
-    cdef bint _has_peers_ttl(self, const vr_t *vr, const rx_meta_t *rx) noexcept nogil
+    cdef void _limit_ttl(self, const vr_t *vr, const rx_meta_t *rx, expect_t *expect) noexcept nogil
     cdef bint _has_our_addresses(self, const vr_t *vr, const advert_t *advert) noexcept nogil
     cdef tx_t *_new_tx(self) noexcept nogil
     cdef uint8_t *_arena_bytes(self, size_t length) noexcept nogil
@@ -113,4 +117,4 @@ cdef class Engine:
                          const advert_t *advert, uint32_t value) noexcept nogil
     cdef int _encode(self, vr_t *vr) except -1
     cdef int _retire(self, void *memory) except -1
-    cdef vr_t *_vr(self, uint32_t i) except NULL
+    cdef vr_t *_vr(self, i) except NULL

@@ -36,7 +36,6 @@ from vrrpcore.consts cimport (
     VRRP_TTL,
 )
 from vrrpcore.election cimport (
-    ADVERT_LOSES,
     ADVERT_OWN,
     ADVERT_WINS,
     ADVERT_ZERO,
@@ -75,7 +74,14 @@ from vrrpcore.fsm cimport (
     fsm_step,
     transition_t,
 )
-from vrrpcore.limits cimport ANNOUNCE_MAX, EVENT_RING_SIZE, PEERS_MAX, STALL_NS_MIN
+from vrrpcore.limits cimport (
+    ANNOUNCE_MAX,
+    ANNOUNCE_REPEAT_MAX,
+    ANNOUNCE_S_MAX,
+    EVENT_RING_SIZE,
+    PEERS_MAX,
+    STALL_NS_MIN,
+)
 from vrrpcore.packet cimport (
     CSUM_MESSAGE,
     CSUM_PSEUDO,
@@ -83,7 +89,6 @@ from vrrpcore.packet cimport (
     DROP_NONE,
     DROP_OWN,
     DROP_SOURCE,
-    DROP_TTL,
     DROP_VRID,
     advert_decode,
     advert_encode,
@@ -91,6 +96,7 @@ from vrrpcore.packet cimport (
     advert_length,
     advert_peek,
     drop_t,
+    expect_t,
 )
 from vrrpcore.sync cimport sync_has_fault, sync_join, sync_leave, sync_others_want_master
 from vrrpcore.vr cimport (
@@ -100,7 +106,6 @@ from vrrpcore.vr cimport (
     CNT_ANNOUNCE_SENT,
     CNT_BECOME_MASTER,
     CNT_CHECKSUM_FOREIGN,
-    CNT_COUNT,
     CNT_DROP,
     CNT_INTERVAL_DIFFERS,
     CNT_OTHER_MASTER,
@@ -255,8 +260,11 @@ cdef class Engine:
         """
         cdef vr_t *vr = self._vr(index)
         cdef uint8_t old_priority = vr.priority
+        cdef uint16_t old_interval_cs = vr.advertisement_interval_cs
         self._configure(index, settings)
-        self._moved_priority(index, old_priority, now_ns)
+        self._moved_priority(index, old_priority)
+        if vr.state == ST_MASTER and vr.advertisement_interval_cs != old_interval_cs:
+            self._arm_adver(index, now_ns, True)
 
     def set_priority(self, index: int, priority: int, now_ns: int) -> None:
         """Change the effective priority: the next regular advert carries it (1..255). Raises IndexError, ValueError."""
@@ -268,7 +276,7 @@ cdef class Engine:
             return
         vr.priority = priority
         self._encode(vr)
-        self._moved_priority(index, old_priority, now_ns)
+        self._moved_priority(index, old_priority)
 
     def start(self, index: int, now_ns: int) -> None:
         """Startup (s6.4.1): INIT -> BACKUP, or MASTER for an owner, or FAULT where there are reasons.
@@ -276,13 +284,15 @@ cdef class Engine:
         Raises IndexError, and ValueError for a router without a source address that is given no reason for FAULT.
         """
         cdef vr_t *vr = self._vr(index)
-        cdef uint8_t event = EV_STARTUP_OWNER if vr.flags & VRF_OWNER_START else EV_STARTUP
+        cdef uint8_t event = EV_STARTUP_OWNER if self._group_owns(index) else EV_STARTUP
+        cdef uint32_t due
         if vr.fault_reasons or (vr.group_next != index and sync_has_fault(self.table.vrs, index)):
             event = EV_FAULT
-        elif vr.group_next != index and event == EV_STARTUP_OWNER:
-            event = EV_STARTUP          # a group becomes MASTER together
         if event != EV_FAULT and not vr.flags & VRF_KEYED:
             raise ValueError(f"router {index} has no source address yet; it has to be in FAULT")
+        if self.wheel._armed_count == 0:
+            # From a far start the wheel would look at its slots before the first deadline, late by a day or a year.
+            self.wheel.advance(now_ns, &due, 1)
         self._dispatch(index, event, now_ns, NULL, NULL)
 
     def stop(self, index: int, now_ns: int) -> None:
@@ -291,7 +301,10 @@ cdef class Engine:
         self._dispatch(index, EV_SHUTDOWN, now_ns, NULL, NULL)
 
     def remove(self, index: int) -> None:
-        """Forget a router that is in INIT; its index may be given to another. Raises ValueError in any other state."""
+        """Forget a router that is in INIT. Raises ValueError in any other state.
+
+        Its index may be given to another: take its events before. What it has queued is still sent.
+        """
         cdef vr_t *vr = self._vr(index)
         if vr.state != ST_INIT:
             raise ValueError(f"router {index} still runs; stop it first")
@@ -306,7 +319,9 @@ cdef class Engine:
         sync_join(self.table.vrs, index, member)
 
     def leave_group(self, index: int) -> None:
-        """Uncouple a router from its sync group; alone, it stays as it is."""
+        """Uncouple a router from its sync group. Whether it, and those it leaves, still are in FAULT is judged at
+        their next set_fault().
+        """
         self._vr(index)
         sync_leave(self.table.vrs, index)
         self.table.vrs[index].fault_reasons &= ~<uint32_t>FAULT_GROUP
@@ -315,12 +330,17 @@ cdef class Engine:
         """Say for which reasons of its own a router is in FAULT (S14).
 
         reasons: bits 0..30, the caller's; 0 is none. The first reason of any member takes a sync group to FAULT, the
-        last one's end brings it to BACKUP together.
+        last one's end brings it to BACKUP together. Raises IndexError, and ValueError for other bits, or for 0 where
+        the router has no source address yet.
         """
-        self._vr(index)
+        cdef vr_t *vr = self._vr(index)
+        if not 0 <= reasons <= 0x7FFFFFFF:
+            raise ValueError(f"reasons {reasons:#x} are not bits 0 to 30")
+        if not reasons and vr.state == ST_FAULT and not vr.flags & VRF_KEYED:
+            raise ValueError(f"router {index} has no source address yet; it has to be in FAULT")
         cdef vr_t *vrs = self.table.vrs
         cdef uint32_t i = index, j
-        cdef uint32_t own = reasons & ~<uint32_t>FAULT_GROUP
+        cdef uint32_t own = reasons
         cdef uint32_t members_in_fault = 0
         vrs[i].fault_reasons = own | (vrs[i].fault_reasons & <uint32_t>FAULT_GROUP)
         j = i
@@ -390,9 +410,12 @@ cdef class Engine:
         batch = []
         for k in range(self.tx_count):
             tx = &self.tx[k]
-            length = IPV6_LEN if self.domains[tx.domain].family == FAMILY_IPV6 else IPV4_LEN
-            batch.append(Transmit(tx.domain, tx.ifindex, tx.vr, tx.kind == TX_FRAME, tx.src[:length],
-                                  tx.dst[:length], tx.data[:tx.length]))
+            if tx.kind == TX_FRAME:
+                length = IPV4_LEN if tx.length == GARP_FRAME_LEN else IPV6_LEN
+            else:
+                length = IPV6_LEN if self.domains[tx.domain].family == FAMILY_IPV6 else IPV4_LEN
+            batch.append(Transmit(tx.domain, tx.ifindex, -1 if tx.vr == VR_NONE else tx.vr, tx.kind == TX_FRAME,
+                                  tx.src[:length], tx.dst[:length], tx.data[:tx.length]))
             self.table.tally(tx.vr, tx.counter)
         self.clear_tx()
         return batch
@@ -434,9 +457,11 @@ cdef class Engine:
     def status(self, index: int):
         """Return a look at one router (VrStatus). Raises IndexError."""
         cdef vr_t *vr = self._vr(index)
-        cdef uint32_t timer = <uint32_t>index * TIMERS_PER_VR
-        cdef int64_t deadline_ns = self.wheel.deadline_ns(
-            timer + (TIMER_ADVER if vr.state == ST_MASTER else TIMER_MASTER_DOWN))
+        cdef int64_t deadline_ns
+        if vr.state == ST_MASTER:
+            deadline_ns = self.wheel.deadline_ns(<uint32_t>index * TIMERS_PER_VR + TIMER_ADVER)
+        else:
+            deadline_ns = self._down_deadline_ns(index)
         return VrStatus(vr.state, vr.priority, vr.since_ns, vr.fault_reasons, vr.master_addr[:16],
                         vr.master_priority, vr.master_adver_interval_cs, vr.peer_addr[:16], vr.peer_priority,
                         vr.peer_heard_ns, deadline_ns)
@@ -465,13 +490,19 @@ cdef class Engine:
         self.domains[domain].drops[reason] += 1
 
     cdef void receive(self, const rx_meta_t *rx, const uint8_t *message, size_t length) noexcept nogil:
-        """Hear one VRRP message. A discarded one moves no timer and changes no state (s7.1)."""
+        """Hear one VRRP message. A discarded one moves no timer and changes no state (s7.1).
+
+        What arrived before the router entered its state, and was read only now, counts from there: a timer that
+        starts with a state runs in full.
+        """
         cdef advert_t advert
+        cdef expect_t expect
         cdef uint8_t vrid
         cdef bint listed
         cdef uint32_t i
         cdef vr_t *vr
         cdef uint64_t *count
+        cdef int64_t at_ns
         cdef verdict_t verdict
         cdef drop_t drop = advert_peek(message, length, &vrid)
         if drop != DROP_NONE:
@@ -488,10 +519,10 @@ cdef class Engine:
             return
         vr = &self.table.vrs[i]
         count = self.table.counters[i].count
-        if vr.flags & VRF_PEER_TTL and listed and not self._has_peers_ttl(vr, rx):
-            drop = DROP_TTL
-        else:
-            drop = advert_decode(message, length, rx, &vr.expect, &advert)
+        expect = vr.expect
+        if vr.flags & VRF_PEER_TTL and listed:
+            self._limit_ttl(vr, rx, &expect)
+        drop = advert_decode(message, length, rx, &expect, &advert)
         if drop == DROP_NONE and not listed and vr.flags & VRF_CHECK_SOURCE:
             drop = DROP_SOURCE
         if drop != DROP_NONE:
@@ -519,22 +550,24 @@ cdef class Engine:
         if not self._has_our_addresses(vr, &advert):
             count[CNT_ADDR_LIST_ERR] += 1
             self._emit_once(EVENT_ADDRESS_LIST, i, TOLD_ADDRESS_LIST, rx, &advert, advert.addr_count)
+        at_ns = rx.arrival_ns if rx.arrival_ns > vr.since_ns else vr.since_ns
         if verdict == ADVERT_ZERO:
             count[CNT_PRI_ZERO_RCVD] += 1
-            self._dispatch(i, EV_ADVERT_ZERO, rx.arrival_ns, rx, &advert)
+            self._dispatch(i, EV_ADVERT_ZERO, at_ns, rx, &advert)
         elif verdict == ADVERT_WINS:
-            self._dispatch(i, EV_ADVERT_WINS, rx.arrival_ns, rx, &advert)
+            self._dispatch(i, EV_ADVERT_WINS, at_ns, rx, &advert)
         else:
-            self._dispatch(i, EV_ADVERT_LOSES, rx.arrival_ns, rx, &advert)
+            self._dispatch(i, EV_ADVERT_LOSES, at_ns, rx, &advert)
 
-    cdef bint _has_peers_ttl(self, const vr_t *vr, const rx_meta_t *rx) noexcept nogil:
-        """Whether an advert's TTL is within its peer's min_ttl and max_ttl (R4)."""
+    cdef void _limit_ttl(self, const vr_t *vr, const rx_meta_t *rx, expect_t *expect) noexcept nogil:
+        """Let the decoder ask for the min_ttl and max_ttl of the peer that an advert comes from (R4)."""
         cdef const uint8_t *limits = vr.dsts + 16 * vr.dst_count
         cdef uint32_t d
         for d in range(vr.dst_count):
             if compare_addresses(vr.dsts + 16 * d, rx.src) == 0:
-                return limits[2 * d] <= rx.ttl <= limits[2 * d + 1]
-        return False
+                expect.ttl_min = limits[2 * d]
+                expect.ttl_max = limits[2 * d + 1]
+                return
 
     cdef bint _has_our_addresses(self, const vr_t *vr, const advert_t *advert) noexcept nogil:
         """Whether an advert lists the addresses that ours does, in any order (R10)."""
@@ -582,11 +615,16 @@ cdef class Engine:
         return fired
 
     cdef bint _may_expire(self, uint32_t i, int64_t now_ns) noexcept nogil:
-        cdef domain_t *domain = &self.domains[self.table.vrs[i].domain]
+        # The timer has been taken from the wheel; its deadline is still there, or kept from an earlier try.
+        cdef vr_t *vr = &self.table.vrs[i]
+        cdef domain_t *domain = &self.domains[vr.domain]
         cdef uint32_t timer = i * TIMERS_PER_VR + TIMER_MASTER_DOWN
+        if vr.held_ns == 0:
+            vr.held_ns = self.wheel._timers[timer].deadline_ns
         if domain.is_idle and domain.heard_until_ns < self.polled_ns:
             domain.heard_until_ns = self.polled_ns
-        if domain.heard_until_ns >= self.wheel._timers[timer].deadline_ns:
+        if domain.heard_until_ns >= vr.held_ns:
+            vr.held_ns = 0
             return True
         self.down_timers_held += 1
         if not domain.wants_look:
@@ -600,41 +638,52 @@ cdef class Engine:
 
         Called before the queues are read. A BACKUP whose master's interval is shorter listens for at least one
         interval and skew again. A MASTER that slept longer than its own Master_Down_Interval has probably been
-        replaced: it hears first, and announces its addresses if it stays.
+        replaced: it hears first, and announces its addresses if it stays. A stall that no router minds is counted
+        and not told.
         """
-        cdef uint32_t i
+        cdef uint32_t i, concerned = 0
         cdef vr_t *vr
         if late_ns < STALL_NS_MIN:
             return
         self.stalls += 1
         if late_ns > self.stall_longest_ns:
             self.stall_longest_ns = late_ns
-        self._emit(EVENT_STALL, VR_NONE, now_ns, 0, 0, NULL, NULL,
-                   <uint32_t>(late_ns // 1000) if late_ns < <int64_t>4000 * NS_PER_S else 0xFFFFFFFF)
-        for i in range(self.domain_count):
-            self.relisten(i, late_ns, now_ns)
         for i in range(self.table.capacity):
             vr = &self.table.vrs[i]
-            if vr.flags & VRF_USED and vr.state == ST_MASTER and late_ns > master_down_interval_ns(
+            if not vr.flags & VRF_USED:
+                continue
+            if vr.state == ST_BACKUP:
+                concerned += self._listen_again(i, late_ns, now_ns)
+            elif vr.state == ST_MASTER and late_ns > master_down_interval_ns(
                     vr.version, vr.priority, vr.advertisement_interval_cs, vr.down_timer_adverts):
                 vr.flags |= VRF_STALLED
+                concerned += 1
+        if concerned:
+            self._emit(EVENT_STALL, VR_NONE, now_ns, 0, 0, NULL, NULL,
+                       <uint32_t>(late_ns // 1000) if late_ns < <int64_t>4000 * NS_PER_S else 0xFFFFFFFF)
 
     cdef void relisten(self, uint32_t domain, int64_t deaf_ns, int64_t now_ns) noexcept nogil:
         """A domain has been deaf for `deaf_ns`: its BACKUPs wait for one more interval and skew from now."""
-        cdef uint32_t i, timer
-        cdef vr_t *vr
-        cdef int64_t interval_ns, until_ns
+        cdef uint32_t i
         for i in range(self.table.capacity):
-            vr = &self.table.vrs[i]
-            if not vr.flags & VRF_USED or vr.domain != domain or vr.state != ST_BACKUP:
-                continue
-            interval_ns = <int64_t>vr.master_adver_interval_cs * NS_PER_CS
-            if deaf_ns < interval_ns:
-                continue
-            timer = i * TIMERS_PER_VR + TIMER_MASTER_DOWN
-            until_ns = now_ns + interval_ns + skew_time_ns(vr.version, vr.priority, vr.master_adver_interval_cs)
-            if self.wheel.deadline_ns(timer) < until_ns:
-                self.wheel.arm(timer, until_ns)
+            if (self.table.vrs[i].flags & VRF_USED and self.table.vrs[i].domain == domain
+                    and self.table.vrs[i].state == ST_BACKUP):
+                self._listen_again(i, deaf_ns, now_ns)
+
+    cdef bint _listen_again(self, uint32_t i, int64_t deaf_ns, int64_t now_ns) noexcept nogil:
+        """Say whether a BACKUP may have missed an advert in `deaf_ns`; its Master_Down_Timer waits for another then.
+
+        What is read afterwards and arrived before does not shorten that.
+        """
+        cdef vr_t *vr = &self.table.vrs[i]
+        cdef int64_t interval_ns = <int64_t>vr.master_adver_interval_cs * NS_PER_CS
+        if deaf_ns < interval_ns:
+            return False
+        vr.listen_until_ns = now_ns + interval_ns + skew_time_ns(
+            vr.version, vr.priority, vr.master_adver_interval_cs)
+        if self._down_deadline_ns(i) < vr.listen_until_ns:
+            self._set_down(i, vr.listen_until_ns)
+        return True
 
     # ---- the state machine's actions
 
@@ -678,6 +727,8 @@ cdef class Engine:
             self.wheel.disarm(timer + TIMER_ADVER)
             self.wheel.disarm(timer + TIMER_MASTER_DOWN)
             self.wheel.disarm(timer + TIMER_ANNOUNCE)
+            vr.held_ns = 0
+            vr.listen_until_ns = 0
         if act & ACT_LEARN:
             vr.flags &= ~<uint32_t>VRF_WANTS_MASTER
             memcpy(vr.master_addr, rx.src, 16)
@@ -700,8 +751,7 @@ cdef class Engine:
         if act & ACT_ARM_DOWN:
             self._arm_down(i, now_ns)
         if act & ACT_ARM_SKEW:
-            self.wheel.arm(timer + TIMER_MASTER_DOWN, now_ns + skew_time_ns(
-                vr.version, vr.priority, vr.master_adver_interval_cs))
+            self._set_down(i, now_ns + skew_time_ns(vr.version, vr.priority, vr.master_adver_interval_cs))
         if act & ACT_CLAIM:
             self.table.tally(i, CNT_BECOME_MASTER)
         if act & ACT_RELEASE:
@@ -733,8 +783,29 @@ cdef class Engine:
 
     cdef void _arm_down(self, uint32_t i, int64_t from_ns) noexcept nogil:
         cdef vr_t *vr = &self.table.vrs[i]
-        self.wheel.arm(i * TIMERS_PER_VR + TIMER_MASTER_DOWN, from_ns + master_down_interval_ns(
+        self._set_down(i, from_ns + master_down_interval_ns(
             vr.version, vr.priority, vr.master_adver_interval_cs, vr.down_timer_adverts))
+
+    cdef void _set_down(self, uint32_t i, int64_t deadline_ns) noexcept nogil:
+        """Every setting of Master_Down_Timer goes through here: a stall puts a floor under it."""
+        cdef vr_t *vr = &self.table.vrs[i]
+        vr.held_ns = 0
+        if deadline_ns < vr.listen_until_ns:
+            deadline_ns = vr.listen_until_ns
+        self.wheel.arm(i * TIMERS_PER_VR + TIMER_MASTER_DOWN, deadline_ns)
+
+    cdef int64_t _down_deadline_ns(self, uint32_t i) noexcept nogil:
+        cdef int64_t held_ns = self.table.vrs[i].held_ns
+        return held_ns if held_ns else self.wheel.deadline_ns(i * TIMERS_PER_VR + TIMER_MASTER_DOWN)
+
+    cdef bint _group_owns(self, uint32_t i) noexcept nogil:
+        """Whether a router, and all of its sync group, own their addresses: only then it starts as MASTER (Y3)."""
+        cdef uint32_t j = i
+        while self.table.vrs[j].flags & VRF_OWNER_START:
+            j = self.table.vrs[j].group_next
+            if j == i:
+                return True
+        return False
 
     # ---- sending
 
@@ -809,7 +880,7 @@ cdef class Engine:
         """Rounds over all addresses; the frame of an address is built once."""
         cdef vr_t *vr = &self.table.vrs[i]
         cdef announce_t *announce
-        cdef uint32_t k, r
+        cdef uint32_t k, _
         cdef size_t first = self.tx_count
         cdef tx_t *tx
         cdef uint8_t *data
@@ -831,7 +902,7 @@ cdef class Engine:
             tx.ifindex = announce.ifindex
             tx.vr = i
             memcpy(tx.src, announce.addr, 16)
-        for r in range(1, rounds):
+        for _ in range(1, rounds):
             for k in range(vr.announce_count):
                 tx = self._new_tx()
                 if tx == NULL:
@@ -928,7 +999,10 @@ cdef class Engine:
 
     cdef void send_failed(self, uint32_t i, int error, int64_t now_ns) noexcept nogil:
         """The kernel refused a datagram of router `i` with errno `error`: counted, told once."""
-        cdef vr_t *vr = &self.table.vrs[i]
+        cdef vr_t *vr
+        if i == VR_NONE:
+            return
+        vr = &self.table.vrs[i]
         self.table.tally(i, CNT_SEND_ERR)
         if not vr.told & TOLD_SEND_ERR:
             vr.told |= TOLD_SEND_ERR
@@ -936,21 +1010,20 @@ cdef class Engine:
 
     # ---- settings
 
-    cdef vr_t *_vr(self, uint32_t i) except NULL:
-        if i >= self.table.capacity or not self.table.vrs[i].flags & VRF_USED:
+    cdef vr_t *_vr(self, i) except NULL:
+        if not 0 <= i < self.table.capacity or not self.table.vrs[<uint32_t>i].flags & VRF_USED:
             raise IndexError(f"no router {i}")
-        return &self.table.vrs[i]
+        return &self.table.vrs[<uint32_t>i]
 
-    def _moved_priority(self, i: int, old_priority: int, now_ns: int) -> None:
+    def _moved_priority(self, i: int, old_priority: int) -> None:
         # T-f: a running Master_Down_Timer moves by the difference that the new priority makes.
         cdef vr_t *vr = self._vr(i)
-        cdef uint32_t timer = <uint32_t>i * TIMERS_PER_VR + TIMER_MASTER_DOWN
-        cdef int64_t deadline_ns = self.wheel.deadline_ns(timer)
+        cdef int64_t deadline_ns = self._down_deadline_ns(i)
         if vr.state != ST_BACKUP or deadline_ns < 0 or vr.priority == old_priority:
             return
         deadline_ns += (skew_time_ns(vr.version, vr.priority, vr.master_adver_interval_cs)
                         - skew_time_ns(vr.version, old_priority, vr.master_adver_interval_cs))
-        self.wheel.arm(timer, deadline_ns)
+        self._set_down(i, deadline_ns)
 
     def _configure(self, i: int, settings) -> None:
         """Check, then change: a refused change leaves the router as it was."""
@@ -959,6 +1032,8 @@ cdef class Engine:
         cdef uint32_t k
         cdef announce_t *announce
         _check(settings, self.domain_count)
+        if vr.state not in (ST_INIT, ST_FAULT) and not any(settings.source):
+            raise ValueError(f"router {i} runs and would have no source address; it has to be in FAULT")
         new = vr[0]
         new.addrs = new.dsts = new.adverts = NULL
         new.announces = NULL
@@ -974,8 +1049,9 @@ cdef class Engine:
         new.priority = settings.priority
         new.down_timer_adverts = settings.down_timer_adverts
         new.advertisement_interval_cs = settings.advertisement_interval_cs
-        if new.version == 2 or new.state != ST_BACKUP or new.master_adver_interval_cs == 0:
-            new.master_adver_interval_cs = new.advertisement_interval_cs
+        if new.version == 2 or new.state != ST_BACKUP or new.master_priority == 0:
+            new.master_adver_interval_cs = new.advertisement_interval_cs        # none has been learned
+        new.told = 0                    # what is wrong with the new settings has not been told
         new.flags &= VRF_USED | VRF_WANTS_MASTER | VRF_STALLED | VRF_COALESCED | VRF_ANNOUNCED
         new.flags |= VRF_UNICAST if settings.is_unicast else 0
         new.flags |= VRF_PREEMPT if settings.preempt else 0
@@ -1080,9 +1156,13 @@ cdef class Engine:
     def _free_router(self, i: int) -> None:
         cdef vr_t *vr = self._vr(i)
         cdef uint32_t k
+        cdef size_t queued
         for k in range(TIMERS_PER_VR):
             if <size_t>i * TIMERS_PER_VR + k < self.wheel._capacity:
                 self.wheel.disarm(<uint32_t>i * TIMERS_PER_VR + k)
+        for queued in range(self.tx_count):
+            if self.tx[queued].vr == <uint32_t>i:
+                self.tx[queued].vr = VR_NONE
         sync_leave(self.table.vrs, i)
         self.table.unkey(i)
         if vr.advertisement_interval_cs:
@@ -1141,6 +1221,8 @@ cdef int _check(settings, uint32_t domain_count) except -1:
     interval_cs = settings.advertisement_interval_cs
     if not 0 <= settings.domain < domain_count:
         raise ValueError(f"no domain {settings.domain}")
+    if any(not 0 <= ifindex <= 0x7FFFFFFF for ifindex in (settings.ifindex, *(a.ifindex for a in settings.announces))):
+        raise ValueError("an ifindex is not in 0..2147483647")
     if not 1 <= settings.vrid <= 255:
         raise ValueError(f"VRID {settings.vrid} is not in 1..255")
     if settings.version not in (2, 3):
@@ -1172,4 +1254,10 @@ cdef int _check(settings, uint32_t domain_count) except -1:
         raise ValueError(f"{len(settings.announces)} addresses to announce are more than {ANNOUNCE_MAX}")
     if any(len(told.mac) != 6 or len(told.address) not in (IPV4_LEN, IPV6_LEN) for told in settings.announces):
         raise ValueError("an announcement is not of a 6 byte MAC and an address")
+    if not 1 <= settings.announce_repeat <= ANNOUNCE_REPEAT_MAX:
+        raise ValueError(f"announce_repeat {settings.announce_repeat} is not in 1..{ANNOUNCE_REPEAT_MAX}")
+    if not 0 <= settings.announce_delay_s <= ANNOUNCE_S_MAX:
+        raise ValueError(f"announce_delay_s {settings.announce_delay_s} is not in 0..{ANNOUNCE_S_MAX}")
+    if not 0 <= settings.announce_refresh_s <= ANNOUNCE_S_MAX:
+        raise ValueError(f"announce_refresh_s {settings.announce_refresh_s} is not in 0..{ANNOUNCE_S_MAX}")
     return 0

@@ -14,6 +14,10 @@ cdef enum:
     # Addresses that one instance announces by GARP or NA; the advert itself carries at most 255.
     ANNOUNCE_MAX = 4096
 
+    # GARP or NA frames per address in one set, and the times between sets: 12 days.
+    ANNOUNCE_REPEAT_MAX = 255
+    ANNOUNCE_S_MAX = 1000000
+
     # Events that wait for the layer above; a power of two. 10,000 routers may change state in one turn.
     EVENT_RING_SIZE = 16384
 

@@ -30,8 +30,8 @@ cdef enum:
     VRF_WANTS_MASTER = 1 << 6   # its timer expired, its sync group was not ready
     VRF_STALLED = 1 << 7        # a MASTER that slept longer than its own Master_Down_Interval
     VRF_COALESCED = 1 << 8      # a state change did not fit the event ring
-    VRF_PEER_TTL = 1 << 10      # behind `dsts` stand the TTL limits of each
     VRF_ANNOUNCED = 1 << 9      # the delayed second set is behind us: the refresh comes next
+    VRF_PEER_TTL = 1 << 10      # behind `dsts` stand the TTL limits of each
 
 cdef enum:
     FAULT_GROUP = 1 << 31       # another member of its sync group is in FAULT; all other bits are the caller's
@@ -81,13 +81,15 @@ cdef struct vr_t:
     # Our side.
     int64_t since_ns            # when it entered this state
     int64_t nominal_ns          # when the next advert is due
+    int64_t held_ns             # deadline of a Master_Down_Timer that waits for its queue to be read; 0: it does not
+    int64_t listen_until_ns     # after a stall: Master_Down_Timer fires no sooner
     uint32_t fault_reasons
     uint32_t phase              # hash of the key: which slot of the interval is its own
     uint32_t group_next         # ring of the sync group's members; itself when it is in none
     uint32_t announce_count
     announce_t *announces
-    uint32_t announce_delay_s   # until the second set; 0: none
-    uint32_t announce_refresh_s # 0: none
+    uint32_t announce_delay_s           # until the second set; 0: none
+    uint32_t announce_refresh_s         # 0: none
 
 # Counters of one router, in a slab of their own under the same index.
 cdef enum:                      # vr_counter_t
