@@ -134,6 +134,8 @@ class Play:
         self._act_ends(f"beta had {WEB} {took_s:.2f} s later; the check runs every {CHECK_INTERVAL_S:g} s.")
 
     def _end(self) -> None:
+        if self._screen.is_live:
+            self._screen.keep()
         told = ", ".join(self._beta.notified())
         self._screen.say(
             "",

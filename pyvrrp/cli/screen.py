@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -36,7 +37,10 @@ class Screen:
         self._stream.flush()
 
     def say(self, *lines: str) -> None:
-        """Write lines that stay."""
+        """Write lines that stay; a terminal gets them broken between words."""
+        if self.is_live:
+            width = shutil.get_terminal_size().columns
+            lines = tuple(part for line in lines for part in textwrap.wrap(line, width - 1) or [""])
         self._stream.write(self._erased() + "".join(f"{line}\n" for line in lines))
         self._draw()
 

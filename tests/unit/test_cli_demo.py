@@ -45,9 +45,10 @@ def test_terminal_keeps_sentences_above_one_block(monkeypatch: pytest.MonkeyPatc
         screen.show(["a 1", "b 1", "c 1"])
         screen.say("first")
         screen.show(["a 2", "b 2"])
-        screen.say("second")
+        screen.say("second", "", "a sentence longer than the terminal")
         screen.show(["a 3", "x" * 50])
-    assert lines_on(stream.getvalue()) == ["first", "second", "a 3", "x" * 19]
+    stay = ["first", "second", "", "a sentence longer", "than the terminal"]
+    assert lines_on(stream.getvalue()) == [*stay, "a 3", "x" * 19]
     assert stream.getvalue().startswith(CURSOR_OFF)
     assert stream.getvalue().endswith(CURSOR_ON)
 
