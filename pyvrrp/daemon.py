@@ -26,7 +26,6 @@ from pyvrrp import __version__, limits, linux
 from pyvrrp.config import Loaded, load, load_in_worker
 from pyvrrp.control.server import ControlServer
 from pyvrrp.errors import PyvrrpError
-from pyvrrp.model import Configuration
 from pyvrrp.options import Options, parse
 from pyvrrp.runtime import Runtime
 from pyvrrp.scripts.pool import ScriptPool
@@ -83,7 +82,7 @@ class Daemon:
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_signal_handler(signal.SIGINT, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload_wanted.set)
-        configuration = await self._load()
+        configuration = (await self._load()).configuration
         if configuration is None:
             return EXIT_CONFIG
         reactor = Reactor()
@@ -122,12 +121,15 @@ class Daemon:
                 return
             self._reload_wanted.clear()
             log.info("Reloading")
-            configuration = await self._load()
-            if configuration is None:
-                log.error("the reload is refused: everything goes on as it was")
+            loaded = await self._load()
+            refusals = loaded.why_not_reload(runtime.configuration)
+            if refusals or loaded.configuration is None:
+                for refusal in refusals:
+                    log.error("reload refused: %s", refusal)
+                log.error("everything goes on as it was")
                 continue
             try:
-                await runtime.reload(configuration)
+                await runtime.reload(loaded.configuration)
             except Exception:
                 # What runs must go on running; the next reload finds what this one left undone.
                 log.exception("the reload broke off; please report this fault")
@@ -147,14 +149,14 @@ class Daemon:
         doing.result()
         return True
 
-    async def _load(self) -> Configuration | None:
+    async def _load(self) -> Loaded:
         path, *others = self._options.config_files
         for other in others:
             log.error("%s is not read: one configuration file is run for now", other)
         loaded = await load_in_worker(path, config_id=self._config_id, interfaces=_interfaces())
         for diagnostic in loaded.diagnostics:
             log.log(logging.ERROR if diagnostic.is_error else logging.WARNING, "%s", diagnostic)
-        return loaded.configuration
+        return loaded
 
 
 def _settle() -> None:

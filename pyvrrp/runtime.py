@@ -178,6 +178,11 @@ class Runtime:
 
     # ---- status
 
+    @property
+    def configuration(self) -> Configuration:
+        """What runs now."""
+        return self._configuration
+
     def instances(self) -> Iterator[InstanceStatus]:
         """How every instance stands, those that are refused last."""
         for router in list(self._routers.values()):

@@ -89,7 +89,7 @@ class Lexer:
         special = _SPECIAL.search
         for number, line in lines(text):
             if "\0" in line:
-                self._report.error(
+                self._report.structure(
                     Where(self._file, number),
                     "the line holds NUL bytes and is left out; remove them"
                     + (", or save the file as UTF-8" if number == 1 else ""),
@@ -120,7 +120,7 @@ class Lexer:
             elif first in "#!":
                 break
             elif atom[0] == '"':
-                self._report.error(
+                self._report.structure(
                     Where(self._file, number, atom.start() + 1),
                     "the double quote opened here is not closed, so the rest of the line is left out; close it",
                 )

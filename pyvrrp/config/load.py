@@ -34,6 +34,22 @@ class Loaded:
             return STATUS_UNREADABLE
         return STATUS_REPORTED if self.diagnostics else STATUS_CLEAN
 
+    def why_not_reload(self, running: Configuration) -> tuple[str, ...]:
+        """What in this file forbids to go over to it; empty: nothing does.
+
+        A daemon that starts runs what it can. One that runs has something to lose: it keeps to what it has
+        when the file cannot be read, when a brace or quote is missing, or when an instance would be refused
+        that is not refused already.
+        """
+        if self.configuration is None:
+            return tuple(str(diagnostic) for diagnostic in self.diagnostics)
+        known = {refused.name for refused in running.refused}
+        return tuple(str(diagnostic) for diagnostic in self.diagnostics if diagnostic.is_structural) + tuple(
+            f"{refused.where}: instance {refused.name} would not run: {refused.reason}"
+            for refused in self.configuration.refused
+            if refused.name not in known
+        )
+
 
 def load(path: str, *, config_id: str, interfaces: frozenset[str] | None) -> Loaded:
     """Read a keepalived.conf. Raises nothing for anything that a file may hold or be.

@@ -142,7 +142,7 @@ class _Parser:
         self._last = None
         if last is None:
             if frame.mode is not _Mode.SKIP:
-                self._report.error(
+                self._report.structure(
                     self._at(piece), "this { belongs to nothing and is ignored, as its } is; remove both"
                 )
             self._frames.append(_Frame(frame.mode, frame.block, frame.into, None))
@@ -164,7 +164,7 @@ class _Parser:
             self._unknown(statement, frame.block, is_block=True)
             return _Frame(_Mode.SKIP, TOP, [], statement)
         if keyword is None or keyword.kind not in BLOCKS:
-            self._report.error(
+            self._report.structure(
                 statement.where(),
                 f"{shown(statement.words[0])} has no block; the one opened here is left out, remove it",
             )
@@ -177,7 +177,9 @@ class _Parser:
         if len(self._frames) > 1:
             self._frames.pop()
         else:
-            self._report.error(self._at(piece), "this } closes nothing; remove it, or add the { that it should close")
+            self._report.structure(
+                self._at(piece), "this } closes nothing; remove it, or add the { that it should close"
+            )
 
     def _belongs(self, statement: Statement, frame: _Frame) -> bool:
         return frame.mode is _Mode.KEYWORDS and statement.keyword is not None
@@ -192,7 +194,7 @@ class _Parser:
 
     def _unclosed(self, frame: _Frame, before: str) -> None:
         if frame.statement is not None:
-            self._report.error(
+            self._report.structure(
                 frame.statement.where(),
                 f"the block of {frame.statement.title} that opens here is not closed{before}; "
                 "what it holds so far is used, add the missing }",
@@ -216,7 +218,7 @@ class _Parser:
         if keyword is None:
             self._unknown(statement, frame.block, is_block=False)
         elif keyword.kind in BLOCKS:
-            self._report.error(statement.where(), f"{statement.title} is not followed by {{; add it")
+            self._report.structure(statement.where(), f"{statement.title} is not followed by {{; add it")
             # Where the next line makes no sense in the enclosing block, it is the inside of this one.
             if following is not None and following.words[0] not in INDEX[frame.block]:
                 self._frames.append(self._frame_of(statement, frame))

@@ -28,6 +28,10 @@ class Report:
         """Something of the file is not done: an instance is not run, a line or a value is not used."""
         self._add(Diagnostic(where, message))
 
+    def structure(self, where: Where, message: str) -> None:
+        """A block begins or ends where its author did not mean it: what follows may be misread."""
+        self._add(Diagnostic(where, message, is_structural=True))
+
     def warning(self, where: Where, message: str) -> None:
         """The file runs as it is meant, but its author should look at this."""
         self._add(Diagnostic(where, message, is_error=False))
