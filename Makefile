@@ -41,6 +41,7 @@ debug: ## unit and property tests in a build with bounds checks and ASan, UBSan
 	@contrib/debug.sh $(PYTHON) $(VENV) $(PYTEST_ARGS)
 
 nightly: test ## what takes longer than a test may
+	@$(BIN)/pip install -q --disable-pip-version-check "atheris>=2.3" || echo "no atheris here: only our own fuzzing loop"
 	PYVRRP_NIGHTLY=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 bench: ## measure; each figure beside its yardstick, JSON in .benchmarks/

@@ -1,0 +1,83 @@
+"""Decodes or drops, nothing else: each fuzzer over its corpus, then for some seconds on from there.
+
+PYVRRP_FUZZ_SECONDS says for how long each (15); with PYVRRP_NIGHTLY it is 300, and libFuzzer has as long where atheris
+is installed. PYVRRP_FUZZ_SEED starts elsewhere. A failure prints the input; put the message into tests/vectors.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import fuzz_engine
+import fuzz_loop
+import fuzz_run
+import pytest
+
+NIGHTLY = bool(os.environ.get("PYVRRP_NIGHTLY"))
+SECONDS = float(os.environ.get("PYVRRP_FUZZ_SECONDS", "300" if NIGHTLY else "15"))
+SEED = int(os.environ.get("PYVRRP_FUZZ_SEED", "1"))
+
+
+@pytest.mark.parametrize("name", fuzz_run.TARGETS)
+def test_the_corpus_holds(name: str) -> None:
+    one, inputs = fuzz_run.target(name), fuzz_loop.corpus(name)
+    assert len(inputs) >= 4
+    assert len({one(data) for data in inputs}) > 3, "the corpus leads to different things"
+
+
+@pytest.mark.parametrize("name", fuzz_run.TARGETS)
+def test_some_seconds_from_the_corpus_on(name: str) -> None:
+    ran = fuzz_loop.run(fuzz_run.target(name), fuzz_loop.corpus(name), seed=SEED, seconds=SECONDS)
+    assert ran.inputs > len(fuzz_loop.corpus(name))
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="make nightly")
+@pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is not installed (extra fuzz)")
+@pytest.mark.parametrize("name", fuzz_run.TARGETS)
+def test_libfuzzer_finds_nothing(name: str) -> None:
+    command = [sys.executable, str(Path(fuzz_run.__file__)), name, str(int(SECONDS)), "--atheris"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS + 120)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+
+
+@pytest.mark.rule("R1")
+def test_datagrams_that_are_dropped_allocate_nothing() -> None:
+    """What malloc has given out is the same after 20,000 of them, wrong in every way that the chance finds."""
+
+    class MallocInfo(ctypes.Structure):
+        _fields_ = [
+            (name, ctypes.c_size_t)
+            for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks",
+                         "keepcost")
+        ]
+
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "mallinfo2"):
+        pytest.skip("glibc 2.33 has mallinfo2")
+    libc.mallinfo2.restype = MallocInfo
+    made, chance = fuzz_engine.host(), random.Random(SEED)
+    source, group = fuzz_engine.address(4, 2), fuzz_engine.GROUP[4]
+    messages = [chance.choice((b"\x21", b"\x31", b"\x41")) + chance.randbytes(chance.randrange(40)) for _ in range(500)]
+
+    def flood() -> None:
+        for message in messages:
+            made.engine.receive_datagram(message, domain=0, ifindex=fuzz_engine.IFINDEX, source=source,
+                                         destination=group, ttl=255, now_ns=made.now_ns)
+
+    flood()                             # each reason is told once
+    before = fuzz_engine.look(made.engine)
+    given = libc.mallinfo2().uordblks
+    for _ in range(40):
+        flood()
+    grown = libc.mallinfo2().uordblks - given
+    after = fuzz_engine.look(made.engine)
+    assert [status for status, _ in after[:-3]] == [status for status, _ in before[:-3]]
+    assert sum(after[-3].values()) - sum(before[-3].values()) > 10_000
+    # The interpreter may keep a little for itself; one allocation per datagram would be 320,000 bytes at least.
+    assert grown < 20_000, f"{grown} bytes more"
