@@ -1,0 +1,1 @@
+"""Thousands of routers in one process: descriptors, sockets, and no master lost."""
