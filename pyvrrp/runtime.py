@@ -23,6 +23,7 @@ from typing import TypeVar
 from pyvrrp import limits
 from pyvrrp.config import Change, plan_in_turns
 from pyvrrp.control.protocol import REFUSED, InstanceStatus, PeerHeard, rfc3339
+from pyvrrp.interests import Interest, Interests
 from pyvrrp.journal import tell, tell_why, text
 from pyvrrp.model import Configuration, GlobalDefs, Instance, State, SyncGroup, Tracked, TrackScript, Vip
 from pyvrrp.netlink.links import Link
@@ -69,7 +70,8 @@ class Runtime:
         self._leaving: dict[int, Router] = {}               # by number: removed, but for their addresses
         self._by_index: dict[int, Router] = {}              # by the engine's index
         self._by_name: dict[str, Router] = {}
-        self._by_link: dict[str, set[Router]] = {}
+        self._interests: Interests[Router] = Interests()
+        self._to_judge: dict[Router, None] = {}             # in order; judged in slices
         self._groups: dict[str, SyncGroup] = {}
         self._group_states: dict[str, State] = {}
         self._trackers: dict[str, ScriptTracker] = {}
@@ -125,10 +127,9 @@ class Runtime:
             self._track(tracked)
         self._by_name = {}
         for router, instance, _ in continued:
-            self._unlink(router)
             router.instance = instance
             self._by_name[instance.name] = router
-            self._relink(router)
+            self._interest(router)
         added = []
         async for instance in _in_slices(steps.added):
             router = self._new_router(instance)
@@ -366,23 +367,36 @@ class Runtime:
     # ---- what decides priority and FAULT
 
     def _on_link(self, old: Link | None, new: Link | None) -> None:
-        names = {link.name for link in (old, new) if link is not None}
+        changed: list[Interest] = [("link", link.name) for link in (old, new) if link is not None]
+        before = {a.address for a in old.addresses} if old is not None else set()
+        after = {a.address for a in new.addresses} if new is not None else set()
+        changed += [("address", address) for address in before ^ after]
         if old is not None and (new is None or new.index != old.index):
             self._reactor.forget_interface(old.index)
-            for router in self._by_link.get(old.name, ()):
+            for router in self._interests.concerned([("link", old.name)]):
                 router.joined = None
-        # A configured source address may be on any interface.
-        concerned = set().union(*(self._by_link.get(name, set()) for name in names))
-        concerned.update(self._by_link.get("", ()))
-        for router in concerned:
-            self._judge(router)
-        self._kick()
+        self._judge_soon(self._interests.concerned(changed))
 
     def _on_verdict(self, name: str, up: bool) -> None:
-        for router in list(self._routers.values()):
-            if any(tracked.name == name for tracked in self._tracked(router)[0]):
+        self._judge_soon(self._interests.concerned([("script", name)]))
+
+    def _judge_soon(self, routers: Iterable[Router]) -> None:
+        if not self._to_judge:
+            self._loop.call_soon(self._judge_some)
+        self._to_judge.update(dict.fromkeys(routers))
+
+    def _judge_some(self) -> None:
+        until = time.monotonic() + limits.SLICE_S
+        while self._to_judge:
+            router = next(iter(self._to_judge))
+            del self._to_judge[router]
+            if router.number in self._routers and not self._stopping:
                 self._judge(router)
+            if time.monotonic() >= until:
+                break
         self._kick()
+        if self._to_judge:
+            self._loop.call_soon(self._judge_some)
 
     def _tracked(self, router: Router) -> tuple[tuple[Tracked, ...], tuple[Tracked, ...]]:
         """The scripts and the interfaces that a router tracks, its own and its group's."""
@@ -507,7 +521,7 @@ class Runtime:
         self._next_number += 1
         self._routers[router.number] = router
         self._by_name[instance.name] = router
-        self._relink(router)
+        self._interest(router)
         return router
 
     def _enlist(self, router: Router) -> None:
@@ -537,7 +551,7 @@ class Runtime:
         self._rejoin(router, 0, 0, b"")
         self._engine.leave_group(router.index)
         self._engine.remove(router.index)
-        self._unlink(router)
+        self._interests.drop(router)
         del self._by_index[router.index], self._routers[router.number]
         if addresses_of(instance):
             self._leaving[router.number] = router
@@ -552,16 +566,15 @@ class Runtime:
         if not self._stopping:
             self._notifier.instance_changed(instance.name, instance.notify, State.FAULT.name, router.priority)
 
-    def _relink(self, router: Router) -> None:
-        names = links_of(router.instance, self._tracked(router)[1])
+    def _interest(self, router: Router) -> None:
+        """Note what a router's settings and faults depend on."""
+        scripts, interfaces = self._tracked(router)
+        interests: list[Interest] = [("link", name) for name in links_of(router.instance, interfaces)]
+        interests += [("script", tracked.name) for tracked in scripts]
         if router.instance.source is not None:
-            names.add("")
-        for name in names:
-            self._by_link.setdefault(name, set()).add(router)
-
-    def _unlink(self, router: Router) -> None:
-        for routers in self._by_link.values():
-            routers.discard(router)
+            # A configured source address may be on any interface.
+            interests.append(("address", router.instance.source))
+        self._interests.set(router, interests)
 
     def _track(self, script: TrackScript) -> None:
         """Run a script if anything tracks it (T1)."""
@@ -599,8 +612,7 @@ class Runtime:
                         self._engine.join_group(router.index, coupled[0].index)
                     coupled.append(router)
                     router.group = group.name
-                self._unlink(router)
-                self._relink(router)
+                self._interest(router)
 
 
 async def _in_slices(items: Iterable[T]) -> AsyncIterator[T]:

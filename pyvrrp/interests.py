@@ -1,0 +1,46 @@
+"""Who has to be judged anew when an interface, an address or a script changes.
+
+An interest is a pair of kind and name: ("link", "eth0"), ("address", b"..."), ("script", "chk"). With thousands of
+routers a change must find those that it concerns without asking all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Generic, TypeVar
+
+T = TypeVar("T", bound=Hashable)
+Interest = tuple[str, str | bytes]
+
+
+class Interests(Generic[T]):
+    """An index both ways: whom an interest concerns, and what concerns one."""
+
+    def __init__(self) -> None:
+        self._of: dict[T, frozenset[Interest]] = {}
+        self._in: dict[Interest, dict[T, None]] = {}        # ordered, so that runs repeat
+
+    def set(self, one: T, interests: Iterable[Interest]) -> None:
+        """Replace the interests of `one`."""
+        new = frozenset(interests)
+        old = self._of.get(one, frozenset())
+        for interest in old - new:
+            those = self._in[interest]
+            del those[one]
+            if not those:
+                del self._in[interest]
+        for interest in new - old:
+            self._in.setdefault(interest, {})[one] = None
+        self._of[one] = new
+
+    def drop(self, one: T) -> None:
+        """Forget `one`."""
+        self.set(one, ())
+        del self._of[one]
+
+    def concerned(self, interests: Iterable[Interest]) -> dict[T, None]:
+        """Whom any of the interests concerns, in order of registration."""
+        found: dict[T, None] = {}
+        for interest in interests:
+            found.update(self._in.get(interest, {}))
+        return found
