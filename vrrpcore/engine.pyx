@@ -378,8 +378,7 @@ cdef class Engine:
         Whatever is wrong with it is counted. Raises IndexError, ValueError for the caller's own mistakes.
         """
         cdef rx_meta_t rx
-        if not 0 <= domain < self.domain_count:
-            raise IndexError(f"no domain {domain}")
+        self._check_domains((domain,))
         memset(&rx, 0, sizeof(rx))
         rx.arrival_ns = now_ns
         rx.domain = domain
@@ -392,11 +391,34 @@ cdef class Engine:
         cdef const uint8_t *data = message
         self.receive(&rx, data, len(message))
 
-    def advance(self, now_ns: int) -> None:
-        """Let time pass: expire every timer due at `now_ns`. All that arrived before has been given already."""
+    def advance(self, now_ns: int, *, unread=None) -> None:
+        """Let time pass: expire every timer due at `now_ns`.
+
+        unread: domains in which something that has arrived was not given yet, each with the time up to which all was
+        (dict of int to nanoseconds); in the others all was. Raises IndexError.
+        """
+        unread = unread or {}
+        self._check_domains(unread)
+        for domain, heard_until_ns in unread.items():
+            self.domains[<uint32_t>domain].is_idle = 0
+            self.domains[<uint32_t>domain].heard_until_ns = heard_until_ns
         self.polled_ns = now_ns
         while self.expire(now_ns, DUE_BATCH) == DUE_BATCH:
             pass
+        for domain in unread:
+            self.domains[<uint32_t>domain].is_idle = 1
+        for domain in range(self.domain_count):
+            self.domains[<uint32_t>domain].wants_look = 0
+        self.look_count = 0
+
+    def stalled(self, late_ns: int, now_ns: int) -> None:
+        """The caller itself woke `late_ns` after the next deadline; to be said before what has arrived is given."""
+        self.notice_stall(late_ns, now_ns)
+
+    def deaf(self, domain: int, deaf_ns: int, now_ns: int) -> None:
+        """Adverts of the last `deaf_ns` may have been lost before they could be given. Raises IndexError."""
+        self._check_domains((domain,))
+        self.relisten(domain, deaf_ns, now_ns)
 
     def next_deadline(self) -> int:
         """Return when the next timer is due, in nanoseconds of the caller's clock; -1 when none runs."""
@@ -477,8 +499,7 @@ cdef class Engine:
 
     def domain_drops(self, domain: int) -> dict:
         """Return by name how many datagrams of a domain belonged to no router. Raises IndexError."""
-        if not 0 <= domain < self.domain_count:
-            raise IndexError(f"no domain {domain}")
+        self._check_domains((domain,))
         return {DROP_COUNTER_NAMES[k]: self.domains[domain].drops[k] for k in range(1, DROP_COUNT)}
 
     def __len__(self) -> int:
@@ -1014,6 +1035,11 @@ cdef class Engine:
         if not 0 <= i < self.table.capacity or not self.table.vrs[<uint32_t>i].flags & VRF_USED:
             raise IndexError(f"no router {i}")
         return &self.table.vrs[<uint32_t>i]
+
+    def _check_domains(self, domains) -> None:
+        for domain in domains:
+            if not 0 <= domain < self.domain_count:
+                raise IndexError(f"no domain {domain}")
 
     def _moved_priority(self, i: int, old_priority: int) -> None:
         # T-f: a running Master_Down_Timer moves by the difference that the new priority makes.

@@ -37,6 +37,7 @@ cdef class Sender:
     cdef int send(self, int fd, uint32_t first) noexcept nogil  # how many from `first` on, or -errno
 
 cdef int64_t monotonic_ns() noexcept nogil
+cdef void descriptor_close(int fd) noexcept nogil
 cdef int64_t realtime_ns() noexcept nogil
 cdef int epoll_open() except -1
 cdef int epoll_watch(int epoll_fd, int fd, uint32_t number, bint once) except -1
@@ -44,7 +45,6 @@ cdef void epoll_again(int epoll_fd, int fd, uint32_t number) noexcept nogil
 cdef int epoll_ready(int epoll_fd, uint32_t *numbers, int limit) noexcept nogil
 cdef int timer_open() except -1
 cdef int timer_set(int fd, int64_t deadline_ns) noexcept nogil
-cdef void timer_drain(int fd) noexcept nogil
 cdef int clock_step_open() except -1
 cdef bint clock_step_noticed(int fd) noexcept nogil
 cdef uint32_t socket_drops(int fd) noexcept nogil

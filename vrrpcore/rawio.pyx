@@ -1,5 +1,7 @@
 # cython: language_level=3, cdivision=True
-"""Sockets, recvmmsg and sendmmsg, timerfd, epoll: the only system calls of vrrpcore. What the bytes mean is not known here.
+"""Sockets, recvmmsg and sendmmsg, timerfd, epoll: the only system calls of vrrpcore.
+
+What the bytes mean is not known here.
 
 Two raw sockets serve all routers of a namespace and family. One receives. One sends, with source address and interface
 chosen per message (IP_PKTINFO, IPV6_PKTINFO): it has a filter that drops everything and the smallest receive buffer,
@@ -208,6 +210,7 @@ cdef extern from *:
     int epoll_ctl(int epoll_fd, int op, int fd, epoll_event *event) nogil
     int epoll_wait(int epoll_fd, epoll_event *events, int limit, int timeout_ms) nogil
     ssize_t read(int fd, void *buf, size_t count) nogil
+    int close(int fd) nogil
     void pv_read_control(msghdr *msg, pv_control *out) nogil
     size_t pv_write_pktinfo4(void *control, const uint8_t *src, unsigned int ifindex) nogil
     size_t pv_write_pktinfo6(void *control, const uint8_t *src, unsigned int ifindex) nogil
@@ -378,6 +381,10 @@ cdef class Sender:
 
 # ---- clocks and waiting
 
+cdef void descriptor_close(int fd) noexcept nogil:
+    close(fd)
+
+
 cdef inline int64_t _clock_ns(int clock) noexcept nogil:
     cdef timespec ts
     clock_gettime(clock, &ts)
@@ -445,18 +452,16 @@ cdef int timer_set(int fd, int64_t deadline_ns) noexcept nogil:
     return timerfd_settime(fd, TFD_TIMER_ABSTIME, &at, NULL)
 
 
-cdef void timer_drain(int fd) noexcept nogil:
-    cdef uint8_t count[8]
-    read(fd, count, 8)
-
-
 cdef int clock_step_open() except -1:
     """A descriptor that becomes ready when somebody sets the wall clock."""
     cdef int fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC)
     if fd < 0:
         raise OSError(c_errno, "timerfd_create")
+    cdef int error
     if pv_arm_clock_step(fd):
-        raise OSError(c_errno, "timerfd_settime")
+        error = c_errno
+        os.close(fd)
+        raise OSError(error, "timerfd_settime")
     return fd
 
 

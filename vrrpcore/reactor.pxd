@@ -25,6 +25,7 @@ cdef class Reactor:
     cdef uint32_t *_resting         # ring of domains that epoll does not watch, in the order of their next read
     cdef uint32_t _resting_head
     cdef uint32_t _resting_count
+    cdef uint32_t _ring_size
     cdef int64_t _armed_ns          # what the timer is set to; -1: nothing
     cdef bint _clock_stepped
     cdef readonly uint64_t turns
@@ -37,8 +38,11 @@ cdef class Reactor:
     cdef readonly uint64_t clock_steps
     cdef list _frame_sockets        # by namespace
     cdef list _sockets              # (receiver, sender) by domain
+    cdef list _namespaces           # of which namespace, by domain
     cdef dict _members              # (domain, ifindex, group) -> how many routers
 
+    cdef int _reserve_port(self) except -1
+    cdef void _close_fds(self) noexcept
     cdef void _turn(self, size_t limit) noexcept nogil
     cdef int64_t _poll(self, int64_t now_ns) noexcept nogil
     cdef void _read(self, uint32_t d) noexcept nogil

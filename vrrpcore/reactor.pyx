@@ -15,11 +15,8 @@ Three habits keep it cheap and honest:
 One thread at a time may use a Reactor.
 """
 
-import socket
-
-from libc.errno cimport EAGAIN
-from libc.stdint cimport uint16_t
-from libc.stdlib cimport free, realloc
+from libc.errno cimport EAGAIN, ENODEV
+from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from vrrpcore.consts cimport FAMILY_IPV4, FAMILY_IPV6
@@ -40,6 +37,7 @@ from vrrpcore.rawio cimport (
     clock_step_noticed,
     clock_step_open,
     datagram_t,
+    descriptor_close,
     epoll_again,
     epoll_open,
     epoll_ready,
@@ -50,8 +48,6 @@ from vrrpcore.rawio cimport (
     timer_open,
     timer_set,
 )
-
-import os
 
 from vrrpcore import rawio
 
@@ -67,14 +63,13 @@ cdef class Reactor:
     def __cinit__(self):
         self._epoll_fd = self._timer_fd = self._clock_fd = -1
         self._armed_ns = -1
-
-    def __init__(self):
         self.engine = Engine()
         self.engine.advance(monotonic_ns())     # the wheel starts at the clock, not at 0
         self._receiver = Receiver()
         self._sender = Sender()
         self._frame_sockets = []
         self._sockets = []
+        self._namespaces = []
         self._members = {}
         self._epoll_fd = epoll_open()
         self._timer_fd = timer_open()
@@ -83,6 +78,7 @@ cdef class Reactor:
         epoll_watch(self._epoll_fd, self._clock_fd, NUMBER_CLOCK, False)
 
     def __dealloc__(self):
+        self._close_fds()
         free(self._ports)
         free(self._resting)
 
@@ -91,8 +87,10 @@ cdef class Reactor:
     def open_namespace(self) -> int:
         """Open what the calling thread's network namespace needs once; return the namespace's number.
 
-        Raises OSError: without NET_RAW, or out of descriptors.
+        Raises OSError: without NET_RAW, or out of descriptors; ValueError when the reactor is closed.
         """
+        if self._epoll_fd < 0:
+            raise ValueError("the reactor is closed")
         self._frame_sockets.append(rawio.open_frame_sender())
         return len(self._frame_sockets) - 1
 
@@ -101,46 +99,62 @@ cdef class Reactor:
 
         Call it in the same network namespace as open_namespace(). Raises OSError, IndexError, ValueError.
         """
-        cdef port_t *ports
-        cdef uint32_t *resting
-        cdef uint32_t d
-        frame_fd = self._frame_sockets[namespace].fileno()
-        domain = self.engine.add_domain(family)
+        if family not in (FAMILY_IPV4, FAMILY_IPV6):
+            raise ValueError(f"family {family} is neither 4 nor 6")
+        if not 0 <= namespace < len(self._frame_sockets):
+            raise IndexError(f"no namespace {namespace}")
+        if self.engine.domain_count != self._port_count:
+            raise ValueError("domains were added to the engine without sockets, or the reactor was closed")
         receiver = rawio.open_receiver(family)
         try:
             sender = rawio.open_sender(family)
+            try:
+                self._reserve_port()
+                epoll_watch(self._epoll_fd, receiver.fileno(), self._port_count, True)
+                domain = self.engine.add_domain(family)
+            except BaseException:
+                sender.close()
+                raise
         except BaseException:
             receiver.close()
             raise
+        cdef port_t *port = &self._ports[self._port_count]
+        memset(port, 0, sizeof(port_t))
+        port.rx_fd = receiver.fileno()
+        port.tx_fd = sender.fileno()
+        port.frame_fd = self._frame_sockets[namespace].fileno()
+        port.family = family
+        self._port_count += 1
         self._sockets.append((receiver, sender))
-        ports = <port_t *>realloc(self._ports, (self._port_count + 1) * sizeof(port_t))
+        self._namespaces.append(namespace)
+        return domain
+
+    cdef int _reserve_port(self) except -1:
+        """Make room for one domain more."""
+        cdef uint32_t d
+        cdef uint32_t *resting
+        cdef port_t *ports = <port_t *>realloc(self._ports, (self._port_count + 1) * sizeof(port_t))
         if ports == NULL:
             raise MemoryError
         self._ports = ports
-        # The ring is rebuilt in order, so that it can be larger.
-        resting = <uint32_t *>realloc(NULL, (self._port_count + 1) * sizeof(uint32_t))
+        # The ring is laid out anew, in order, so that it can be larger.
+        resting = <uint32_t *>malloc((self._port_count + 1) * sizeof(uint32_t))
         if resting == NULL:
             raise MemoryError
         for d in range(self._resting_count):
-            resting[d] = self._resting[(self._resting_head + d) % self._port_count]
+            resting[d] = self._resting[(self._resting_head + d) % self._ring_size]
         free(self._resting)
         self._resting = resting
         self._resting_head = 0
-        d = self._port_count
-        memset(&ports[d], 0, sizeof(port_t))
-        ports[d].rx_fd = receiver.fileno()
-        ports[d].tx_fd = sender.fileno()
-        ports[d].frame_fd = frame_fd
-        ports[d].family = family
-        self._port_count += 1
-        epoll_watch(self._epoll_fd, ports[d].rx_fd, d, True)
-        return domain
+        self._ring_size = self._port_count + 1
+        return 0
 
     def expect_adverts(self, domain: int, adverts_per_s: float) -> bool:
         """Size a domain's receive buffer for what is expected to arrive; say whether the kernel allowed it.
 
         Raises IndexError.
         """
+        self._check_domain(domain)
         wanted = int(adverts_per_s * RCVBUF_SECONDS * DATAGRAM_TRUESIZE)
         wanted = min(max(wanted, <int>RCVBUF_MIN), <int>RCVBUF_MAX)
         return rawio.size_receive_buffer(self._sockets[domain][0], wanted)
@@ -148,15 +162,17 @@ cdef class Reactor:
     def join(self, domain: int, ifindex: int, group: bytes) -> None:
         """Hear a multicast group on an interface. Counted: as many leave() end it.
 
-        Raises OSError: ENOBUFS beyond net.ipv4.igmp_max_memberships, ENODEV without the interface.
+        Raises OSError: ENOBUFS beyond net.ipv4.igmp_max_memberships, ENODEV without the interface; IndexError.
         """
+        self._check_domain(domain)
         key = (domain, ifindex, group)
         if key not in self._members:
             rawio.join_group(self._sockets[domain][0], self._ports[domain].family, ifindex, group)
         self._members[key] = self._members.get(key, 0) + 1
 
     def leave(self, domain: int, ifindex: int, group: bytes) -> None:
-        """Undo one join()."""
+        """Undo one join(). Raises IndexError."""
+        self._check_domain(domain)
         key = (domain, ifindex, group)
         count = self._members.pop(key, 0)
         if count > 1:
@@ -164,10 +180,11 @@ cdef class Reactor:
         elif count == 1:
             rawio.leave_group(self._sockets[domain][0], self._ports[domain].family, ifindex, group)
 
-    def forget_interface(self, ifindex: int) -> None:
-        """The interface is gone, and its memberships with it: the kernel may use the index again."""
-        for key in [key for key in self._members if key[1] == ifindex]:
-            del self._members[key]
+    def forget_interface(self, ifindex: int, *, namespace: int = 0) -> None:
+        """An interface of a namespace is gone, and its memberships with it: the kernel may use the index again."""
+        for key in list(self._members):
+            if key[1] == ifindex and self._namespaces[key[0]] == namespace:
+                del self._members[key]
 
     def fileno(self) -> int:
         """Return the descriptor to watch for reading: it is ready when run() has something to do."""
@@ -180,13 +197,23 @@ cdef class Reactor:
             sender.close()
         for frames in self._frame_sockets:
             frames.close()
-        for fd in (self._timer_fd, self._clock_fd, self._epoll_fd):
-            if fd >= 0:
-                os.close(fd)
-        self._epoll_fd = self._timer_fd = self._clock_fd = -1
+        self._close_fds()
         self._sockets.clear()
         self._frame_sockets.clear()
+        self._members.clear()
         self._port_count = 0
+        self._resting_count = 0
+
+    cdef void _close_fds(self) noexcept:
+        cdef int fd
+        for fd in (self._timer_fd, self._clock_fd, self._epoll_fd):
+            if fd >= 0:
+                descriptor_close(fd)
+        self._epoll_fd = self._timer_fd = self._clock_fd = -1
+
+    def _check_domain(self, domain) -> None:
+        if not 0 <= domain < self._port_count:
+            raise IndexError(f"no domain {domain}")
 
     # ---- turns
 
@@ -250,7 +277,7 @@ cdef class Reactor:
             d = self._resting[self._resting_head]
             if self._ports[d].rests_until_ns > now_ns:
                 break
-            self._resting_head = (self._resting_head + 1) % self._port_count
+            self._resting_head = (self._resting_head + 1) % self._ring_size
             self._resting_count -= 1
             self._ports[d].rests_until_ns = 0
             self.engine.domains[d].is_idle = 1
@@ -272,11 +299,10 @@ cdef class Reactor:
     cdef void _read(self, uint32_t d) noexcept nogil:
         """Read a socket until it is empty, or to the bound of a turn; then let it rest."""
         cdef port_t *port = &self._ports[d]
-        cdef int64_t before_ns, after_ns, offset_ns, deaf_since_ns
+        cdef int64_t before_ns, after_ns, offset_ns
         cdef int found
         cdef size_t left = RX_TURN_MAX
         cdef uint32_t drops
-        deaf_since_ns = self.engine.domains[d].heard_until_ns
         self.engine.domains[d].is_idle = 0
         while left:
             before_ns = monotonic_ns()
@@ -341,7 +367,10 @@ cdef class Reactor:
                 memcpy(rx.dst, item.dst, 16)
                 rx.multicast = rx.dst[0] == 0xFF
             self.engine.receive(&rx, message, length)
-        if found == RX_BATCH:
+        # More may wait. The queue is in order of arrival, so all that came before the last of these has been heard; not
+        # if that arrival is only our guess.
+        item = &self._receiver.items[found - 1]
+        if found == RX_BATCH and item.realtime_ns != 0 and not self._clock_stepped:
             self.engine.domains[d].heard_until_ns = rx.arrival_ns
 
     cdef void _rest(self, uint32_t d, int64_t now_ns) noexcept nogil:
@@ -349,7 +378,7 @@ cdef class Reactor:
         if self._ports[d].rests_until_ns:
             return
         self._ports[d].rests_until_ns = now_ns + RX_REST_NS
-        self._resting[(self._resting_head + self._resting_count) % self._port_count] = d
+        self._resting[(self._resting_head + self._resting_count) % self._ring_size] = d
         self._resting_count += 1
 
     cdef void _flush(self) noexcept nogil:
@@ -362,6 +391,12 @@ cdef class Reactor:
         while k < self.engine.tx_count:
             first = k
             domain = self.engine.tx[k].domain
+            if domain >= self._port_count:
+                # The engine was given a domain that has no sockets.
+                self.engine.send_failed(self.engine.tx[k].vr, ENODEV, monotonic_ns())
+                self.send_errors += 1
+                k += 1
+                continue
             kind = self.engine.tx[k].kind
             fd = self._ports[domain].frame_fd if kind == TX_FRAME else self._ports[domain].tx_fd
             self._sender.reset()
