@@ -38,6 +38,7 @@ CORE: dict[str, set[str]] = {
 
 FLOOR = {"", "_linux", "errors", "limits", "linux", "model"}       # "": pyvrrp/__init__.py, the version
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
+MIDDLE = {"network", "router", "interests", "journal"}
 SHELL: dict[str, set[str]] = {
     "": set(),
     "_linux": set(),
@@ -55,13 +56,14 @@ SHELL: dict[str, set[str]] = {
     # Between the parts and the runtime: each knows the core and some of the parts.
     "network": FLOOR | {"netlink"},
     "router": FLOOR | {"netlink"},
+    "interests": FLOOR | {"router"},
     "journal": FLOOR | {"router"},
     "simulate": FLOOR | {"config", "router"},
     "meter": FLOOR,
-    "runtime": WORKERS | {"network", "router", "journal"},
+    "runtime": WORKERS | MIDDLE,
     "options": FLOOR | {"control"},
-    "daemon": WORKERS | {"network", "router", "journal", "runtime", "options"},
-    "cli": WORKERS | {"network", "router", "journal", "runtime", "options", "daemon", "simulate", "meter"},
+    "daemon": WORKERS | MIDDLE | {"runtime", "options"},
+    "cli": WORKERS | MIDDLE | {"runtime", "options", "daemon", "simulate", "meter"},
 }
 KNOW_THE_CORE = {"network", "router", "journal", "simulate", "meter", "runtime", "daemon"}
 ONLY_IN = {"pyroute2": "netlink", "uvloop": "daemon", "h11": "control"}
