@@ -2,6 +2,7 @@
 
 PYVRRP_BUILD=debug in the environment makes the debug build: bounds checks, line tracing and the address and
 undefined-behaviour sanitizers. PYVRRP_BUILD=none builds nothing: for an editable install beside a build in place.
+PYVRRP_BUILD=bench builds what `make bench` alone needs, instead of the package, with the same directives and flags.
 Speed directives stand here and nowhere else: written in a .pyx they would
 override this table, and the debug build could not turn them back on.
 """
@@ -14,6 +15,7 @@ from setuptools import Extension, setup
 
 BUILD = os.environ.get("PYVRRP_BUILD", "")
 DEBUG = BUILD == "debug"
+BENCH = BUILD == "bench"
 
 DIRECTIVES = {
     "language_level": 3,
@@ -35,15 +37,18 @@ COMPILE_ARGS = [*WARNINGS, "-O1", "-g", *SANITIZE] if DEBUG else [*WARNINGS, "-O
 LINK_ARGS = SANITIZE if DEBUG else []
 MACROS = [("CYTHON_TRACE_NOGIL", "1")] if DEBUG else []
 
+SOURCES = [Path("bench/inner.pyx")] if BENCH else sorted(Path("vrrpcore").glob("*.pyx"))
+CFFI_MODULE = "bench/yardstick_build.py" if BENCH else "pyvrrp/linux_build.py"
+
 extensions = [
     Extension(
-        f"vrrpcore.{source.stem}",
+        source.stem if BENCH else f"vrrpcore.{source.stem}",
         [str(source)],
         extra_compile_args=COMPILE_ARGS,
         extra_link_args=LINK_ARGS,
         define_macros=MACROS,
     )
-    for source in sorted(Path("vrrpcore").glob("*.pyx"))
+    for source in SOURCES
 ]
 
 setup(
@@ -51,6 +56,7 @@ setup(
         extensions,
         compiler_directives=DIRECTIVES,
         nthreads=os.cpu_count() or 1,
+        build_dir="build/bench" if BENCH else None,
     ),
-    cffi_modules=[] if BUILD == "none" else ["pyvrrp/linux_build.py:ffibuilder"],
+    cffi_modules=[] if BUILD == "none" else [f"{CFFI_MODULE}:ffibuilder"],
 )
