@@ -3,12 +3,20 @@
     generate_docs.py DIRECTORY
 
 state-machine.md: the table and the diagram of vrrpcore.fsm.
+rules.md: the rules of rules.toml beside the tests that hold and that break each, found in the sources of the tests by
+their markers, @pytest.mark.rule("R5") and @pytest.mark.rule("R5", breaks=True).
 """
 
+import ast
 import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vrrpcore import fsm
+
+ROOT = Path(__file__).parents[1]
 
 
 def state_machine() -> str:
@@ -46,9 +54,120 @@ def state_machine() -> str:
     )
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class MarkedTest:
+    """A test that carries a rule's marker."""
+
+    path: str                   # from the root of the repository
+    name: str                   # Class.test or test
+    rule: str
+    breaks: bool
+
+    def link(self) -> str:
+        """Return a Markdown link, from docs/, to the test's file."""
+        return f"[{self.name.rpartition('.')[2].removeprefix('test_')}](../{self.path})"
+
+
+@dataclass(slots=True)
+class Rule:
+    """A rule and its tests. `missing`: why nothing of it is there; `gap`: what is not."""
+
+    id: str
+    text: str
+    missing: str = ""
+    gap: str = ""
+    held_by: list[MarkedTest] = field(default_factory=list)
+    broken_by: list[MarkedTest] = field(default_factory=list)
+
+
+def marked_tests(directory: Path = ROOT / "tests") -> list[MarkedTest]:
+    """Every test below `directory` that carries a rule's marker, itself or by its class. Nothing is imported."""
+    found: list[MarkedTest] = []
+    for path in sorted(directory.rglob("test_*.py")):
+        name = path.relative_to(directory.parent).as_posix()
+        found += _marked(ast.parse(path.read_text()), name, "", [])
+    return found
+
+
+def _marked(node: ast.AST, path: str, prefix: str, inherited: list[tuple[str, bool]]) -> Iterator[MarkedTest]:
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        marks = list(dict.fromkeys([*inherited, *(mark for line in child.decorator_list for mark in _rules(line))]))
+        if isinstance(child, ast.ClassDef):
+            yield from _marked(child, path, f"{prefix}{child.name}.", marks)
+        elif child.name.startswith("test_"):
+            for rule, breaks in marks:
+                yield MarkedTest(path, prefix + child.name, rule, breaks)
+
+
+def _rules(decorator: ast.expr) -> Iterator[tuple[str, bool]]:
+    """Every (id, breaks) in a decorator: a marker itself, or those of parameters. Raises ValueError for a bad one."""
+    for call in ast.walk(decorator):
+        if not isinstance(call, ast.Call) or ast.unparse(call.func) != "pytest.mark.rule":
+            continue
+        where = f"line {call.lineno}: {ast.unparse(call)}"
+        try:
+            (rule,) = (ast.literal_eval(value) for value in call.args)
+            options = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        except ValueError:
+            if call is decorator:
+                raise ValueError(f"{where}: write it in full") from None
+            continue            # made from a table of parameters: not of the test as a whole
+        breaks = options.pop("breaks", False)
+        if options or not isinstance(rule, str) or not isinstance(breaks, bool):
+            raise ValueError(f"{where}: not a rule's marker")
+        yield rule, breaks
+
+
+def rules() -> dict[str, Rule]:
+    """Every rule of rules.toml by its id, with its tests. Raises ValueError for a marker without its rule."""
+    with (ROOT / "contrib" / "rules.toml").open("rb") as file:
+        written = tomllib.load(file)
+    missing, gaps = written.pop("missing"), written.pop("gap")
+    found = {
+        name: Rule(name, text, missing.get(name, ""), gaps.get(name, ""))
+        for group in written.values() for name, text in group.items() if name != "title"
+    }
+    for marked in marked_tests():
+        if marked.rule not in found:
+            raise ValueError(f"{marked.path}: {marked.name}: there is no rule {marked.rule}")
+        rule = found[marked.rule]
+        (rule.broken_by if marked.breaks else rule.held_by).append(marked)
+    for name in {*missing, *gaps}:
+        if name not in found:
+            raise ValueError(f"rules.toml: a gap in a rule that is not there, {name}")
+    return found
+
+
+def rules_document() -> str:
+    """The rules with their tests, and the gaps."""
+    with (ROOT / "contrib" / "rules.toml").open("rb") as file:
+        titles = {letter: group["title"] for letter, group in tomllib.load(file).items() if "title" in group}
+    found = rules()
+    lines = [
+        "# The rules and their tests",
+        "",
+        "Made by `make docs` from `contrib/rules.toml` and the markers in `tests/`; a test compares them. A rule is",
+        "held by a test that shows it kept, and broken by a test that does what it forbids and shows that this is",
+        "refused, or seen. A rule without both fails the tests, unless it is not done; see Gaps.",
+    ]
+    for letter, title in titles.items():
+        lines += ["", f"## {title}", "", "| rule | says | held by | broken by |", "|---|---|---|---|"]
+        for rule in found.values():
+            if rule.id[0] == letter:
+                cells = [", ".join(test.link() for test in tests) for tests in (rule.held_by, rule.broken_by)]
+                name = f"{rule.id}, not done" if rule.missing else rule.id
+                lines.append(f"| {name} | {rule.text} | {cells[0]} | {cells[1]} |")
+    lines += ["", "## Gaps", "", "| rule | what is not there |", "|---|---|"]
+    lines += [f"| {rule.id} | {rule.missing or rule.gap} |" for rule in found.values() if rule.missing or rule.gap]
+    return "\n".join([*lines, ""])
+
+
 def main(directory: str) -> None:
     """Write every generated document into `directory`."""
     (Path(directory) / "state-machine.md").write_text(state_machine())
+    (Path(directory) / "rules.md").write_text(rules_document())
 
 
 if __name__ == "__main__":

@@ -1,17 +1,70 @@
-"""Generated documents say what the code says."""
+"""Generated documents say what the code says, and every rule of the protocol has its tests."""
+
+from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
 
-def generator():
+def generator() -> ModuleType:
     spec = importlib.util.spec_from_file_location("generate_docs", ROOT / "contrib" / "generate_docs.py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules["generate_docs"] = module               # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
 
 
-def test_the_state_machine_document_is_of_this_table():
-    assert (ROOT / "docs" / "state-machine.md").read_text() == generator().state_machine(), "run make docs"
+docs = generator()
+RULES = docs.rules()
+
+
+def test_the_state_machine_document_is_of_this_table() -> None:
+    assert (ROOT / "docs" / "state-machine.md").read_text() == docs.state_machine(), "run make docs"
+
+
+def test_the_rules_document_is_of_these_tests() -> None:
+    assert (ROOT / "docs" / "rules.md").read_text() == docs.rules_document(), "run make docs"
+
+
+def test_every_rule_is_there() -> None:
+    count = {"T": 9, "K": 4, "R": 13, "M": 7, "S": 14}
+    assert list(RULES) == [f"{letter}{number}" for letter, last in count.items() for number in range(1, last + 1)]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_has_a_test_that_holds_it_and_one_that_breaks_it(name: str) -> None:
+    rule = RULES[name]
+    if rule.missing:
+        assert not rule.gap
+        assert not (rule.held_by and rule.broken_by), f"{name} has tests: it is not missing; see contrib/rules.toml"
+        return
+    assert rule.held_by, f"no test holds {name}: {rule.text} Mark one with rule({name!r})"
+    assert rule.broken_by, f"no test breaks {name}: {rule.text} Mark one with rule({name!r}, breaks=True)"
+
+
+def test_markers_are_read_without_importing(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_it.py").write_text(
+        "import nothing_of_the_kind\n"
+        "@pytest.mark.rule('R1')\nclass TestIt:\n"
+        "    @pytest.mark.rule('R2', breaks=True)\n    async def test_a(self): ...\n"
+        "    def helper(self): ...\n"
+        "@pytest.mark.root\ndef test_b(): ...\n"
+    )
+    path = "tests/test_it.py"
+    assert docs.marked_tests(tmp_path / "tests") == [
+        docs.MarkedTest(path, "TestIt.test_a", "R1", False), docs.MarkedTest(path, "TestIt.test_a", "R2", True),
+    ]
+
+
+@pytest.mark.parametrize("marker", ["rule(NAME)", "rule('R1', breaks=MAYBE)", "rule(1)", "rule('R1', broken=True)"])
+def test_a_marker_that_cannot_be_read_is_an_error(tmp_path: Path, marker: str) -> None:
+    (tmp_path / "test_it.py").write_text(f"@pytest.mark.{marker}\ndef test_it(): ...\n")
+    with pytest.raises(ValueError, match="line 1"):
+        docs.marked_tests(tmp_path)

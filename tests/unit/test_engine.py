@@ -228,7 +228,7 @@ def test_a_v3_backup_follows_the_masters_interval() -> None:
     assert len(wire.adverts(1)) - len(mine) == 10, "a master sends at its own interval"
 
 
-@pytest.mark.rule("M3")
+@pytest.mark.rule("M3", breaks=True)
 def test_a_discarded_lower_advert_teaches_nothing() -> None:
     engine = lone_engine()
     vr = engine.add(settings())
@@ -289,7 +289,7 @@ class TestSyncGroup:
     def states(self, wire: Wire) -> list[str]:
         return [wire.hosts[0].state(vr) for vr in range(len(wire.hosts[0].engine))]
 
-    @pytest.mark.rule("Y1")
+    @pytest.mark.keepalived("Y1")
     def test_the_first_fault_takes_all_and_the_last_one_lets_all_go(self) -> None:
         wire = Wire(1)
         self.members(wire, 100, 150, 200)
@@ -308,7 +308,7 @@ class TestSyncGroup:
         wire.collect()
         assert sorted(s.priority for s in wire.adverts(1)[-3:]) == [0, 0, 0]
 
-    @pytest.mark.rule("Y2")
+    @pytest.mark.keepalived("Y2")
     def test_all_become_master_when_the_last_one_wants_to(self) -> None:
         wire = Wire(1)
         self.members(wire, 100, 150)
@@ -319,7 +319,7 @@ class TestSyncGroup:
         assert self.states(wire) == ["MASTER", "MASTER"]
         assert [wire.hosts[0].status(vr).since_ns for vr in (0, 1)] == [START_NS + down_ns] * 2
 
-    @pytest.mark.rule("Y2")
+    @pytest.mark.keepalived("Y2")
     def test_not_while_one_hears_a_better_master(self) -> None:
         wire = Wire(1)
         self.members(wire, 100, 150)
@@ -328,7 +328,7 @@ class TestSyncGroup:
             wire.run(S)
         assert self.states(wire) == ["BACKUP", "BACKUP"]
 
-    @pytest.mark.rule("Y3")
+    @pytest.mark.keepalived("Y3")
     def test_one_that_steps_down_takes_all_in_silence(self) -> None:
         wire = Wire(1)
         self.members(wire, 100, 150, 200)
@@ -340,7 +340,7 @@ class TestSyncGroup:
         assert wire.adverts(1, stepped_ns) == []
         assert wire.hosts[0].transitions(2)[-1] == ("MASTER", "BACKUP", "group_backup")
 
-    @pytest.mark.rule("S18")
+    @pytest.mark.keepalived("S18")
     def test_a_lost_address_sends_all_to_the_election(self) -> None:
         wire = Wire(1)
         self.members(wire, 100, 150)
@@ -351,7 +351,7 @@ class TestSyncGroup:
         assert [s.priority for s in wire.adverts(1, lost_ns)] == [0, 0]
         assert self.states(wire) == ["BACKUP"] * 2
 
-    @pytest.mark.rule("Y3")
+    @pytest.mark.keepalived("Y3")
     def test_owners_start_as_master_if_all_are(self) -> None:
         wire = Wire(1)
         self.members(wire, 255, 255, starts_as_owner=True)
@@ -399,7 +399,7 @@ class TestSyncGroup:
             wire.hosts[0].engine.join_group(alone, alone)
 
 
-@pytest.mark.rule("S18")
+@pytest.mark.keepalived("S18")
 def test_a_lost_address_is_an_election_after_skew() -> None:
     wire = Wire(1)
     host = wire.hosts[0]

@@ -106,14 +106,14 @@ def test_a_dropped_advert_is_counted_and_moves_nothing(
 @pytest.mark.parametrize(
     ("name", "datagram"),
     [
-        pytest.param("packet_short_err", cut(7), marks=pytest.mark.rule("R1")),
-        pytest.param("packet_short_err", cut(0), marks=pytest.mark.rule("R1")),
-        pytest.param("version_err", bent(0, 0x41), marks=pytest.mark.rule("R2")),
-        pytest.param("version_err", bent(0, 0x01), marks=pytest.mark.rule("R2")),
-        pytest.param("invalid_type_rcvd", bent(0, 0x32), marks=pytest.mark.rule("R2")),
-        pytest.param("vrid_err", advert(vrid=52), marks=pytest.mark.rule("R3")),
-        pytest.param("vrid_err", advert(ifindex=3), marks=pytest.mark.rule("R3")),
-        pytest.param("vrid_err", bent(1, 0), marks=pytest.mark.rule("R3")),
+        pytest.param("packet_short_err", cut(7), marks=pytest.mark.rule("R1", breaks=True)),
+        pytest.param("packet_short_err", cut(0), marks=pytest.mark.rule("R1", breaks=True)),
+        pytest.param("version_err", bent(0, 0x41), marks=pytest.mark.rule("R2", breaks=True)),
+        pytest.param("version_err", bent(0, 0x01), marks=pytest.mark.rule("R2", breaks=True)),
+        pytest.param("invalid_type_rcvd", bent(0, 0x32), marks=pytest.mark.rule("R2", breaks=True)),
+        pytest.param("vrid_err", advert(vrid=52), marks=pytest.mark.rule("R3", breaks=True)),
+        pytest.param("vrid_err", advert(ifindex=3), marks=pytest.mark.rule("R3", breaks=True)),
+        pytest.param("vrid_err", bent(1, 0), marks=pytest.mark.rule("R3", breaks=True)),
     ],
 )
 def test_what_belongs_to_no_router_is_counted_by_domain(name: str, datagram: dict[str, Any]) -> None:
@@ -152,7 +152,7 @@ def test_the_first_check_that_fails_names_the_reason() -> None:
     assert counts(advert(**right)) == "advert_rcvd"
 
 
-@pytest.mark.rule("R8")
+@pytest.mark.rule("R8", breaks=True)
 def test_interval_0_is_no_interval() -> None:
     engine = lone_engine()
     vr = engine.add(settings())
@@ -188,7 +188,7 @@ class TestObeyedAllTheSame:
         assert self.heard({}, advert(checksum="message")) == (foreign, [])
         assert self.heard({"checksum_of_message": True}, advert()) == (foreign, [])
 
-    @pytest.mark.rule("R10")
+    @pytest.mark.rule("R10", breaks=True)
     @pytest.mark.parametrize("addresses", [(bytes([10, 0, 0, 101]),), (VIP[4], bytes([10, 0, 0, 101]))])
     def test_other_addresses(self, addresses: tuple[bytes, ...]) -> None:
         assert self.heard({}, advert(addresses=addresses)) == (
@@ -226,7 +226,7 @@ class TestObeyedAllTheSame:
         assert self.heard({}, made | {"message": bytes(message)}) == ({"advert_rcvd": 2}, [])
 
 
-@pytest.mark.rule("R13")
+@pytest.mark.rule("R13", breaks=True)
 def test_no_dropped_packet_makes_it_talk_again() -> None:
     engine = lone_engine()
     vr = engine.add(settings())
@@ -407,6 +407,7 @@ class TestDeafness:
         engine.receive_datagram(**advert(priority=50), now_ns=now_ns)
         assert engine.status(vr).state == MASTER, "only once: it has spoken"
 
+    @pytest.mark.rule("S4", breaks=True)
     def test_the_down_timer_waits_for_its_queue(self) -> None:
         engine, vr, deadline_ns = self.backup()
         for late_ns in (0, 1, S, 5 * S):

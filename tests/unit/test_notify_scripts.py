@@ -34,8 +34,8 @@ def all_of(out: Path, delay_s: float = 0.0) -> Notify:
     return Notify(**{name: writer(out, name, delay_s) for name in names}, any=writer(out, "any"))
 
 
-@pytest.mark.rule("N1")
-@pytest.mark.rule("N3")
+@pytest.mark.keepalived("N1")
+@pytest.mark.keepalived("N3")
 def test_order_and_arguments(with_pool: Runner, tmp_path: Path) -> None:
     """The state's own script is slower than `notify` and still comes first; changes follow one another."""
     out = tmp_path / "out"
@@ -112,7 +112,7 @@ def test_a_failure_is_logged_and_the_next_one_runs(
     with_pool(main)
 
 
-@pytest.mark.rule("F30")
+@pytest.mark.keepalived("F30")
 def test_a_hanging_script_bounds_what_waits_and_the_newest_is_kept(
     with_pool: Runner, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -135,7 +135,7 @@ def test_a_hanging_script_bounds_what_waits_and_the_newest_is_kept(
     with_pool(main)
 
 
-@pytest.mark.rule("N7")
+@pytest.mark.keepalived("N7")
 def test_stop_runs_notify_stop_and_notify_instances_first(with_pool: Runner, tmp_path: Path) -> None:
     out = tmp_path / "out"
 
@@ -152,7 +152,7 @@ def test_stop_runs_notify_stop_and_notify_instances_first(with_pool: Runner, tmp
     with_pool(main)
 
 
-@pytest.mark.rule("N7")
+@pytest.mark.keepalived("N7")
 def test_stop_scripts_are_killed_after_their_time(with_pool: Runner, tmp_path: Path) -> None:
     out, pid_file = tmp_path / "out", tmp_path / "pid"
 
@@ -169,7 +169,7 @@ def test_stop_scripts_are_killed_after_their_time(with_pool: Runner, tmp_path: P
     with_pool(main)
 
 
-@pytest.mark.rule("N7")
+@pytest.mark.keepalived("N7")
 def test_stop_replaces_what_waits_and_passes_what_hangs(with_pool: Runner, tmp_path: Path) -> None:
     out = tmp_path / "out"
 

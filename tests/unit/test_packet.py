@@ -130,6 +130,7 @@ def test_v2_ipv6_has_none_and_a_pseudo_header() -> None:
     assert encode6(version=2) == v2_ipv6(VIP6, GLOBAL6)
 
 
+@pytest.mark.rule("T9", breaks=True)
 @pytest.mark.rule("T5")
 @pytest.mark.rule("T9")
 def test_intervals_on_the_wire() -> None:
@@ -236,6 +237,7 @@ def test_reserved_bits_are_ignored() -> None:
     assert decode4(v3(VIP4, cs=0xF064)).max_adver_int_cs == 100
 
 
+@pytest.mark.rule("K4", breaks=True)
 @pytest.mark.rule("K4")
 def test_the_other_checksum_is_accepted_and_marked() -> None:
     for mine, theirs in (("pseudo", "message"), ("message", "pseudo")):
@@ -245,7 +247,9 @@ def test_the_other_checksum_is_accepted_and_marked() -> None:
         assert reason(v3(VIP4, form=theirs), checksum=mine, strict=True) == "checksum"
 
 
-@pytest.mark.rule("K4")
+@pytest.mark.rule("K2", breaks=True)
+@pytest.mark.rule("K1", breaks=True)
+@pytest.mark.rule("K4", breaks=True)
 def test_only_v3_ipv4_has_two_forms() -> None:
     data = v3(VIP6, src=SRC6, dst=DST6, form="message")
     assert reason(data, family=6) == "checksum"
@@ -254,7 +258,7 @@ def test_only_v3_ipv4_has_two_forms() -> None:
     assert reason(sealed) == "checksum"
 
 
-@pytest.mark.rule("K3")
+@pytest.mark.rule("K3", breaks=True)
 def test_a_pseudo_header_of_the_group_is_wrong_in_unicast() -> None:
     assert decode4(v3(VIP4, dst=UNICAST4), dst=UNICAST4).csum_foreign is False
     assert reason(v3(VIP4, dst=DST4), dst=UNICAST4) == "checksum"
@@ -263,18 +267,19 @@ def test_a_pseudo_header_of_the_group_is_wrong_in_unicast() -> None:
 # ---- receiving: one reason each --------------------------------------------------------------------------
 
 
-@pytest.mark.rule("R1")
+@pytest.mark.rule("R1", breaks=True)
 @pytest.mark.parametrize("length", range(8))
 def test_short(length: int) -> None:
     assert reason(v3(VIP4)[:length]) == "short"
 
 
-@pytest.mark.rule("R2")
+@pytest.mark.rule("R2", breaks=True)
 @pytest.mark.parametrize("first", [0x01, 0x11, 0x41, 0xF1])
 def test_unknown_version(first: int) -> None:
     assert reason(v3(VIP4, first=first)) == "version"
 
 
+@pytest.mark.rule("R2", breaks=True)
 @pytest.mark.rule("R2")
 def test_version_of_another_instance() -> None:
     assert reason(v3(VIP4), version=2) == "version"
@@ -282,19 +287,19 @@ def test_version_of_another_instance() -> None:
     assert decode4(v3(VIP4), version=3).version == 3
 
 
-@pytest.mark.rule("R2")
+@pytest.mark.rule("R2", breaks=True)
 @pytest.mark.parametrize("low", [0, 2, 15])
 def test_type(low: int) -> None:
     assert reason(v3(VIP4, first=0x30 | low)) == "type"
 
 
-@pytest.mark.rule("R3")
+@pytest.mark.rule("R3", breaks=True)
 def test_vrid_zero() -> None:
     assert reason(v3(VIP4, vrid=0)) == "vrid"
     assert decode4(v3(VIP4, vrid=255)).vrid == 255
 
 
-@pytest.mark.rule("R4")
+@pytest.mark.rule("R4", breaks=True)
 @pytest.mark.parametrize("ttl", [0, 1, 64, 254])
 def test_ttl(ttl: int) -> None:
     assert reason(v3(VIP4), ttl=ttl) == "ttl"
@@ -311,7 +316,7 @@ def test_ttl_bounds() -> None:
             assert reason(v3(VIP4), ttl=ttl, ttl_min=10, ttl_max=20) == "ttl"
 
 
-@pytest.mark.rule("R5")
+@pytest.mark.rule("R5", breaks=True)
 @pytest.mark.parametrize("data", [
     v3(VIP4, count=2), v3(VIP4, count=0), v3(VIP4, tail=b"\0"), v3(VIP4, tail=bytes(6)),
     v3(VIP4, UNICAST4, count=1), v3(VIP4, count=255),
@@ -321,19 +326,19 @@ def test_length(data: bytes) -> None:
     assert reason(data) == "length"
 
 
-@pytest.mark.rule("R5")
+@pytest.mark.rule("R5", breaks=True)
 def test_length_ipv6() -> None:
     assert reason(v3(VIP6, tail=bytes(8), src=SRC6, dst=DST6), family=6) == "length"
     assert reason(v3(VIP6, src=SRC6, dst=DST6)[:-1], family=6) == "length"
 
 
-@pytest.mark.rule("R5")
+@pytest.mark.rule("R5", breaks=True)
 def test_v3_without_an_address() -> None:
     assert reason(v3()) == "no_address"
     assert reason(v3(src=SRC6, dst=DST6), family=6) == "no_address"
 
 
-@pytest.mark.rule("R6")
+@pytest.mark.rule("R6", breaks=True)
 @pytest.mark.parametrize("data", [v3(VIP4), v3(VIP4, form="message"), v2(VIP4)])
 def test_any_flipped_bit_is_noticed(data: bytes) -> None:
     for bit in range(len(data) * 8):
@@ -346,13 +351,14 @@ def test_any_flipped_bit_is_noticed(data: bytes) -> None:
     assert reason(bytes(flipped)) == "checksum"
 
 
-@pytest.mark.rule("R6")
+@pytest.mark.rule("K2", breaks=True)
+@pytest.mark.rule("R6", breaks=True)
 def test_the_pseudo_header_covers_the_addresses() -> None:
     assert reason(v3(VIP4), src=UNICAST4) == "checksum"
     assert reason(v3(VIP6, src=SRC6, dst=DST6), family=6, src=VIP6) == "checksum"
 
 
-@pytest.mark.rule("R7")
+@pytest.mark.rule("R7", breaks=True)
 def test_authentication_type() -> None:
     assert reason(v2(VIP4), auth_pass=PASSWORD) == "auth_type"
     assert reason(v2(VIP4, auth_type=1, auth=b"secret\0\0")) == "auth_type"
@@ -361,12 +367,13 @@ def test_authentication_type() -> None:
         assert reason(v2(VIP4, auth_type=unknown), auth_pass=PASSWORD) == "auth_type"
 
 
-@pytest.mark.rule("R7")
+@pytest.mark.rule("R7", breaks=True)
 @pytest.mark.parametrize("auth", [b"Secret\0\0", b"secret\0\1", b"secre\0\0\0", bytes(8), b"\0secret\0"])
 def test_password_is_compared_whole(auth: bytes) -> None:
     assert reason(v2(VIP4, auth_type=1, auth=auth), auth_pass=PASSWORD) == "auth"
 
 
+@pytest.mark.rule("R8", breaks=True)
 @pytest.mark.rule("R8")
 def test_interval() -> None:
     assert reason(v2(VIP4, s=2), adver_int_s=1) == "interval"
@@ -455,7 +462,7 @@ def test_unwrap_knows_groups() -> None:
         assert packet.unwrap_ipv4(ipv4(b"", dst=bytes([first, 0, 0, 18]))).multicast is group
 
 
-@pytest.mark.rule("R1")
+@pytest.mark.rule("R1", breaks=True)
 def test_unwrap_drops() -> None:
     whole = ipv4(v3(VIP4))
     for length in range(20):

@@ -64,17 +64,20 @@ def test_each_fault_has_its_sentence(seen, fault, words):
     assert link_faults(PAIR, (), links(*seen)) == (fault, (words,))
 
 
+@pytest.mark.rule("T3", breaks=True)
 def test_without_a_source_the_router_hears_nothing():
     made = settings(PAIR, links(dataclasses.replace(ETH0, addresses=())))
     assert made.source == bytes(4)
 
 
+@pytest.mark.rule("T3")
 def test_a_virtual_address_is_never_the_source():
     vip = dataclasses.replace(VIP, address=ip("192.0.2.1"))
     own = Instance(name="M", family=4, interface="eth0", vrid=1, vips=(vip,))
     assert source_of(own, links(ETH0)) is None
 
 
+@pytest.mark.rule("T3")
 def test_ipv6_multicast_comes_from_the_link_local_address():
     vip = Vip(address=ip("2001:db8::1"), prefix_len=64, dev="eth0")
     six = Instance(name="S", family=6, interface="eth0", vrid=1, version=3, vips=(vip,))

@@ -30,7 +30,7 @@ def with_pool(request: pytest.FixtureRequest) -> Runner:
     return functools.partial(run_with_pool, request.param)
 
 
-@pytest.mark.rule("T2")
+@pytest.mark.keepalived("T2")
 def test_status_and_signal(with_pool: Runner) -> None:
     async def main(pool: ScriptPool) -> None:
         good = await pool.run(sh("exit 0"), timeout_s=5)
@@ -49,7 +49,7 @@ def test_status_and_signal(with_pool: Runner) -> None:
     with_pool(main)
 
 
-@pytest.mark.rule("T9")
+@pytest.mark.keepalived("T9")
 def test_surroundings_are_keepalived_s(
     with_pool: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,7 +79,7 @@ def test_surroundings_are_keepalived_s(
     with_pool(main)
 
 
-@pytest.mark.rule("T4")
+@pytest.mark.keepalived("T4")
 def test_a_timeout_is_told_at_once_and_kills_the_group(with_pool: Runner, tmp_path: Path) -> None:
     """A script that ignores SIGTERM, with a child: the result comes at the timeout, SIGKILL 2 s later."""
     pids = tmp_path / "pids"
@@ -113,7 +113,7 @@ def test_catching_sigterm_and_exiting_0_is_a_failure(with_pool: Runner) -> None:
     with_pool(main)
 
 
-@pytest.mark.rule("T7")
+@pytest.mark.keepalived("T7")
 def test_what_cannot_run_is_a_failure_with_a_sentence(with_pool: Runner, tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.write_text("exit 0\n")
@@ -148,7 +148,7 @@ def test_what_cannot_run_is_a_failure_with_a_sentence(with_pool: Runner, tmp_pat
     with_pool(main)
 
 
-@pytest.mark.rule("X3")
+@pytest.mark.keepalived("X3")
 def test_path_search_redirection_and_a_file_without_a_first_line(with_pool: Runner, tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.write_text('[ "$1" = x ]\n')
@@ -358,7 +358,7 @@ def test_many_large_requests_fill_the_socket_and_all_run(with_pool: Runner) -> N
 
 
 @pytest.mark.root
-@pytest.mark.rule("X1")
+@pytest.mark.keepalived("X1")
 def test_users_and_defaults(with_pool: Runner) -> None:
     is_nobody = sh('[ "$(id -un)" = nobody ] && [ "$(id -G)" = "$(id -g nobody)" ]')
 
@@ -381,7 +381,7 @@ def test_users_and_defaults(with_pool: Runner) -> None:
 
 
 @pytest.mark.root
-@pytest.mark.rule("X5")
+@pytest.mark.keepalived("X5")
 def test_security_refuses_root_and_allows_another_user(with_pool: Runner, tmp_path: Path) -> None:
     script = tmp_path / "writable.sh"
     script.write_text("#!/bin/sh\nexit 0\n")
@@ -402,7 +402,7 @@ def test_security_refuses_root_and_allows_another_user(with_pool: Runner, tmp_pa
 
 
 @pytest.mark.root
-@pytest.mark.rule("X5")
+@pytest.mark.keepalived("X5")
 def test_security_does_not_run_what_it_cannot_look_at(with_pool: Runner, tmp_path: Path) -> None:
     async def main(pool: ScriptPool) -> None:
         result = await pool.run(Command((str(tmp_path / "no" / "such"),), "root"), timeout_s=5)

@@ -5,7 +5,7 @@ import pytest
 from pyvrrp.scripts.result import ScriptResult, shown
 
 
-@pytest.mark.rule("T2")
+@pytest.mark.keepalived("T2")
 @pytest.mark.parametrize(
     ("result", "ok", "words"),
     [

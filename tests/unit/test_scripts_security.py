@@ -57,7 +57,7 @@ def check(path: str, *, runs_as_root: bool = True, root: frozenset[int] = frozen
     return why_insecure(path, runs_as_root=runs_as_root, root=root, lstat=lstat, readlink=LINKS.__getitem__)
 
 
-@pytest.mark.rule("X5")
+@pytest.mark.keepalived("X5")
 @pytest.mark.parametrize(
     "path",
     [
@@ -74,7 +74,7 @@ def test_accepted(path: str) -> None:
     assert check(path) is None
 
 
-@pytest.mark.rule("X5")
+@pytest.mark.keepalived("X5")
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
@@ -92,7 +92,7 @@ def test_refused(path: str, reason: str) -> None:
     assert check(path) == reason
 
 
-@pytest.mark.rule("X5")
+@pytest.mark.keepalived("X5")
 def test_another_user_may_run_what_root_may_not() -> None:
     assert check("/srv/open", runs_as_root=False) is None
     assert check("/usr/bin/suid", runs_as_root=False) == "/usr/bin/suid can be written by anybody"

@@ -61,6 +61,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 IDS = ["-".join(f"{name}={value!r}"[:40] for name, value in changes.items()) for changes, _ in REFUSED]
 
 
+@pytest.mark.rule("T7", breaks=True)
+@pytest.mark.rule("T9", breaks=True)
+@pytest.mark.rule("M5", breaks=True)
 @pytest.mark.parametrize(("changes", "says"), REFUSED, ids=IDS)
 def test_refused_by_add(changes: dict[str, Any], says: str) -> None:
     engine = lone_engine()

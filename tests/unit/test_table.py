@@ -106,6 +106,7 @@ class TestUnlistedSource:
         assert hears(engine, vr, number=2, to=address(4, 1)) == [vr]
         assert engine.counters(vr)["unlisted_source"] == 1
 
+    @pytest.mark.rule("R12", breaks=True)
     def test_not_under_check_source(self) -> None:
         engine = lone_engine()
         vr = engine.add(pair(2, check_source=True))

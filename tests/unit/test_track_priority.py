@@ -5,7 +5,7 @@ import pytest
 from pyvrrp.track.priority import Contribution, effective
 
 
-@pytest.mark.rule("K2")
+@pytest.mark.keepalived("K2")
 @pytest.mark.parametrize(
     ("weight", "ok", "reverse", "expected"),
     [
@@ -28,7 +28,7 @@ def test_weights(weight: int, ok: bool | None, reverse: bool, expected: int) -> 
     assert not result.is_held
 
 
-@pytest.mark.rule("K1")
+@pytest.mark.keepalived("K1")
 @pytest.mark.parametrize(
     ("base", "weights", "expected"),
     [
@@ -45,7 +45,7 @@ def test_the_sum_is_clamped_at_the_end(base: int, weights: list[int], expected: 
     assert effective(base, items).priority == expected
 
 
-@pytest.mark.rule("K1")
+@pytest.mark.keepalived("K1")
 def test_the_owner_keeps_its_priority() -> None:
     result = effective(
         255,
@@ -54,7 +54,7 @@ def test_the_owner_keeps_its_priority() -> None:
     assert result == (255, ("must",), ())
 
 
-@pytest.mark.rule("K3")
+@pytest.mark.keepalived("K3")
 def test_a_weight_of_0_is_fault_by_name() -> None:
     items = [
         Contribution("a", 0, False),
@@ -69,7 +69,7 @@ def test_a_weight_of_0_is_fault_by_name() -> None:
     assert not effective(100, [Contribution("d", 0, False, True)]).is_fault
 
 
-@pytest.mark.rule("S10")
+@pytest.mark.keepalived("S10")
 def test_an_undecided_unweighted_tracker_holds() -> None:
     result = effective(100, [Contribution("a", 0, None), Contribution("b", 5, None)])
     assert result.is_held

@@ -29,7 +29,7 @@ def tracker(pool: ScriptPool, script: TrackScript, verdicts: Verdicts) -> Script
     return ScriptTracker(script, pool, on_verdict=lambda name, up: verdicts.append((name, up)))
 
 
-@pytest.mark.rule("T1")
+@pytest.mark.keepalived("T1")
 def test_runs_at_once_and_then_once_per_interval(with_pool: Runner, tmp_path: Path) -> None:
     out = tmp_path / "out"
 
@@ -58,7 +58,7 @@ def test_runs_at_once_and_then_once_per_interval(with_pool: Runner, tmp_path: Pa
     with_pool(main)
 
 
-@pytest.mark.rule("T3")
+@pytest.mark.keepalived("T3")
 def test_rise_and_fall_and_keepalived_s_words(
     with_pool: Runner, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -101,7 +101,7 @@ def test_rise_and_fall_and_keepalived_s_words(
     with_pool(main)
 
 
-@pytest.mark.rule("T5")
+@pytest.mark.keepalived("T5")
 def test_runs_never_overlap_and_skipped_ones_are_counted(
     with_pool: Runner, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -120,7 +120,7 @@ def test_runs_never_overlap_and_skipped_ones_are_counted(
     with_pool(main)
 
 
-@pytest.mark.rule("T4")
+@pytest.mark.keepalived("T4")
 def test_a_timeout_counts_at_once_even_if_the_script_ignores_sigterm(
     with_pool: Runner, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -142,7 +142,7 @@ def test_a_timeout_counts_at_once_even_if_the_script_ignores_sigterm(
     with_pool(main)
 
 
-@pytest.mark.rule("T7")
+@pytest.mark.keepalived("T7")
 def test_a_script_that_cannot_run_has_failed(with_pool: Runner, caplog: pytest.LogCaptureFixture) -> None:
     async def main(pool: ScriptPool) -> None:
         verdicts: Verdicts = []
@@ -162,7 +162,7 @@ def test_a_script_that_cannot_run_has_failed(with_pool: Runner, caplog: pytest.L
     with_pool(main)
 
 
-@pytest.mark.rule("Q1")
+@pytest.mark.keepalived("Q1")
 def test_stop_ends_the_run_and_counts_nothing(with_pool: Runner, tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
 
@@ -181,7 +181,7 @@ def test_stop_ends_the_run_and_counts_nothing(with_pool: Runner, tmp_path: Path)
     with_pool(main)
 
 
-@pytest.mark.rule("Q5")
+@pytest.mark.keepalived("Q5")
 def test_update_keeps_the_verdict_and_takes_the_interval(with_pool: Runner) -> None:
     async def main(pool: ScriptPool) -> None:
         verdicts: Verdicts = []

@@ -16,7 +16,7 @@ def feed(verdict: Verdict, results: str) -> str:
     return text
 
 
-@pytest.mark.rule("T3")
+@pytest.mark.keepalived("T3")
 @pytest.mark.parametrize(
     ("rise", "fall", "results", "expected"),
     [
@@ -60,7 +60,7 @@ def test_agrees_with_counting_in_words(rise: int, fall: int, results: list[bool]
         assert verdict.up is up
 
 
-@pytest.mark.rule("Q5")
+@pytest.mark.keepalived("Q5")
 def test_a_reload_keeps_what_was_decided() -> None:
     verdict = Verdict(rise=2, fall=3)
     feed(verdict, "+--")  # one more failure takes it down

@@ -41,6 +41,7 @@ def packed(advert: dict[str, Any]) -> tuple[bytes, ...]:
     return tuple(ipaddress.ip_address(address).packed for address in advert["addresses"])
 
 
+@pytest.mark.rule("R6")
 @pytest.mark.rule("K1")
 @pytest.mark.rule("K2")
 @pytest.mark.rule("K3")
