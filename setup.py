@@ -24,7 +24,7 @@ DIRECTIVES = {
     "boundscheck": DEBUG,
     "wraparound": DEBUG,
     "initializedcheck": DEBUG,
-    "nonecheck": DEBUG,
+    "nonecheck": False,         # it wants the GIL where there is none
     "overflowcheck": False,     # checksums and hashes wrap on purpose
     "linetrace": DEBUG,
     "profile": False,
@@ -33,7 +33,7 @@ DIRECTIVES = {
 WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-unused-function", "-Wno-missing-field-initializers"]
 SANITIZE = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
 
-COMPILE_ARGS = [*WARNINGS, "-O1", "-g", *SANITIZE] if DEBUG else [*WARNINGS, "-O3", "-g0"]
+COMPILE_ARGS = [*WARNINGS, "-O1", "-g1", *SANITIZE] if DEBUG else [*WARNINGS, "-O3", "-g0"]
 LINK_ARGS = SANITIZE if DEBUG else []
 MACROS = [("CYTHON_TRACE_NOGIL", "1")] if DEBUG else []
 
