@@ -79,6 +79,7 @@ from vrrpcore.limits cimport (
     ANNOUNCE_REPEAT_MAX,
     ANNOUNCE_S_MAX,
     EVENT_RING_SIZE,
+    OVERFLOW_DOWN_INTERVALS,
     PEERS_MAX,
     STALL_NS_MIN,
 )
@@ -684,11 +685,20 @@ cdef class Engine:
                        <uint32_t>(late_ns // 1000) if late_ns < <int64_t>4000 * NS_PER_S else 0xFFFFFFFF)
 
     cdef void relisten(self, uint32_t domain, int64_t deaf_ns, int64_t now_ns) noexcept nogil:
-        """A domain has been deaf for `deaf_ns`: its BACKUPs wait for one more interval and skew from now."""
+        """A domain has been deaf for `deaf_ns`: its BACKUPs wait for one more interval and skew from now.
+
+        A flood can make it deaf again and again: one that has heard nothing for too long stops waiting.
+        """
         cdef uint32_t i
+        cdef vr_t *vr
+        cdef int64_t heard_ns
         for i in range(self.table.capacity):
-            if (self.table.vrs[i].flags & VRF_USED and self.table.vrs[i].domain == domain
-                    and self.table.vrs[i].state == ST_BACKUP):
+            vr = &self.table.vrs[i]
+            if not vr.flags & VRF_USED or vr.domain != domain or vr.state != ST_BACKUP:
+                continue
+            heard_ns = vr.since_ns if vr.since_ns > vr.peer_heard_ns else vr.peer_heard_ns
+            if now_ns - heard_ns <= OVERFLOW_DOWN_INTERVALS * master_down_interval_ns(
+                    vr.version, vr.priority, vr.master_adver_interval_cs, vr.down_timer_adverts):
                 self._listen_again(i, deaf_ns, now_ns)
 
     cdef bint _listen_again(self, uint32_t i, int64_t deaf_ns, int64_t now_ns) noexcept nogil:

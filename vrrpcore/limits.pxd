@@ -24,6 +24,10 @@ cdef enum:
     # A turn that came later than this is looked at as a stall: the shortest advert interval.
     STALL_NS_MIN = 10000000
 
+    # While a receive buffer overflows, a BACKUP that hears no advert waits so many Master_Down_Intervals and then no
+    # longer: at least twelve adverts in a row would have been lost, and a flood must not keep the addresses away.
+    OVERFLOW_DOWN_INTERVALS = 4
+
     # A receive buffer below this drops bursts that a default kernel would take.
     RCVBUF_MIN = 262144
 

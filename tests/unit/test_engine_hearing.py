@@ -379,6 +379,17 @@ class TestDeafness:
         assert engine.status(vr).state == BACKUP
         assert engine.status(other).state == MASTER
 
+    def test_a_flood_that_overflows_for_ever_does_not_starve_it(self) -> None:
+        engine, vr, deadline_ns = self.backup()
+        down_ns = deadline_ns - START_NS
+        now_ns = START_NS
+        while engine.status(vr).state == BACKUP:
+            now_ns += S // 4
+            engine.deaf(0, 3600 * S, now_ns)
+            engine.advance(now_ns)
+            assert now_ns < START_NS + 6 * down_ns
+        assert engine.status(vr).since_ns > START_NS + 4 * down_ns, "it waited first"
+
     @pytest.mark.rule("S9")
     def test_a_stalled_nopreempt_master_yields_to_whoever_took_over(self) -> None:
         for preempt, wanted in ((True, MASTER), (False, BACKUP)):
