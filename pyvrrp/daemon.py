@@ -39,6 +39,8 @@ EXIT_RUNNING = 2            # another daemon holds the pid file
 EXIT_CONFIG = 6             # no configuration to run, as keepalived has it
 
 _GC_YOUNG = 20_000          # allocations between two looks at the young; what was loaded is frozen
+# keepalived's requests for dump files. Unhandled they would end the process.
+_DUMP_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGRTMIN + 2, signal.SIGRTMAX - 1)
 NETNS_DIRECTORY = Path("/run/netns")
 
 
@@ -82,6 +84,8 @@ class Daemon:
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_signal_handler(signal.SIGINT, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload_wanted.set)
+        for number in _DUMP_SIGNALS:
+            loop.add_signal_handler(number, _no_dump, number)
         configuration = (await self._load()).configuration
         if configuration is None:
             return EXIT_CONFIG
@@ -157,6 +161,10 @@ class Daemon:
         for diagnostic in loaded.diagnostics:
             log.log(logging.ERROR if diagnostic.is_error else logging.WARNING, "%s", diagnostic)
         return loaded
+
+
+def _no_dump(number: int) -> None:
+    log.warning("signal %d is asked for, but no dump file is written; use pyvrrp status --json", number)
 
 
 def _settle() -> None:
