@@ -34,7 +34,7 @@ test-root: ## only the tests that need root: namespaces, a real keepalived
 lint: ## ruff, cython-lint, mypy --strict
 	@contrib/bootstrap.sh $(PYTHON) $(VENV) test lint
 	$(BIN)/ruff check
-	$(BIN)/cython-lint vrrpcore bench
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cython-lint vrrpcore $(wildcard bench)
 	$(BIN)/mypy
 
 debug: ## unit and property tests in a build with bounds checks and ASan, UBSan
