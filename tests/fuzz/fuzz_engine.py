@@ -215,10 +215,11 @@ def drain(made: Host) -> int:
 def act(made: Host, router: int, what: int) -> object:
     """Something that the layer above does, between datagrams."""
     engine, now_ns = made.engine, made.now_ns
-    match what % 6:
+    has_source = router != NO_SOURCE
+    match what % 11:
         case 0:
             engine.set_fault(router, 1, now_ns)
-        case 1 if router != NO_SOURCE:
+        case 1 if has_source:
             engine.set_fault(router, 0, now_ns)
         case 2:
             engine.vip_lost(router, now_ns)
@@ -226,9 +227,20 @@ def act(made: Host, router: int, what: int) -> object:
             engine.announce(router, now_ns)
         case 4:
             engine.stop(router, now_ns)
-        case _ if router != NO_SOURCE and engine.status(router).state == 0:
+        case 5 if has_source and engine.status(router).state == 0:
             engine.start(router, now_ns)
-    return what % 6
+        case 6:
+            engine.stalled(what * 100 * MS, now_ns)
+        case 7:
+            engine.deaf(what & 1, what * 100 * MS, now_ns)
+        case 8:
+            engine.set_priority(router, 1 + what, now_ns)
+        case 9:
+            engine.configure(router, ROUTERS[router], now_ns)
+        case _ if router not in TOGETHER and has_source and engine.status(router).state == 0:
+            engine.remove(router)
+            assert engine.add(ROUTERS[router]) == router
+    return what % 11
 
 
 def fuzz(data: bytes) -> object:

@@ -210,6 +210,7 @@ def test_a_master_answers_priority_zero_at_once() -> None:
 
 
 @pytest.mark.rule("M3")
+@pytest.mark.rule("R8")
 def test_a_v3_backup_follows_the_masters_interval() -> None:
     wire = two({"peers": None}, {"priority": 100}, {"priority": 150, "advertisement_interval_cs": 300})
     wire.run(30 * S)

@@ -374,7 +374,6 @@ def test_password_is_compared_whole(auth: bytes) -> None:
 
 
 @pytest.mark.rule("R8", breaks=True)
-@pytest.mark.rule("R8")
 def test_interval() -> None:
     assert reason(v2(VIP4, s=2), adver_int_s=1) == "interval"
     assert reason(v2(VIP4, s=0)) == "interval"
