@@ -4,8 +4,12 @@ One subscription to links, IPv4 and IPv6 addresses; a full dump before anything 
 buffer overflowed, everything is read again into a second set of tables, and only the differences are
 reported: what was lost never looks like an interface that went down.
 
-Notifications and dumps come through one socket, in order. While a dump runs, both go into the second set of
-tables, so that it is right at the end of the dump whichever came first.
+While a dump runs, notifications go into both sets of tables: what they say is reported at once, as ever. In
+the second set a notification beats the dump, because the kernel queues a part of a dump some time after it
+has looked. So an interrupted dump can have left something out, but what is in the second set is right, and
+the next dump adds to it. Only when notifications were lost meanwhile, it starts from nothing.
+
+An exception in a callback is logged, and stops nothing else.
 
 Addresses that the VipApplier has *claimed* are the virtual ones. They are not listed on a `Link`, however
 many there are: a message about one is recognised before it is decoded.
@@ -16,8 +20,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from struct import Struct
 from typing import NamedTuple
 
 from pyroute2.netlink.rtnl import (
@@ -39,13 +45,15 @@ from pyroute2.netlink.rtnl.ifaddrmsg import (
 from pyroute2.netlink.rtnl.ifinfmsg import IFF_RUNNING, IFF_UP, ifinfmsg
 
 from pyvrrp.errors import NetlinkError
-from pyvrrp.limits import RETRY_FIRST_S
+from pyvrrp.limits import RETRY_FIRST_S, SLICE_S
 from pyvrrp.netlink.programs import AddressKey, address_dump, link_dump, peek_address
-from pyvrrp.netlink.transport import HEADER, Message, Netlink
+from pyvrrp.netlink.transport import HEADER, Message, Netlink, guarded
 
 log = logging.getLogger(__name__)
 
 _SCOPE_LINK = 253
+_LINK_INDEX = Struct("=i")      # in struct ifinfomsg: family, padding, type, index
+_LINK_INDEX_AT = HEADER.size + 4
 
 
 class LinkAddress(NamedTuple):
@@ -72,12 +80,13 @@ class Link:
 class _Tables:
     """Links and addresses by index."""
 
-    __slots__ = ("addresses", "claimed", "links")
+    __slots__ = ("addresses", "claimed", "links", "told")
 
     def __init__(self) -> None:
         self.links: dict[int, Link] = {}        # their `addresses` are left empty here
         self.addresses: dict[int, dict[AddressKey, LinkAddress]] = {}
-        self.claimed: set[AddressKey] = set()   # claimed addresses that were seen; kept only during a dump
+        self.claimed: set[AddressKey] = set()   # claimed addresses that were seen; right after a dump
+        self.told: set[int | AddressKey] = set()    # what there were notifications about during the dump
 
 
 class Links:
@@ -166,43 +175,53 @@ class Links:
     # Reading everything
 
     async def _resync(self) -> None:
-        delay_s = RETRY_FIRST_S
         while True:
             self.resyncs += 1
             try:
-                await self._read_all()
+                if await self._read_all():
+                    if not self._stale:
+                        break
+                    continue
+                log.info("the interfaces change while they are listed; listing them again in %g s", RETRY_FIRST_S)
             except NetlinkError as error:
-                log.warning("%s; the interfaces will be read again in %g s", error, delay_s)
-                await asyncio.sleep(delay_s)
-                continue
-            if not self._stale:
-                break
+                log.warning("%s; the interfaces will be read again in %g s", error, RETRY_FIRST_S)
+            except Exception:
+                log.exception("the interfaces could not be read; trying again in %g s", RETRY_FIRST_S)
+            await asyncio.sleep(RETRY_FIRST_S)
         self._resync_task = None
 
-    async def _read_all(self) -> None:
-        """Dump links and addresses until a dump was whole, then report what is different."""
+    async def _read_all(self) -> bool:
+        """Dump links and addresses while no notification is lost, then report what is different.
+
+        False: every dump was interrupted, and something may have been left out. Raises NetlinkError.
+        """
         while True:
             self._stale = False
             self._fresh = fresh = _Tables()
             try:
-                whole = await self._netlink.dump(link_dump(), self._on_message)
-                whole = await self._netlink.dump(address_dump(), self._on_message) and whole
-            except NetlinkError:
+                whole = await self._netlink.dump(link_dump(), self._on_dumped)
+                whole = await self._netlink.dump(address_dump(), self._on_dumped) and whole
+            finally:
                 self._fresh = None
-                raise
-            if whole and not self._stale:
+            if not self._stale:
                 break
             await asyncio.sleep(0)
-        self._fresh = None
+        fresh.told.clear()
+        for index, addresses in fresh.addresses.items():    # claimed since
+            for key in self.claimed & addresses.keys():
+                del addresses[key]
+                fresh.claimed.add(key)
+            self._dirty.discard(index)
         self._tables = fresh
-        self._dirty.clear()
-        for index in [i for i in self.by_index if i not in fresh.links]:
+        until = time.monotonic() + SLICE_S
+        for index in [*(self.by_index.keys() - fresh.links.keys()), *fresh.links]:
             self._publish(index)
-        for index in fresh.links:
-            self._publish(index)
-        if self._claimed_known is not None:
-            self._claimed_known(fresh.claimed)
-        fresh.claimed = set()
+            if time.monotonic() >= until:
+                await asyncio.sleep(0)
+                until = time.monotonic() + SLICE_S
+        if self._claimed_known is not None and not self._stale:
+            guarded(self._claimed_known, fresh.claimed)
+        return whole
 
     def _on_overrun(self) -> None:
         if self._fresh is not None and self._resync_task is None:
@@ -213,6 +232,7 @@ class Links:
     # Messages
 
     def _on_message(self, message: Message) -> None:
+        """Take in a notification."""
         kind = message.type
         if kind in (RTM_NEWADDR, RTM_DELADDR):
             self._on_address(kind == RTM_NEWADDR, message)
@@ -221,55 +241,68 @@ class Links:
             self._on_link(kind == RTM_NEWLINK, message)
 
     def _on_link(self, is_new: bool, message: Message) -> None:
-        tables = self._fresh or self._tables
-        decoded = ifinfmsg(message.data)
-        decoded.decode()
-        index = decoded["index"]
-        if is_new:
-            tables.links[index] = Link(
-                index=index,
-                name=decoded.get_attr("IFLA_IFNAME"),
-                is_up=decoded["flags"] & (IFF_UP | IFF_RUNNING) == IFF_UP | IFF_RUNNING,
-                mac=bytes.fromhex((decoded.get_attr("IFLA_ADDRESS") or "").replace(":", "")),
-                mtu=decoded.get_attr("IFLA_MTU") or 0,
-            )
-        else:
-            tables.links.pop(index, None)
-            tables.addresses.pop(index, None)
-        if self._fresh is None:
-            self._publish_addresses()       # what came before comes before
-            self._publish(index)
+        link = _decoded_link(message)
+        for tables in self._both_tables():
+            if is_new:
+                tables.links[link.index] = link
+            else:
+                tables.links.pop(link.index, None)
+                tables.addresses.pop(link.index, None)
+        if self._fresh is not None:
+            self._fresh.told.add(link.index)
+        self._publish_addresses()           # what came before comes before
+        self._publish(link.index)
 
     def _on_address(self, is_new: bool, message: Message) -> None:
         key = peek_address(message.data)
         if key is None:
             return
-        tables = self._fresh or self._tables
-        if key in self.claimed:
-            if self._fresh is not None:
-                if is_new:
-                    self._fresh.claimed.add(key)
-                else:
-                    self._fresh.claimed.discard(key)
-            if not is_new and self._claimed_removed is not None:
-                self._claimed_removed(key, message.portid == self._netlink.portid)
-            if is_new:
-                return
-        addresses = tables.addresses.setdefault(key.ifindex, {})
-        if is_new:
-            decoded = ifaddrmsg(message.data)
-            decoded.decode()
-            flags = decoded.get_attr("IFA_FLAGS") or decoded["flags"]
-            addresses[key] = LinkAddress(key.address, key.prefix_len, decoded["scope"], flags)
-        elif addresses.pop(key, None) is None:
-            return
-        if self._fresh is None:
+        if self._fresh is not None:
+            self._fresh.told.add(key)
+        if not is_new:
+            for tables in self._both_tables():
+                tables.claimed.discard(key)
+                if tables.addresses.get(key.ifindex, {}).pop(key, None) is not None:
+                    self._dirty.add(key.ifindex)
+            if key in self.claimed and self._claimed_removed is not None:
+                guarded(self._claimed_removed, key, message.portid == self._netlink.portid)
+        elif key in self.claimed:
+            for tables in self._both_tables():
+                tables.claimed.add(key)
+        else:
+            address = _decoded_address(key, message)
+            for tables in self._both_tables():
+                tables.addresses.setdefault(key.ifindex, {})[key] = address
             self._dirty.add(key.ifindex)
+
+    def _both_tables(self) -> tuple[_Tables, ...]:
+        return (self._tables,) if self._fresh is None else (self._tables, self._fresh)
+
+    def _on_dumped(self, message: Message) -> None:
+        """Take in a part of a dump."""
+        fresh = self._fresh
+        if fresh is None:
+            return
+        if message.type == RTM_NEWLINK:
+            (index,) = _LINK_INDEX.unpack_from(message.data, _LINK_INDEX_AT)
+            if index not in fresh.told:
+                fresh.links[index] = _decoded_link(message)
+        elif message.type == RTM_NEWADDR and (key := peek_address(message.data)) is not None:
+            if key in self.claimed:
+                if key not in fresh.told:
+                    fresh.claimed.add(key)
+                return
+            addresses = fresh.addresses.setdefault(key.ifindex, {})
+            known = addresses.pop(key, None)        # the dump's order is the kernel's
+            if key not in fresh.told:
+                addresses[key] = _decoded_address(key, message)
+            elif known is not None:
+                addresses[key] = known
 
     # Telling
 
     def _publish_addresses(self) -> None:
-        if self._dirty and self._fresh is None:
+        if self._dirty:
             dirty, self._dirty = self._dirty, set()
             for index in dirty:
                 self._publish(index)
@@ -291,4 +324,23 @@ class Links:
             self.by_index[index] = new
             self.by_name[new.name] = new
         for callback in self._link_callbacks:
-            callback(old, new)
+            guarded(callback, old, new)
+
+
+def _decoded_link(message: Message) -> Link:
+    decoded = ifinfmsg(message.data)
+    decoded.decode()
+    return Link(
+        index=decoded["index"],
+        name=decoded.get_attr("IFLA_IFNAME"),
+        is_up=decoded["flags"] & (IFF_UP | IFF_RUNNING) == IFF_UP | IFF_RUNNING,
+        mac=bytes.fromhex((decoded.get_attr("IFLA_ADDRESS") or "").replace(":", "")),
+        mtu=decoded.get_attr("IFLA_MTU") or 0,
+    )
+
+
+def _decoded_address(key: AddressKey, message: Message) -> LinkAddress:
+    decoded = ifaddrmsg(message.data)
+    decoded.decode()
+    flags = decoded.get_attr("IFA_FLAGS") or decoded["flags"]
+    return LinkAddress(key.address, decoded["prefixlen"], decoded["scope"], flags)

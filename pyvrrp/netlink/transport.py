@@ -12,24 +12,28 @@ and on asyncio alike.
 - Answers and notifications come through one socket, so their order is the kernel's order.
 - The receive buffer can overflow (ENOBUFS). Then nothing is known of the requests under way: their answers
   are reported as lost, and whoever listens is told to read everything again.
+- After that the kernel drops notifications until the buffer is empty, and says no second time that it did. So
+  no dump begins before the buffer has been found empty: from then on an overflow is told again.
 - Reading stops after NETLINK_READ_SLICE_S, in the middle of a datagram if need be, and goes on in the next
   turn.
+- A callback that raises is logged. It stops neither the reading nor other callbacks.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import select
 import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from errno import EAGAIN, EINTR, ENOBUFS, ETIMEDOUT
+from errno import EAGAIN, ENOBUFS, ETIMEDOUT
 from functools import partial
 from struct import Struct
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec
 
 from pyroute2.netlink import (
     NETLINK_ADD_MEMBERSHIP,
@@ -55,6 +59,10 @@ from pyvrrp.limits import (
     NETLINK_UNACKED_MAX,
 )
 from pyvrrp.netlink.sender import Sender
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
 
 # struct nlmsghdr: length, type, flags, sequence number, port id; host byte order
 HEADER = Struct("=IHHII")
@@ -149,6 +157,8 @@ class Netlink:
         self._data: bytes | bytearray = self._sender.buffer
         self._at = self._end = 0            # what is left of the datagram in _data
         self._resuming = False
+        self._drained = asyncio.Event()     # the buffer was found empty since the last overrun
+        self._drained.set()
         self._epoll = select.epoll()
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_ROUTE)
         try:
@@ -187,6 +197,7 @@ class Netlink:
         self._programs.clear()
         self._backlog.clear()
         self._end_dump(NetlinkError("netlink: the socket was closed"))
+        self._drained.set()
         self._sender.close_socket(self._socket)
         if self._owns_sender:
             self._sender.close()
@@ -245,8 +256,10 @@ class Netlink:
         False: it changed every time, and something may be missing. Raises NetlinkError.
         """
         for _ in range(NETLINK_DUMP_ATTEMPTS):
-            while self._dump is not None:               # one that another task asked for, or gave up
-                await asyncio.wait([self._dump.finished])
+            while self._dump is not None or not self._drained.is_set():
+                if self._dump is not None:              # one that another task asked for, or gave up
+                    await asyncio.wait([self._dump.finished])
+                await self._drained.wait()
             if self._closed:
                 raise NetlinkError("netlink: the socket is closed")
             dump = _Dump(self._next_seq(), self._deadline(), on_message, self._loop.create_future())
@@ -341,17 +354,18 @@ class Netlink:
         while not self._closed:
             if self._at < self._end:
                 self._handle_buffer(until)
-            if self._at < self._end:
-                if not self._resuming and not self._closed:     # the rest is in our hands, not in the socket
-                    self._data = bytes(self._data[self._at : self._end])
-                    self._at, self._end = 0, len(self._data)
-                    self._resuming = True
-                    self._loop.call_soon(self._resume)
+            if self._at < self._end or time.monotonic() >= until or not self._receive():
                 break
-            if time.monotonic() >= until or not self._receive():
-                break
+        if self._at < self._end and self._data is self._sender.buffer:
+            self._data = bytes(self._data[self._at : self._end])
+            self._at, self._end = 0, len(self._data)
+        # The rest of a datagram is in our hands, not in the socket; and a socket that is empty does not call.
+        is_due = self._at < self._end or not self._drained.is_set()
+        if is_due and not self._resuming and not self._closed:
+            self._resuming = True
+            self._loop.call_soon(self._resume)
         if self._on_pause is not None and not self._closed:
-            self._on_pause()
+            guarded(self._on_pause)
         self._made_room()
 
     def _resume(self) -> None:
@@ -368,7 +382,8 @@ class Netlink:
             if error.errno == ENOBUFS:
                 self._overrun()
                 return True
-            if error.errno in (EAGAIN, EINTR):
+            if error.errno == EAGAIN:
+                self._drained.set()
                 return False
             raise
         if size > len(buffer):                    # cut off: as good as lost
@@ -394,7 +409,7 @@ class Netlink:
                 if flags & NLM_F_MULTI:
                     self._handle_part(seq, message)
                 elif self._listener is not None:
-                    self._listener(message)
+                    guarded(self._listener, message)
             if self._closed:
                 return
             if time.monotonic() >= until and self._at < self._end:
@@ -422,7 +437,7 @@ class Netlink:
             return
         dump.deadline = self._deadline()
         dump.interrupted |= bool(message.flags & NLM_F_DUMP_INTR)
-        dump.on_message(message)
+        guarded(dump.on_message, message)
 
     def _handle_done(self, seq: int, data: bytes) -> None:
         dump = self._dump
@@ -446,7 +461,7 @@ class Netlink:
         for seq in range(program.first, program.first + program.count):
             self._programs.pop(seq, None)
         self._unanswered -= program.count
-        program.on_done(Answer(known, tuple(program.refusals)))
+        guarded(program.on_done, Answer(known, tuple(program.refusals)))
 
     def _made_room(self) -> None:
         if self._closed:
@@ -454,14 +469,15 @@ class Netlink:
         while self._backlog and self._unanswered + len(self._backlog[0][0]) <= NETLINK_UNACKED_MAX:
             self._start(*self._backlog.popleft())
         if self._on_room is not None and self.room:
-            self._on_room()
+            guarded(self._on_room)
 
     def _overrun(self) -> None:
         """Messages were lost, and acknowledgements may be among them."""
         self.overruns += 1
+        self._drained.clear()
         self._lose(list({program.first: program for program in self._programs.values()}.values()))
         if self._on_overrun is not None:
-            self._on_overrun()
+            guarded(self._on_overrun)
 
     def _lose(self, programs: list[_Program]) -> None:
         for program in programs:
@@ -488,6 +504,14 @@ class Netlink:
                 deadlines.append(self._dump.deadline)
             delay_s = max(quiet_until, min(deadlines)) - now
             self._watchdog = self._loop.call_later(max(0.01, delay_s), self._check_deadlines)
+
+
+def guarded(callback: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Call `callback`; an exception is logged, so that whoever calls goes on."""
+    try:
+        callback(*args, **kwargs)
+    except Exception:
+        log.exception("netlink: %s failed; this is a bug in pyvrrp", getattr(callback, "__qualname__", callback))
 
 
 def _reason(data: bytes) -> str:

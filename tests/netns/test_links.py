@@ -240,3 +240,104 @@ def test_overrun_is_no_change(ns: Namespace, run: Run) -> None:
             )
 
     run(test())
+
+
+def test_what_changes_while_it_is_read_again(
+    ns: Namespace, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F7: after an overrun the kernel drops notifications in silence until the buffer is empty."""
+    monkeypatch.setattr("pyvrrp.netlink.transport.NETLINK_READ_SLICE_S", 1e-4)      # one message in a turn
+    ns.ip("-batch", "-", batch="".join(f"link add t{i} type veth peer name u{i}\n" for i in range(1, 101)))
+    burst = "".join(f"link set t{i} mtu 1400\n" for i in range(1, 101))
+
+    async def test() -> None:
+        async with Watched(ns, rcvbuf=32768) as watched:
+            ns.ip("-batch", "-", batch=burst)
+            for i in range(1, 101, 2):
+                for _ in range(4):
+                    await asyncio.sleep(0)
+                ns.ip("link", "del", f"t{i}")
+            expected = {"lo", *(f"{x}{i}" for i in range(2, 101, 2) for x in "tu")}
+            await until(lambda: set(watched.links.by_name) == expected, "the state is right")
+            assert all(watched.links.by_name[f"t{i}"].mtu == 1400 for i in range(2, 101, 2))
+            assert watched.netlink.overruns > 0
+
+    run(test())
+
+
+def test_dumps_that_are_interrupted_every_time(
+    ns: Namespace, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interfaces that come and go all the time: what stays is known, what goes does not stay."""
+    monkeypatch.setattr("pyvrrp.netlink.links.RETRY_FIRST_S", 0.05)
+    ns.ip("-batch", "-", batch="".join(f"link add t{i} type veth peer name u{i}\n" for i in range(1, 101)))
+    flap = "".join(f"link add x{i} type veth peer name y{i}\nlink del x{i}\n" for i in range(100))
+    stay = {"lo", *(f"{x}{i}" for i in range(1, 101) for x in "tu")}
+
+    async def test() -> None:
+        async with Watched(ns) as watched:
+            loop = asyncio.get_running_loop()
+            flapping = loop.run_in_executor(None, lambda: ns.ip("-batch", "-", batch=flap))
+            seen_all = []
+            while not flapping.done():
+                watched.links.resync()
+                await asyncio.sleep(0.01)
+                seen_all.append(stay <= set(watched.links.by_name))
+            await flapping
+            assert all(seen_all)
+            await until(lambda: set(watched.links.by_name) == stay, "nothing else is left")
+            assert watched.links.resyncs > 0
+
+    run(test())
+
+
+def test_callback_that_raises_stops_nothing(
+    ns: Namespace, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        with ns.inside():
+            netlink = Netlink()
+        links = Links(netlink)
+        told: list[str] = []
+
+        def broken(_old: Link | None, _new: Link | None) -> None:
+            raise LookupError("a bug")
+
+        links.watch(broken)
+        links.watch(lambda _old, new: told.append(new.name if new else ""))
+        await links.start()
+        assert told == ["lo"]
+        ns.ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
+        await until(lambda: {"va", "vb"} <= links.by_name.keys(), "both are there")
+        links.resync()
+        ns.ip("link", "del", "va")
+        await until(lambda: set(links.by_name) == {"lo"}, "both are gone")
+        assert {"va", "vb", ""} <= set(told)
+        await links.close()
+        netlink.close()
+
+    run(test())
+    assert caplog.records
+    assert all(record.exc_info and record.exc_info[0] is LookupError for record in caplog.records)
+
+
+def test_resync_that_raises_is_tried_again(
+    ns: Namespace, run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pyvrrp.netlink.links.RETRY_FIRST_S", 0.05)
+
+    async def test() -> None:
+        async with Watched(ns) as watched:
+            known: list[int] = []
+            watched.links.watch_claimed(on_removed=lambda *_: None, on_known=lambda _: known.append(1))
+            with monkeypatch.context() as patch:
+                patch.setattr("pyvrrp.netlink.links.address_dump", lambda: b"no message")
+                watched.links.resync()
+                await until(lambda: len(caplog.records) > 1, "it failed and was tried again")
+                assert not known
+            await until(lambda: len(known) == 1, "it succeeds")
+            watched.links.resync()
+            await until(lambda: len(known) == 2, "another one is possible")
+
+    run(test())
+    assert caplog.messages[0] == "the interfaces could not be read; trying again in 0.05 s"
