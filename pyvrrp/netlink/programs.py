@@ -49,11 +49,20 @@ _LABEL_MARK = b"pyvrrp-the-mark"
 
 
 class AddressKey(NamedTuple):
-    """What the kernel tells addresses apart by: with another prefix length it is another address."""
+    """What the kernel tells addresses apart by; made by address_key()."""
 
     ifindex: int
-    prefix_len: int
+    prefix_len: int             # of IPv6 always 128
     address: bytes
+
+
+def address_key(ifindex: int, prefix_len: int, address: bytes) -> AddressKey:
+    """Return the key of an address.
+
+    With another prefix length, an IPv4 address is another one. An interface has an IPv6 address once: adding
+    it with another prefix length changes the one that is there, and leaves its prefix length alone.
+    """
+    return AddressKey(ifindex, prefix_len if len(address) == 4 else 128, address)
 
 
 class _Template(NamedTuple):
@@ -186,4 +195,4 @@ def peek_address(data: bytes) -> AddressKey | None:
         at += length + 3 & ~3
     if address is None or len(address) != (4 if family == socket.AF_INET else 16):
         return None
-    return AddressKey(index, prefix_len, address)
+    return address_key(index, prefix_len, address)

@@ -38,6 +38,7 @@ from errno import EADDRNOTAVAIL, EEXIST, ENODEV
 from functools import partial
 
 from pyvrrp.limits import (
+    LEFTOVERS_S,
     NETLINK_APPLY_SLICE_S,
     NETLINK_FAILURE_LOGS_PER_S,
     NETLINK_SLICE,
@@ -46,8 +47,8 @@ from pyvrrp.limits import (
 )
 from pyvrrp.model import Vip
 from pyvrrp.netlink.links import Link, Links
-from pyvrrp.netlink.programs import AddressKey, add_message, delete_message
-from pyvrrp.netlink.transport import Answer, Netlink, Refusal
+from pyvrrp.netlink.programs import AddressKey, add_message, address_key, delete_message
+from pyvrrp.netlink.transport import Answer, Netlink, Refusal, guarded
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class _Address:
 
     def __init__(self, vip: Vip, index: int) -> None:
         self.vip = vip
-        self.key = AddressKey(index, vip.prefix_len, vip.address)
+        self.key = address_key(index, vip.prefix_len, vip.address)
         self.add = add_message(vip, index) if index else b""
         self.delete = delete_message(vip, index) if index else b""
         self.present: bool | None = None if index else False
@@ -149,7 +150,7 @@ class VipApplier:
         self._netlink, self._links = netlink, links
         self._on_applied, self._on_lost, self._describe = on_applied, on_lost, describe
         self._entries: dict[Hashable, _Entry] = {}
-        self._claims: dict[AddressKey, tuple[_Entry, _Address]] = {}
+        self._claims: dict[AddressKey, list[tuple[_Entry, _Address]]] = {}
         self._by_dev: dict[str, dict[Hashable, _Entry]] = {}
         self._queue: list[tuple[int, int, _Entry]] = []         # a heap: rank, order of arrival
         self._order = itertools.count()
@@ -219,7 +220,8 @@ class VipApplier:
     async def remove_leftovers(self) -> None:
         """Remove every configured address that is on its interface and not wanted, as after a crash.
 
-        One dump tells which there are. Needs run() to be running. An address counts with its prefix length,
+        One dump tells which there are. Needs run() to be running. After LEFTOVERS_S it is logged that some may be
+        there still, and they are removed as soon as the kernel can do it. An address counts with its prefix length,
         so that the interface's own 192.0.2.1/24 stays where 192.0.2.1/32 is configured.
         """
         for entry in self._entries.values():
@@ -229,11 +231,18 @@ class VipApplier:
                     address.present = None
         self._known.clear()
         self._links.resync()
-        await self._known.wait()
-        for entry in list(self._entries.values()):
-            if not entry.wanted and any(address.present for address in entry.addresses):
-                self._enqueue(entry)
-        await self.drain()
+        try:
+            async with asyncio.timeout(LEFTOVERS_S):
+                await self._known.wait()
+                for entry in list(self._entries.values()):
+                    if not entry.wanted and any(address.present for address in entry.addresses):
+                        self._enqueue(entry)
+                await self.drain()
+        except TimeoutError:
+            log.error("addresses of an earlier run may be left: they could not be removed within %g s", LEFTOVERS_S)
+            for entry in self._entries.values():
+                if not entry.wanted:
+                    self._enqueue(entry)
 
     async def drain(self) -> None:
         """Wait until everything wanted now has been applied or has failed. Needs run() to be running."""
@@ -246,7 +255,12 @@ class VipApplier:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if self._work():
+            try:
+                is_more = self._work()
+            except Exception:                   # one router's trouble is not everybody's
+                log.exception("virtual addresses: a turn failed; this is a bug in pyvrrp")
+                is_more = True
+            if is_more:
                 self._wake.set()
                 await asyncio.sleep(0)          # packets and timers first
 
@@ -307,7 +321,13 @@ class VipApplier:
             self._netlink.submit(messages, partial(self._on_answer, entry, chunk))
 
     def _steps(self, entry: _Entry) -> list[_Step]:
-        """Return what brings the kernel from what is known to what is wanted: deletions first."""
+        """Return what brings the kernel from what is known to what is wanted: deletions first.
+
+        What another key has and wants is not deleted: it is that key's now.
+        """
+        for address in entry.leaving if entry.wanted else (*entry.leaving, *entry.addresses):
+            if address.present is not False and address.pending is None and self._is_held(address):
+                address.present = False
         entry.leaving = [a for a in entry.leaving if a.present is not False]
         steps = [(a, _Pending.DELETE) for a in entry.leaving]
         if entry.wanted is None:
@@ -388,7 +408,7 @@ class VipApplier:
             done = [a.vip for a in entry.addresses if a.present and a.vip in changed]
             if not entry.wanted or not done:
                 return
-        self._on_applied(entry.key, entry.wanted, tuple(done))
+        guarded(self._on_applied, entry.key, entry.wanted, tuple(done))
 
     # Failures
 
@@ -422,14 +442,24 @@ class VipApplier:
     def _claim(self, entry: _Entry, address: _Address) -> None:
         self._by_dev.setdefault(address.vip.dev, {})[entry.key] = entry
         if address.key.ifindex:
-            self._claims[address.key] = entry, address
+            holders = self._claims.setdefault(address.key, [])
+            if all(held is not address for _, held in holders):
+                holders.append((entry, address))
             self._links.claimed.add(address.key)
 
     def _unclaim(self, address: _Address) -> None:
-        """Give up the claim, unless another key has claimed the same address since."""
-        if self._claims.get(address.key, (None, None))[1] is address:
-            del self._claims[address.key]
+        holders = [holder for holder in self._claims.get(address.key, ()) if holder[1] is not address]
+        if holders:
+            self._claims[address.key] = holders
+        elif self._claims.pop(address.key, None) is not None:
             self._links.claimed.discard(address.key)
+
+    def _is_held(self, address: _Address) -> bool:
+        """Whether another address is the same to the kernel, and wanted there: it must not be deleted."""
+        holders = self._claims.get(address.key, ())
+        return any(
+            held is not address and held in entry.addresses and entry.wanted for entry, held in holders
+        )
 
     def _let_go(self, entry: _Entry, addresses: Iterable[_Address]) -> None:
         """Have `addresses`, which are no longer among those of `entry`, deleted."""
@@ -464,14 +494,14 @@ class VipApplier:
                 self._wake.set()
 
     def _on_removed(self, key: AddressKey, by_us: bool) -> None:
-        entry, address = self._claims[key]
-        if address.pending is _Pending.DELETE:
-            return
-        if address.pending is _Pending.ADD:
-            # Before or after our addition? Our own requests are carried out in order, so not by them.
-            address.is_lost = address.is_lost or not by_us
-        elif address.present:
-            self._gone(entry, address, by_us)
+        for entry, address in tuple(self._claims.get(key, ())):
+            if address.pending is _Pending.DELETE:
+                continue
+            if address.pending is _Pending.ADD:
+                # Before or after our addition? Our own requests are carried out in order, so not by them.
+                address.is_lost = address.is_lost or not by_us
+            elif address.present:
+                self._gone(entry, address, by_us)
 
     def _gone(self, entry: _Entry, address: _Address, by_us: bool) -> None:
         """Note that an address which we knew to be there is not."""
@@ -483,10 +513,11 @@ class VipApplier:
             self._enqueue(entry)
         else:
             address.is_lost = True
-            self._on_lost(entry.key, address.vip)
+            guarded(self._on_lost, entry.key, address.vip)
 
     def _on_known(self, found: set[AddressKey]) -> None:
-        for key, (entry, address) in list(self._claims.items()):
+        claims = [(key, *holder) for key, holders in self._claims.items() for holder in holders]
+        for key, entry, address in claims:
             if address.pending is not None:
                 continue                        # its answer is still to come
             if address.present is None:

@@ -452,3 +452,166 @@ def test_a_thousand_at_once(ns: Namespace, run: Run) -> None:
             assert meter.longest_s < 0.5  # the goal is 0.01; this is for a busy machine
 
     run(test())
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1/32", "2001:db8::1/64"])
+@pytest.mark.parametrize("gives_first", [True, False])
+@pytest.mark.parametrize("pause_s", [None, 0, 0.05])
+def test_address_moves_to_another_instance(
+    ns: Namespace, run: Run, address: str, gives_first: bool, pause_s: float | None
+) -> None:
+    """Q8: keepalived may need two reloads for that. Both are masters."""
+
+    async def test() -> None:
+        async with Applying(ns) as it:
+            it.applier.configure(1, [vip(address), vip("192.0.2.11/32")])
+            it.applier.configure(2, [vip("192.0.2.12/32")])
+            for key in (1, 2):
+                await it.have(key, True)
+            changes = [(1, [vip("192.0.2.11/32")]), (2, [vip("192.0.2.12/32"), vip(address)])]
+            for key, vips in changes if gives_first else reversed(changes):
+                it.applier.configure(key, vips)
+                if pause_s is not None:
+                    await asyncio.sleep(pause_s)
+            await it.applier.drain()
+            await asyncio.sleep(0.05)
+            await it.applier.drain()
+            assert ns.addresses("va") == {address, "192.0.2.11/32", "192.0.2.12/32"}
+            assert (2, True, [address]) in it.applied
+            assert not it.lost
+            it.links.resync()
+            await asyncio.sleep(0.05)
+            await it.have(1, False)
+            assert ns.addresses("va") == {address, "192.0.2.12/32"}
+            await it.have(2, False)
+            assert ns.addresses("va") == set()
+            assert not it.lost
+
+    run(test())
+
+
+def test_two_instances_have_the_same_address(ns: Namespace, run: Run) -> None:
+    """It stays while one of them wants it."""
+
+    async def test() -> None:
+        async with Applying(ns) as it:
+            same = [vip("192.0.2.1/32"), vip("2001:db8::1/64")]
+            both = {"192.0.2.1/32", "2001:db8::1/64"}
+            for key in (1, 2):
+                it.applier.configure(key, same)
+                await it.have(key, True)
+            for first, second in ((1, 2), (2, 1)):
+                await it.have(first, False)
+                assert it.applied[-1] == (first, False, texts(same))
+                assert ns.addresses("va") == both
+                await it.have(second, False)
+                assert ns.addresses("va") == set()
+                for key in (1, 2):
+                    await it.have(key, True)
+            it.applier.forget(1)
+            await it.applier.drain()
+            assert ns.addresses("va") == both
+            ns.ip("addr", "del", "192.0.2.1/32", "dev", "va")
+            await until(lambda: it.lost == [(2, "192.0.2.1/32")], "the one that is left is told")
+
+    run(test())
+
+
+def test_foreign_address_with_another_prefix_length(
+    ns: Namespace, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To IPv4 it is another address. IPv6 has only the one, whose prefix length stays."""
+    ns.ip("addr", "add", "192.0.2.1/24", "dev", "va")
+    ns.ip("addr", "add", "2001:db8::1/64", "dev", "va", "nodad")
+
+    async def test() -> None:
+        async with Applying(ns) as it:
+            it.applier.configure(1, [vip("192.0.2.1/32"), vip("2001:db8::1/128")])
+            await it.applier.remove_leftovers()
+            own = {"192.0.2.1/24", "2001:db8::1/64"}
+            assert ns.addresses("va") == own
+            await it.have(1, True)
+            assert ns.addresses("va") == {*own, "192.0.2.1/32"}
+            before = it.links.resyncs
+            it.links.resync()
+            await until(lambda: it.links.resyncs > before, "everything is read again")
+            await asyncio.sleep(0.05)
+            assert not it.lost
+            ns.ip("addr", "del", "2001:db8::1/64", "dev", "va")
+            await until(lambda: it.lost == [(1, "2001:db8::1/128")], "the loss is told")
+            await it.have(1, False)
+            assert ns.addresses("va") == {"192.0.2.1/24"}
+
+    run(test())
+
+
+def test_interface_goes_while_addresses_are_added(
+    ns: Namespace, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        async with Applying(ns) as it:
+            wanted = {f"10.0.{i // 250}.{i % 250 + 1}/32" for i in range(2000)}
+            for key, text in enumerate(sorted(wanted)):
+                it.applier.configure(key, [vip(text)])
+                it.applier.want(key, True)
+            await until(lambda: len(it.applied) > 200, "some are added")
+            ns.ip("link", "del", "va")
+            await it.applier.drain()
+            await until(lambda: "va" not in it.links.by_name, "it is gone")
+            assert not it.applier.failures()
+            it.applied.clear()
+            ns.ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
+            await until(lambda: len(it.applied) == 2000, "all are added to the new one")
+            assert ns.addresses("va") == wanted
+            assert not it.lost
+
+    run(test())
+    assert not caplog.messages
+
+
+def test_leftovers_do_not_wait_for_ever(
+    ns: Namespace, run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pyvrrp.netlink.vips.LEFTOVERS_S", 0.2)
+    monkeypatch.setattr("pyvrrp.netlink.links.RETRY_FIRST_S", 0.05)
+    monkeypatch.setattr("pyvrrp.netlink.transport.NETLINK_ACK_TIMEOUT_S", 0.5)
+    ns.ip("addr", "add", "192.0.2.1/32", "dev", "va")
+
+    async def test() -> None:
+        sender = ForgetfulSender()
+        try:
+            async with Applying(ns, sender=sender) as it:
+                it.applier.configure(1, [vip("192.0.2.1/32")])
+                sender.losing = True
+                await it.applier.remove_leftovers()
+                assert caplog.messages[0].endswith("they could not be removed within 0.2 s")
+                sender.losing = False
+                await until(lambda: ns.addresses("va") == set(), "it is removed later")
+        finally:
+            sender.close()
+
+    run(test())
+
+
+def test_callback_that_raises_stops_nothing(
+    ns: Namespace, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        async with Applying(ns) as it:
+            def broken(*_: object) -> None:
+                raise LookupError("a bug")
+
+            it.links.watch(broken)
+            it.applier._on_applied = it.applier._on_lost = broken
+            it.applier.configure(1, [vip("192.0.2.1/32")])
+            await it.applier.remove_leftovers()
+            await it.have(1, True)
+            assert ns.addresses("va") == {"192.0.2.1/32"}
+            ns.ip("addr", "del", "192.0.2.1/32", "dev", "va")
+            await until(lambda: len(caplog.records) == 2, "applied and lost were told")
+            await it.have(1, True)
+            await it.have(1, False)
+            assert ns.addresses("va") == set()
+
+    run(test())
+    assert all(record.exc_info and record.exc_info[0] is LookupError for record in caplog.records)
