@@ -37,7 +37,7 @@ def vectors() -> Iterator[tuple[str, dict]]:
 
 
 def packet_corpus() -> Iterator[tuple[str, bytes]]:
-    """Each vector as a message and, for IPv4, as a datagram; and with a checksum that is put right."""
+    """Each vector as a message whose checksum is put right after changes, and for IPv4 as a datagram; v3 as foreign."""
     import fuzz_packet as form
 
     for name, advert in vectors():
@@ -45,6 +45,9 @@ def packet_corpus() -> Iterator[tuple[str, bytes]]:
         flags |= form.MESSAGE if advert["checksum"] == "message" else 0
         message = bytes.fromhex(advert["message"])
         yield f"{name}-message", bytes([flags | form.SEAL, 255, 0]) + message
+        if advert["version"] == 3 and advert["family"] == 4:
+            yield f"{name}-foreign", bytes([flags ^ form.MESSAGE, 255, 0]) + message
+            yield f"{name}-strict", bytes([flags ^ form.MESSAGE | form.STRICT, 255, 0]) + message
         if "datagram" in advert and advert["family"] == 4:
             yield f"{name}-datagram", bytes([flags | form.UNWRAP, 255, 0]) + bytes.fromhex(advert["datagram"])
 

@@ -13,11 +13,19 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import fuzz_config
 import fuzz_engine
 import fuzz_loop
+import fuzz_packet
 import fuzz_run
 import pytest
+
+from pyvrrp.config import load
+from vrrpcore import packet
+from vrrpcore.engine import Engine
 
 NIGHTLY = bool(os.environ.get("PYVRRP_NIGHTLY"))
 SECONDS = float(os.environ.get("PYVRRP_FUZZ_SECONDS", "300" if NIGHTLY else "15"))
@@ -35,6 +43,63 @@ def test_the_corpus_holds(name: str) -> None:
 def test_some_seconds_from_the_corpus_on(name: str) -> None:
     ran = fuzz_loop.run(fuzz_run.target(name), fuzz_loop.corpus(name), seed=SEED, seconds=SECONDS)
     assert ran.inputs > len(fuzz_loop.corpus(name))
+
+
+def finds(name: str) -> str:
+    """What a target says of the first input that does not hold; it has 20 s to meet one."""
+    with pytest.raises(AssertionError) as caught:
+        fuzz_loop.run(fuzz_run.target(name), fuzz_loop.corpus(name), seed=SEED, seconds=20)
+    return str(caught.value)
+
+
+class TestTheyCanFail:
+    """A fault that is put in on purpose is found."""
+
+    def test_a_decoder_that_takes_any_ttl(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        right = packet.decode
+        lax = SimpleNamespace(
+            PacketDropped=packet.PacketDropped, peek=packet.peek, unwrap_ipv4=packet.unwrap_ipv4,
+            decode=lambda data, **keywords: right(data, **keywords | {"ttl": 255}),
+        )
+        monkeypatch.setattr(fuzz_packet, "packet", lax)
+        assert "decoded: none, should be ttl" in finds("packet")
+
+    def test_a_decoder_that_takes_either_checksum(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        right = packet.decode
+        lax = SimpleNamespace(
+            PacketDropped=packet.PacketDropped, peek=packet.peek, unwrap_ipv4=packet.unwrap_ipv4,
+            decode=lambda data, **keywords: right(data, **keywords | {"strict": False}),
+        )
+        monkeypatch.setattr(fuzz_packet, "packet", lax)
+        assert "decoded: none, should be checksum" in finds("packet")
+
+    def test_an_engine_that_moves_a_timer_for_a_short_datagram(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Nervous(Engine):
+            def receive_datagram(self, message: bytes, *, now_ns: int, **keywords: Any) -> None:
+                super().receive_datagram(message, now_ns=now_ns, **keywords)
+                if len(message) == 7:
+                    self.set_priority(1, 50, now_ns)
+
+        monkeypatch.setattr(fuzz_engine, "Engine", Nervous)
+        assert "a dropped datagram changed routers" in finds("engine")
+
+    def test_an_engine_that_answers_what_it_drops(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Talkative(Engine):
+            def receive_datagram(self, message: bytes, *, now_ns: int, **keywords: Any) -> None:
+                super().receive_datagram(message, now_ns=now_ns, **keywords)
+                if message[:1] == b"\x32":
+                    self.announce(6, now_ns)
+
+        monkeypatch.setattr(fuzz_engine, "Engine", Talkative)
+        assert "a dropped datagram was answered" in finds("engine")
+
+    def test_a_configuration_that_raises(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fragile(path: str, **keywords: Any) -> Any:
+            Path(path).read_text("utf-8")
+            return load(path, **keywords)
+
+        monkeypatch.setattr(fuzz_config, "load", fragile)
+        assert "UnicodeDecodeError" in finds("config")
 
 
 @pytest.mark.skipif(not NIGHTLY, reason="make nightly")
