@@ -19,11 +19,13 @@ class Shape:
     family: int
     interval_s: float = 1.0
     excluded_only: bool = False     # the VIPs are virtual_ipaddress_excluded: its adverts carry no address
+    password: str = ""
     vrid: int = 51
 
     def __str__(self) -> str:
         cast = "unicast" if self.unicast else "multicast"
-        return f"v{self.version}-{cast}-ipv{self.family}{'-excluded' if self.excluded_only else ''}"
+        kind = "-excluded" if self.excluded_only else "-password" if self.password else ""
+        return f"v{self.version}-{cast}-ipv{self.family}{kind}"
 
     @property
     def vips(self) -> tuple[str, ...]:
@@ -54,6 +56,9 @@ class Shape:
                 f"    unicast_src_ip {node.source(self.family, True)}",
                 f"    unicast_peer {{\n        {peer.source(self.family, True)}\n    }}",
             ]
+        if self.password:
+            secret = f"        auth_type PASS\n        auth_pass {self.password}\n"
+            cast.append(f"    authentication {{\n{secret}    }}")
         return "\n".join([
             top,
             "vrrp_instance VI_1 {",

@@ -119,7 +119,9 @@ class Lab:
     def pair(self) -> tuple[Node, Node]:
         """Two hosts, left and right, on one wire: 192.0.2.1 and .2, fd00:2::1 and ::2, fe80::1 and ::2."""
         number = next(self._numbers)
-        names = [f"{PREFIX}-{os.getpid()}-{number}{side}" for side in "lr"]
+        # The process's pid tells sweep() whose it is; the directory's random name parts two labs of one process.
+        mine = f"{PREFIX}-{os.getpid()}-{self.directory.name.removeprefix(f'{PREFIX}-')}"
+        names = [f"{mine}-{number}{side}" for side in "lr"]
         for name in names:
             with self._lock:
                 self._namespaces.append(name)
@@ -145,7 +147,7 @@ class Lab:
 
     def daemon(self, kind: Kind, node: Node, name: str = "", *, options: tuple[str, ...] = ()) -> Daemon:
         """A daemon on `node`, not started, with a directory of its own."""
-        host = node.namespace.removeprefix(f"{PREFIX}-")
+        host = node.namespace.rpartition("-")[2]
         directory = self.directory / f"{host}{name}-{kind[0]}{next(self._numbers)}"
         directory.mkdir()
         daemon = Daemon(kind, node, directory, options=options)
@@ -242,8 +244,8 @@ class Daemon:
         self.wait()
         if self.kind == "keepalived":
             # The child is a zombie until init gets to it, and its number would pass for a running daemon.
-            self.pid_file.unlink()
-            self.vrrp_pid_file.unlink()
+            self.pid_file.unlink(missing_ok=True)
+            self.vrrp_pid_file.unlink(missing_ok=True)
         return at_s
 
     def terminate(self) -> float:
@@ -271,14 +273,18 @@ class Daemon:
         if self.process is None or self.process.poll() is not None:
             return
         family = [*children_of(self.pid), self.pid]
-        with contextlib.suppress(ProcessLookupError):
-            self.signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(3)
+        if self.kind == "pyvrrpd":          # keepalived takes a second for it
+            with contextlib.suppress(ProcessLookupError):
+                self.signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(3)
         for pid in family if self.process.poll() is None else []:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
+        if self.kind == "keepalived":
+            self.pid_file.unlink(missing_ok=True)
+            self.vrrp_pid_file.unlink(missing_ok=True)
 
     def log(self) -> str:
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""

@@ -9,11 +9,15 @@ reports what was measured. A pair of two keepalived plays too: what it needs is 
 The bounds are the issue's: the virtual address is on the survivor within Master_Down_Interval + 100 ms of
 the last advert that it heard (SIGKILL), within Skew_Time + 100 ms of priority 0 (SIGTERM). Nor may it be
 there too early.
+
+A scenario that fails is played once more when all others are done: on a machine with much other work any daemon
+misses 100 ms now and then, the pair of two keepalived included. What fails twice has failed.
 """
 
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +25,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from netns.files import HIGH, LOW, Shape
-from netns.harness import EARLY_S, SLACK_S, START_S, Daemon, Kind, Lab, Node
+from netns.harness import DROPS, EARLY_S, SLACK_S, START_S, Daemon, Kind, Lab, Node
 from netns.witness import Advert
 
 pytestmark = [pytest.mark.root]
@@ -30,14 +34,22 @@ SHAPES = [
     Shape(version, unicast, family, interval_s=1.0 if version == 2 else 0.1)
     for version, unicast, family in itertools.product((2, 3), (True, False), (4, 6))
 ]
-SHAPES.insert(0, Shape(2, True, 4, excluded_only=True))
+SHAPES[:0] = [Shape(2, True, 4, excluded_only=True), Shape(2, False, 4, password="secret")]
 ROLES: dict[str, tuple[Kind, Kind]] = {
     "ours_master": ("pyvrrpd", "keepalived"),
     "theirs_master": ("keepalived", "pyvrrpd"),
 }
 CONTROL = Shape(3, False, 4, interval_s=0.1)
-STEPS = ("accepted", "sigkill", "return", "sigterm", "nopreempt")
+# Each step with the rules of the protocol that it holds.
+STEPS = {
+    "accepted": ("T1", "T2", "T3", "T5", "T6", "S7", "R4"),
+    "sigkill": ("M1", "M2", "S4"),
+    "return": ("S5", "S9"),
+    "sigterm": ("M4", "S6"),
+    "nopreempt": ("S3", "S5"),
+}
 STAGGER_S = 0.4                 # between two scenarios: a start of ours takes this much of a core
+RESULT_S = 240.0                # the whole matrix and second plays, on a machine that does much else
 STEP_S = 10.0                   # no step of the protocol takes longer, with 1 s adverts
 
 
@@ -49,24 +61,27 @@ class Scenario:
         self.high, self.low = (lab.daemon(kind, node) for kind, node in zip(kinds, nodes, strict=True))
         self.results: dict[str, Future[str]] = {step: Future() for step in STEPS}
 
-    def play(self) -> None:
-        """Play all steps; each step's result is what was measured, or the exception that ended it."""
-        failed = ""
-        for step in STEPS:
-            if failed:
-                self.results[step].set_exception(AssertionError(f"not reached: the step {failed!r} failed"))
-                continue
-            try:
+    def play(self) -> BaseException | None:
+        """Play all steps; what ended it, if anything did. A step that is done has its result at once."""
+        try:
+            for step in STEPS:
                 measured: str = getattr(self, f"step_{step}")()
-            except BaseException as error:
-                failed = step
-                error.add_note(f"--- {self.high!r}\n{self.high.log()[-3000:]}")
-                error.add_note(f"--- {self.low!r}\n{self.low.log()[-3000:]}")
-                self.results[step].set_exception(error)
-            else:
-                self.results[step].set_result(measured)
-        self.high.discard()
-        self.low.discard()
+                if not self.results[step].done():
+                    self.results[step].set_result(measured)
+        except BaseException as error:
+            for daemon in (self.high, self.low):
+                error.add_note(f"--- {daemon!r}\n{daemon.log()[-3000:]}")
+            return error
+        finally:
+            self.high.discard()
+            self.low.discard()
+        return None
+
+    def give_up(self, error: BaseException) -> None:
+        """No more plays: the steps without a result have failed."""
+        for future in self.results.values():
+            if not future.done():
+                future.set_exception(error)
 
     def configure(self, *lines: str) -> None:
         left, right = self.nodes
@@ -82,8 +97,9 @@ class Scenario:
         started_s = self.high.start()
         vip = self.shape.last_vip
         came = left.record.wait_address(vip, True, since_s=started_s, timeout_s=START_S + STEP_S)
+        skip = len(self.low.log())
         self.low.start()
-        self.low.wait_log(r"\(VI_1\) Entering BACKUP STATE", START_S)
+        self.low.wait_log(r"\(VI_1\) Entering BACKUP STATE", START_S, skip=skip)
         ready_s = time.monotonic()
         # Longer than its Master_Down_Interval: had it dropped them, it would be master by then.
         quiet_s = 1.2 * self.shape.master_down_interval_s(LOW)
@@ -110,7 +126,7 @@ class Scenario:
         first = left.record.wait_adverts(1, sent=True, since_s=started_s, timeout_s=STEP_S)[0]
         assert gone.at_s < first.at_s, "it sent an advert before it had removed the VIP that a crash left"
         released = right.record.wait_address(vip, False, since_s=started_s, timeout_s=STEP_S)
-        release_s = released.at_s - first.at_s
+        release_s = released.at_s - right.record.lateness_s(released.at_s) - first.at_s
         assert release_s <= SLACK_S, f"{self.low!r} kept the VIP {release_s:.3f} s too long"
         self.wait_heard_until(right, came.at_s, came.at_s + 1.2 * self.shape.master_down_interval_s(LOW))
         late = right.record.select(sent=True, since_s=released.at_s + EARLY_S)
@@ -159,7 +175,12 @@ class Scenario:
             self.shape.last_vip, True, since_s=since_s, timeout_s=protocol_s + STEP_S
         )
         heard = [a for a in survivor.record.select(sent=False) if a.at_s < came.at_s]
-        took_s = came.at_s - heard[-1].at_s
+        # The announcement follows the address, and has the kernel's time stamp: an upper bound that no lateness
+        # of the witness moves. The address event is stamped when it is read.
+        told = survivor.record.wait(
+            lambda: survivor.record.announced(self.shape.last_vip, since_s), STEP_S, "the VIP's announcement"
+        )
+        took_s = min(came.at_s, told.at_s) - heard[-1].at_s
         text = f"VIP {took_s:.3f} s after the last advert; the protocol's time is {protocol_s:.3f} s"
         assert took_s <= protocol_s + SLACK_S, f"too late: {text}\n{survivor.record.tail()}"
         assert took_s >= protocol_s - EARLY_S, f"too early: {text}\n{survivor.record.tail()}"
@@ -186,6 +207,9 @@ class Scenario:
             assert (advert.version, advert.vrid, advert.priority) == (shape.version, shape.vrid, HIGH)
             assert advert.interval_cs == round(shape.interval_s * 100)
             assert advert.addresses == (() if shape.excluded_only else shape.vips)
+            if shape.password:
+                assert advert.auth_type == 1
+                assert advert.message[-8:] == shape.password.encode().ljust(8, b"\0")
             trailer = 8 if (shape.version, shape.family) == (2, 4) else 0
             size = 4 if shape.family == 4 else 16
             assert len(advert.message) == 8 + size * len(advert.addresses) + trailer
@@ -199,7 +223,8 @@ class Scenario:
         else:
             counts = daemon.counters()
             assert counts["advert_rcvd"] > 0, counts
-            errors = daemon.drops()
+            # Its own drops: what arrived before it knew its source belongs to no instance.
+            errors = {name: counts[name] for name in DROPS if counts[name]}
         assert not errors, f"{daemon!r} counts errors: {errors}"
 
 
@@ -210,21 +235,30 @@ def matrix(lab: Lab) -> Iterator[Callable[[str, str, str], str]]:
 
     def play(shape: Shape, roles: dict[str, tuple[Kind, Kind]], delay_s: float) -> None:
         time.sleep(delay_s)
-        for role in roles:
-            scenarios[str(shape), role].play()
+        failed = [scenario for role in roles if (scenario := scenarios[str(shape), role]).play()]
+        all_played.wait()
+        for scenario in failed:
+            with second_plays:
+                error = scenario.play()
+            if error is not None:
+                scenario.give_up(error)
 
     jobs: list[tuple[Shape, dict[str, tuple[Kind, Kind]]]] = [(shape, ROLES) for shape in SHAPES]
     jobs.append((CONTROL, {"control": ("keepalived", "keepalived")}))
+    all_played = threading.Barrier(len(jobs))
+    second_plays = threading.Semaphore(2)
     with ThreadPoolExecutor(len(jobs)) as pool:
         for number, (shape, roles) in enumerate(jobs):
             nodes = lab.pair()
             for role, kinds in roles.items():
                 scenarios[str(shape), role] = Scenario(lab, shape, nodes, kinds)
             pool.submit(play, shape, roles, number * STAGGER_S)
-        yield lambda shape, role, step: scenarios[shape, role].results[step].result(60)
+        yield lambda shape, role, step: scenarios[shape, role].results[step].result(RESULT_S)
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    "step", [pytest.param(step, marks=[pytest.mark.rule(rule) for rule in STEPS[step]]) for step in STEPS]
+)
 @pytest.mark.parametrize("shape", [str(shape) for shape in SHAPES])
 @pytest.mark.parametrize("role", ROLES)
 def test_matrix(

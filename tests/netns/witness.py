@@ -77,6 +77,7 @@ class Advert:
     interval_cs: int
     addresses: tuple[str, ...]
     message: bytes                      # the VRRP message, network order
+    read_s: float                       # when the witness came to read it
 
     @property
     def auth_type(self) -> int:
@@ -158,6 +159,18 @@ class Record:
 
         verb = "sent" if sent else "heard"
         return self.wait(enough, timeout_s, f"{count} adverts {verb} since {since_s:.3f}")
+
+    def announced(self, address: str, since_s: float) -> Announcement | None:
+        """The first announcement of the address that this namespace sent, not before `since_s`."""
+        for announcement in self.announcements:
+            if announcement.sent and announcement.address == address and announcement.at_s >= since_s:
+                return announcement
+        return None
+
+    def lateness_s(self, at_s: float) -> float:
+        """How late the witness was with what it read just before `at_s`, or at it."""
+        near = (a for a in self.adverts if at_s - 0.05 <= a.read_s <= at_s)
+        return max((advert.read_s - advert.at_s for advert in near), default=0.0)
 
     def tail(self, count: int = 12) -> str:
         """The last events of each kind, for a failed assertion."""
@@ -307,4 +320,5 @@ def _advert(at_s: float, sent: bool, ends: tuple[str, str], ttl: int, message: b
         interval_cs=padded[5] * 100 if version == 2 else struct.unpack_from("!H", padded, 4)[0] & 0x0FFF,
         addresses=tuple(str(ipaddress.ip_address(a)) for a in listed if len(a) == size),
         message=message,
+        read_s=time.monotonic(),
     )
