@@ -1,7 +1,8 @@
-"""A figure is a number that was measured, beside its yardstick and its goal, and what it was when it was last accepted.
+"""A figure is a number that was measured, beside its yardstick and its goal, and what it was when last accepted.
 
-The accepted figures are in `bench/reference.json`; a run writes its own to `.benchmarks/figures.json`. Where there is a yardstick, the ratio to it is what counts: it was measured in the same run, so it says more about the
-code than about the machine or its load.
+The accepted figures are in `bench/reference.json`; a run writes its own to `.benchmarks/figures.json`. Where there is a
+yardstick, the ratio to it is what counts: it was measured in the same run, so it says more about the code than about
+the machine or its load.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from libc.string cimport memcpy, memset
 
 from vrrpcore.checksum cimport csum_add, csum_fold
 from vrrpcore.consts cimport FAMILY_IPV4, VRRP_TTL
-from vrrpcore.engine cimport Engine
+from vrrpcore.engine cimport Engine, heard_t
 from vrrpcore.packet cimport (
     DROP_NONE,
     advert_decode,
@@ -23,7 +23,7 @@ from vrrpcore.packet cimport (
     expect_t,
     rx_meta_t,
 )
-from vrrpcore.rawio cimport TX_BATCH, monotonic_ns
+from vrrpcore.rawio cimport RX_BATCH, TX_BATCH, monotonic_ns
 from vrrpcore.reactor cimport Reactor
 from vrrpcore.vr cimport ST_MASTER, TIMERS_PER_VR, vr_t
 from vrrpcore.wheel cimport TimerWheel, wtimer_t
@@ -37,7 +37,7 @@ cdef enum:
 assert TX_BATCH == 64, "the yardsticks have the same batch"
 
 
-cdef struct heard_t:
+cdef struct received_t:
     rx_meta_t rx
     size_t length
     uint8_t message[MESSAGE_LEN_MAX]
@@ -52,10 +52,10 @@ def checksum(data: bytes, calls: int) -> int:
     """Sum and fold `data`, again and again."""
     cdef const uint8_t *buf = data
     cdef size_t length = len(data)
-    cdef size_t k, n = calls
+    cdef size_t _k, n = calls
     cdef uint32_t found = 0
     cdef int64_t start_ns = monotonic_ns()
-    for k in range(n):
+    for _k in range(n):
         found += csum_fold(csum_add(buf, length, 0))
     start_ns = monotonic_ns() - start_ns
     assert found
@@ -68,7 +68,7 @@ def encode(version: int, calls: int) -> int:
     cdef uint8_t src[16]
     cdef uint8_t dst[16]
     cdef uint8_t buf[64]
-    cdef size_t k, n = calls, length = 0
+    cdef size_t _k, n = calls, length = 0
     memset(&form, 0, sizeof(form))
     memset(src, 0, 16)
     memset(dst, 0, 16)
@@ -82,7 +82,7 @@ def encode(version: int, calls: int) -> int:
     form.max_adver_int_cs = 100
     form.addrs = b"\xc0\x00\x02\x64"
     cdef int64_t start_ns = monotonic_ns()
-    for k in range(n):
+    for _k in range(n):
         length += advert_encode(&form, src, dst, buf, sizeof(buf))
     start_ns = monotonic_ns() - start_ns
     assert length == n * (20 if version == 2 else 12)
@@ -92,15 +92,15 @@ def encode(version: int, calls: int) -> int:
 cdef class Adverts:
     """Adverts as they were received, in a row; the Engine that hears them has a router for each."""
 
-    cdef heard_t *_items
+    cdef received_t *_items
     cdef size_t _count
     cdef expect_t _expect
 
     def __cinit__(self, adverts: list, version: int):
         """adverts: (ifindex, packed source, packed destination, message) of each; IPv4, TTL 255."""
-        cdef heard_t *item
+        cdef received_t *item
         self._count = len(adverts)
-        self._items = <heard_t *>calloc(self._count, sizeof(heard_t))
+        self._items = <received_t *>calloc(self._count, sizeof(received_t))
         if self._items == NULL:
             raise MemoryError
         for k, (ifindex, source, destination, message) in enumerate(adverts):
@@ -123,12 +123,12 @@ cdef class Adverts:
 
     def decode(self, rounds: int) -> int:
         """Check and decode all of them, `rounds` times."""
-        cdef size_t k, r, n = rounds, right = 0
-        cdef heard_t *item
+        cdef size_t k, _r, n = rounds, right = 0
+        cdef received_t *item
         cdef advert_t advert
         cdef uint8_t vrid
         cdef int64_t start_ns = monotonic_ns()
-        for r in range(n):
+        for _r in range(n):
             for k in range(self._count):
                 item = &self._items[k]
                 right += (advert_peek(item.message, item.length, &vrid) == DROP_NONE and advert_decode(
@@ -138,16 +138,23 @@ cdef class Adverts:
         return start_ns
 
     def receive(self, engine: Engine, arrival_ns: int) -> int:
-        """Let an Engine hear all of them, as arrived at `arrival_ns`."""
+        """Let an Engine hear all of them, as arrived at `arrival_ns`, in batches as the reactor reads them."""
         cdef Engine heard_by = engine
-        cdef size_t k
+        cdef heard_t batch[RX_BATCH]
+        cdef size_t first = 0, k, count
         cdef int64_t at_ns = arrival_ns
-        cdef heard_t *item
+        cdef received_t *item
         cdef int64_t start_ns = monotonic_ns()
-        for k in range(self._count):
-            item = &self._items[k]
-            item.rx.arrival_ns = at_ns
-            heard_by.receive(&item.rx, item.message, item.length)
+        while first < self._count:
+            count = min(<size_t>RX_BATCH, self._count - first)
+            for k in range(count):
+                item = &self._items[first + k]
+                batch[k].rx = item.rx
+                batch[k].rx.arrival_ns = at_ns
+                batch[k].message = item.message
+                batch[k].length = item.length
+            heard_by.receive(batch, count)
+            first += count
         return monotonic_ns() - start_ns
 
 
@@ -237,13 +244,13 @@ def advert_turns(reactor: Reactor, turns: int, interval_ns: int) -> tuple:
     cdef int64_t now_ns = monotonic_ns()
     cdef int64_t step_ns = interval_ns
     cdef uint64_t sent = shell.datagrams_sent
-    cdef int k, n = turns
+    cdef int _k, n = turns
     cdef uint32_t i
     for i in range(engine.table.capacity):
         if engine.table.vrs[i].state == ST_MASTER and engine.table.vrs[i].nominal_ns > now_ns:
             now_ns = engine.table.vrs[i].nominal_ns
     cdef int64_t start_ns = monotonic_ns()
-    for k in range(n):
+    for _k in range(n):
         now_ns += step_ns
         while engine.expire(now_ns, EXPIRE_MAX) >= EXPIRE_MAX:
             pass

@@ -1,4 +1,5 @@
 # cython: language_level=3
+cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from vrrpcore.packet cimport DROP_COUNT, advert_t, expect_t, rx_meta_t
@@ -21,6 +22,16 @@ cdef struct tx_t:
     uint32_t vr
     uint8_t src[16]
     uint8_t dst[16]
+
+# One VRRP message that arrived.
+cdef struct heard_t:
+    rx_meta_t rx
+    const uint8_t *message  # without its IP header
+    size_t length
+    uint32_t vr             # the engine's: whose it is
+    uint8_t vrid
+    uint8_t drop
+    bint listed
 
 # What the layer above is told.
 cdef enum event_kind_t:
@@ -52,6 +63,7 @@ cdef struct domain_t:
     uint64_t drops[DROP_COUNT]  # of adverts that belong to no router
     int64_t heard_until_ns      # every datagram that arrived before this has been heard
 
+@cython.final
 cdef class Engine:
     cdef Table table
     cdef TimerWheel wheel
@@ -81,7 +93,7 @@ cdef class Engine:
     cdef uint32_t *_routers_at      # how many routers have each interval, by centiseconds
 
     # For the reactor; no Python object is touched.
-    cdef void receive(self, const rx_meta_t *rx, const uint8_t *message, size_t length) noexcept nogil
+    cdef void receive(self, heard_t *batch, size_t count) noexcept nogil
     cdef void count_drop(self, uint32_t domain, uint32_t reason) noexcept nogil
     cdef size_t expire(self, int64_t now_ns, size_t limit) noexcept nogil
     cdef void notice_stall(self, int64_t late_ns, int64_t now_ns) noexcept nogil
@@ -91,6 +103,7 @@ cdef class Engine:
     cdef void clear_tx(self) noexcept nogil
     cdef uint32_t event_count(self) noexcept nogil
 
+    cdef void _hear(self, const heard_t *heard) noexcept nogil
     cdef void _dispatch(self, uint32_t i, uint8_t event, int64_t now_ns, const rx_meta_t *rx,
                         const advert_t *advert) noexcept nogil
     cdef void _apply(self, uint32_t i, uint8_t event, int64_t now_ns, const rx_meta_t *rx,

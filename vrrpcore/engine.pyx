@@ -13,6 +13,7 @@ batch points at those bytes; memory that is replaced while a batch points at it 
 One thread at a time may use an Engine.
 """
 
+cimport cython
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
@@ -142,6 +143,9 @@ from vrrpcore.wheel cimport WHEEL_TICK_SHIFT
 
 from vrrpcore.settings import Event, Transmit, VrStatus
 
+cdef extern from *:
+    void prefetch "__builtin_prefetch"(const void *memory) noexcept nogil
+
 cdef enum:
     DUE_BATCH = 128             # timers taken from the wheel at a time
     ARENA_CHUNK = 65536
@@ -187,6 +191,7 @@ cdef inline uint64_t _mix(const uint8_t *addr, size_t length) noexcept nogil:
     return (h ^ (h >> 29)) * <uint64_t>0xBF58476D1CE4E5B9
 
 
+@cython.final
 cdef class Engine:
     """All Virtual Routers of a process, without I/O."""
 
@@ -389,8 +394,11 @@ cdef class Engine:
         _copy_address(rx.src, rx.family, source)
         _copy_address(rx.dst, rx.family, destination)
         rx.multicast = rx.dst[0] == 0xFF if rx.family == FAMILY_IPV6 else rx.dst[0] >> 4 == 0xE
-        cdef const uint8_t *data = message
-        self.receive(&rx, data, len(message))
+        cdef heard_t heard
+        heard.rx = rx
+        heard.message = message
+        heard.length = len(message)
+        self.receive(&heard, 1)
 
     def advance(self, now_ns: int, *, unread=None) -> None:
         """Let time pass: expire every timer due at `now_ns`.
@@ -511,28 +519,56 @@ cdef class Engine:
     cdef void count_drop(self, uint32_t domain, uint32_t reason) noexcept nogil:
         self.domains[domain].drops[reason] += 1
 
-    cdef void receive(self, const rx_meta_t *rx, const uint8_t *message, size_t length) noexcept nogil:
-        """Hear one VRRP message. A discarded one moves no timer and changes no state (s7.1).
+    cdef void receive(self, heard_t *batch, size_t count) noexcept nogil:
+        """Hear VRRP messages, in the order in which they arrived. A discarded one moves no timer and changes no state
+        (s7.1).
+
+        Among thousands of routers nothing of an advert's own is in a cache. So a batch is gone through three times:
+        where each router is found, and then what it consists of, is on its way from memory while others are looked at.
+        """
+        cdef heard_t *heard
+        cdef size_t k
+        for k in range(count):
+            heard = &batch[k]
+            heard.drop = advert_peek(heard.message, heard.length, &heard.vrid)
+            if heard.drop == DROP_NONE:
+                self.table.foresee(heard.rx.domain, heard.rx.ifindex, heard.vrid, heard.rx.dst, heard.rx.src,
+                                   heard.rx.multicast)
+        for k in range(count):
+            heard = &batch[k]
+            if heard.drop == DROP_NONE:
+                heard.vr = self.table.find(heard.rx.domain, heard.rx.ifindex, heard.vrid, heard.rx.dst, heard.rx.src,
+                                           heard.rx.multicast, &heard.listed)
+                if heard.vr != VR_NONE:
+                    self.table.fetch(heard.vr)
+                    prefetch(&self.wheel._timers[heard.vr * TIMERS_PER_VR + TIMER_MASTER_DOWN])
+        for k in range(count):
+            if batch[k].drop == DROP_NONE:
+                self._hear(&batch[k])
+            else:
+                self.count_drop(batch[k].rx.domain, batch[k].drop)
+
+    cdef void _hear(self, const heard_t *heard) noexcept nogil:
+        """Hear one message, of the router that was found, if one was.
 
         What arrived before the router entered its state, and was read only now, counts from there: a timer that
         starts with a state runs in full.
         """
+        cdef const rx_meta_t *rx = &heard.rx
+        cdef const uint8_t *message = heard.message
+        cdef size_t length = heard.length
+        cdef bint listed = heard.listed
+        cdef uint32_t i = heard.vr
         cdef advert_t advert
-        cdef expect_t expect
-        cdef uint8_t vrid
-        cdef bint listed
-        cdef uint32_t i
+        cdef expect_t limited
+        cdef const expect_t *expect
         cdef vr_t *vr
         cdef uint64_t *count
         cdef int64_t at_ns
         cdef verdict_t verdict
-        cdef drop_t drop = advert_peek(message, length, &vrid)
-        if drop != DROP_NONE:
-            self.count_drop(rx.domain, drop)
-            return
-        i = self.table.find(rx.domain, rx.ifindex, vrid, rx.dst, rx.src, rx.multicast, &listed)
+        cdef drop_t drop
         if i == VR_NONE:
-            i = self.table.find_vrid(rx.domain, rx.ifindex, vrid)
+            i = self.table.find_vrid(rx.domain, rx.ifindex, heard.vrid)
             if i != VR_NONE and (self.table.vrs[i].flags & VRF_UNICAST != 0) == rx.multicast:
                 self.table.tally(i, CNT_DROP + DROP_MODE)
                 self._emit_once(EVENT_DROP, i, 1 << DROP_MODE, rx, NULL, DROP_MODE)
@@ -541,10 +577,12 @@ cdef class Engine:
             return
         vr = &self.table.vrs[i]
         count = self.table.counters[i].count
-        expect = vr.expect
+        expect = &vr.expect
         if vr.flags & VRF_PEER_TTL and listed:
-            self._limit_ttl(vr, rx, &expect)
-        drop = advert_decode(message, length, rx, &expect, &advert)
+            limited = vr.expect
+            self._limit_ttl(vr, rx, &limited)
+            expect = &limited
+        drop = advert_decode(message, length, rx, expect, &advert)
         if drop == DROP_NONE and not listed and vr.flags & VRF_CHECK_SOURCE:
             drop = DROP_SOURCE
         if drop != DROP_NONE:
@@ -598,6 +636,8 @@ cdef class Engine:
         cdef size_t k
         if advert.addr_count != vr.addr_count:
             return False
+        if vr.addr_count == 1 and vr.family == FAMILY_IPV4:
+            return memcmp(advert.addrs, &vr.first_addr, IPV4_LEN) == 0
         if vr.addr_count == 0 or memcmp(advert.addrs, vr.addrs, vr.addr_count * addr_len) == 0:
             return True
         # Sums of mixed addresses, so that a hostile list costs no more than its length.
@@ -1122,6 +1162,7 @@ cdef class Engine:
                 new.dsts[16 * new.dst_count + 2 * k], new.dsts[16 * new.dst_count + 2 * k + 1] = ttls
             for k, address in enumerate(settings.addresses):
                 memcpy(new.addrs + addr_len * k, <const uint8_t *>address, addr_len)
+            memcpy(&new.first_addr, new.addrs, IPV4_LEN)
             for k, told in enumerate(settings.announces):
                 announce = &new.announces[k]
                 announce.ifindex = told.ifindex

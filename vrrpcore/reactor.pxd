@@ -1,4 +1,5 @@
 # cython: language_level=3
+cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from vrrpcore.engine cimport Engine
@@ -13,6 +14,7 @@ cdef struct port_t:
     int64_t rests_until_ns      # its next read; 0: epoll watches it
     uint8_t family
 
+@cython.final
 cdef class Reactor:
     cdef readonly Engine engine
     cdef Receiver _receiver

@@ -15,12 +15,13 @@ Three habits keep it cheap and honest:
 One thread at a time may use a Reactor.
 """
 
+cimport cython
 from libc.errno cimport EAGAIN, ENODEV
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from vrrpcore.consts cimport FAMILY_IPV4, FAMILY_IPV6
-from vrrpcore.engine cimport TX_FRAME, tx_t
+from vrrpcore.engine cimport TX_FRAME, heard_t, tx_t
 from vrrpcore.limits cimport (
     DATAGRAM_TRUESIZE,
     EXPIRE_TURN_MAX,
@@ -57,6 +58,7 @@ cdef enum:
     NUMBER_CLOCK = 0xFFFFFFFE
 
 
+@cython.final
 cdef class Reactor:
     """Engine, sockets and clock in one."""
 
@@ -334,44 +336,50 @@ cdef class Reactor:
 
     cdef void _hear(self, uint32_t d, int found, int64_t now_ns, int64_t offset_ns) noexcept nogil:
         """Give datagrams to the engine, each with the kernel's arrival time on our clock."""
-        cdef rx_meta_t rx
+        cdef heard_t batch[RX_BATCH]
+        cdef rx_meta_t *rx
         cdef datagram_t *item
-        cdef const uint8_t *message
-        cdef size_t length
+        cdef heard_t *heard
+        cdef size_t count = 0
         cdef int k
         cdef int drop
+        cdef int64_t arrival_ns = 0
         cdef int64_t earliest_ns = self.engine.domains[d].heard_until_ns
         for k in range(found):
             item = &self._receiver.items[k]
-            rx.arrival_ns = item.realtime_ns + offset_ns
-            if item.realtime_ns == 0 or self._clock_stepped or rx.arrival_ns > now_ns:
-                rx.arrival_ns = now_ns
-            elif rx.arrival_ns < earliest_ns:
-                rx.arrival_ns = earliest_ns
+            heard = &batch[count]
+            rx = &heard.rx
+            arrival_ns = item.realtime_ns + offset_ns
+            if item.realtime_ns == 0 or self._clock_stepped or arrival_ns > now_ns:
+                arrival_ns = now_ns
+            elif arrival_ns < earliest_ns:
+                arrival_ns = earliest_ns
+            rx.arrival_ns = arrival_ns
             rx.domain = d
             rx.ifindex = item.ifindex
             if item.is_truncated:
                 self.engine.count_drop(d, DROP_IP_LENGTH)
                 continue
             if self._ports[d].family == FAMILY_IPV4:
-                drop = ipv4_unwrap(item.data, item.length, &rx, &message, &length)
+                drop = ipv4_unwrap(item.data, item.length, rx, &heard.message, &heard.length)
                 if drop != DROP_NONE:
                     self.engine.count_drop(d, drop)
                     continue
             else:
-                message = item.data
-                length = item.length
+                heard.message = item.data
+                heard.length = item.length
                 rx.family = FAMILY_IPV6
                 rx.ttl = item.ttl
                 memcpy(rx.src, item.src, 16)
                 memcpy(rx.dst, item.dst, 16)
                 rx.multicast = rx.dst[0] == 0xFF
-            self.engine.receive(&rx, message, length)
+            count += 1
+        self.engine.receive(batch, count)
         # More may wait. The queue is in order of arrival, so all that came before the last of these has been heard; not
         # if that arrival is only our guess.
         item = &self._receiver.items[found - 1]
         if found == RX_BATCH and item.realtime_ns != 0 and not self._clock_stepped:
-            self.engine.domains[d].heard_until_ns = rx.arrival_ns
+            self.engine.domains[d].heard_until_ns = arrival_ns
 
     cdef void _rest(self, uint32_t d, int64_t now_ns) noexcept nogil:
         """Do not watch a domain's socket for a while; a socket that rests already goes on resting."""

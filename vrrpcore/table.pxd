@@ -1,5 +1,6 @@
 # cython: language_level=3
-from libc.stdint cimport uint8_t, uint32_t
+cimport cython
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from vrrpcore.vr cimport vr_counters_t, vr_t
 
@@ -10,20 +11,19 @@ cdef enum key_kind_t:
     KEY_LOCAL               # domain, interface, VRID, local address: for a source that nobody lists (R12)
     KEY_VRID                # domain, interface, VRID: to tell "wrong cast" from "no such VRID"
 
-cdef struct rx_key_t:       # 48 bytes without a hole, so that it compares and hashes as bytes
-    uint32_t domain
-    uint32_t ifindex
-    uint8_t kind
-    uint8_t vrid
-    uint8_t zero[6]
-    uint8_t local[16]
-    uint8_t peer[16]
+cdef struct rx_key_t:       # words, so that it compares and hashes without a byte store being read as a word
+    uint64_t where          # domain, interface
+    uint64_t what           # key_kind_t, VRID
+    uint64_t local[2]
+    uint64_t peer[2]
 
-cdef struct key_entry_t:
+cdef struct key_entry_t:    # one cache line
     rx_key_t key
     uint32_t count          # routers that have this key; 0: free
     uint32_t indexes        # their indexes, combined by exclusive or: the one that is left when count is 1
+    uint64_t zero
 
+@cython.final
 cdef class Table:
     cdef vr_t *vrs
     cdef vr_counters_t *counters
@@ -40,6 +40,9 @@ cdef class Table:
     cdef void release(self, uint32_t i) noexcept
     cdef int key(self, uint32_t i) except -1
     cdef void unkey(self, uint32_t i) noexcept
+    cdef void foresee(self, uint32_t domain, uint32_t ifindex, uint8_t vrid, const uint8_t *local,
+                      const uint8_t *peer, bint multicast) noexcept nogil
+    cdef void fetch(self, uint32_t i) noexcept nogil
     cdef uint32_t find(self, uint32_t domain, uint32_t ifindex, uint8_t vrid, const uint8_t *local,
                        const uint8_t *peer, bint multicast, bint *listed) noexcept nogil
     cdef uint32_t find_vrid(self, uint32_t domain, uint32_t ifindex, uint8_t vrid) noexcept nogil
@@ -50,3 +53,4 @@ cdef class Table:
     cdef uint32_t _bound_rival(self, uint32_t i) noexcept nogil
     cdef uint32_t _sole(self, const rx_key_t *key) noexcept nogil
     cdef int _resize(self, uint32_t size) except -1
+    cdef int _grow(self, uint32_t size) except -1

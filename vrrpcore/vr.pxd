@@ -47,49 +47,54 @@ cdef struct announce_t:
     uint8_t router              # NA: the R flag
     uint8_t addr[16]
 
-cdef struct vr_t:
+cdef struct vr_t:               # four cache lines; an advert heard touches the first two
     # Read for every advert heard.
     expect_t expect             # what its adverts must look like
+    uint8_t src[16]             # the source address of our adverts
     uint32_t domain             # which (namespace, family)
-    uint32_t ifindex            # 0: any, for unicast without an interface
     uint32_t flags              # VRF_*
+    uint32_t group_next         # ring of the sync group's members; itself when it is in none
     uint8_t state               # vr_state_t
     uint8_t family
-    uint8_t vrid
     uint8_t version
     uint8_t priority            # effective: what the caller's trackers made of the configured one
     uint8_t down_timer_adverts
+    uint8_t vrid
     uint8_t dst_count           # unicast peers, or 1 for the group
+    uint8_t master_priority     # of the last advert that was honoured
+    uint8_t peer_priority       # of the last advert that passed the checks
+    uint8_t pad
     uint16_t advertisement_interval_cs      # ours
     uint16_t master_adver_interval_cs       # learned from the master; ours until then
     uint16_t addr_count         # addresses in the advert
-    uint16_t advert_len
-    uint8_t src[16]             # the source address of our adverts
-    uint8_t *addrs              # addr_count addresses, packed, as in the advert
-    uint8_t *dsts               # dst_count addresses of 16 bytes, then dst_count times lowest and highest TTL
-    uint8_t *adverts            # one encoded advert per destination: pseudo-headers make them differ
+    uint32_t ifindex            # 0: any, for unicast without an interface
 
-    # The other side.
+    # Read and written for every advert heard.
     uint8_t master_addr[16]     # of the last advert that was honoured
     uint8_t peer_addr[16]       # of the last advert that passed the checks
     int64_t peer_heard_ns       # when that arrived; 0: never
-    uint8_t master_priority
-    uint8_t peer_priority
-    uint16_t announce_repeat    # frames per address in each set
+    int64_t since_ns            # when it entered this state
+    int64_t listen_until_ns     # after a stall: Master_Down_Timer fires no sooner
+    uint32_t first_addr         # the first four bytes of `addrs`: most adverts are compared without leaving this line
     uint32_t told               # bit per drop_t and per event kind: told since the last change of state
 
-    # Our side.
-    int64_t since_ns            # when it entered this state
+    # For every advert sent.
+    uint8_t *dsts               # dst_count addresses of 16 bytes, then dst_count times lowest and highest TTL
+    uint8_t *adverts            # one encoded advert per destination: pseudo-headers make them differ
     int64_t nominal_ns          # when the next advert is due
-    int64_t held_ns             # deadline of a Master_Down_Timer that waits for its queue to be read; 0: it does not
-    int64_t listen_until_ns     # after a stall: Master_Down_Timer fires no sooner
-    uint32_t fault_reasons
     uint32_t phase              # hash of the key: which slot of the interval is its own
-    uint32_t group_next         # ring of the sync group's members; itself when it is in none
-    uint32_t announce_count
+    uint16_t advert_len
+
+    # The rest.
+    uint16_t announce_repeat    # frames per address in each set
+    uint32_t fault_reasons
+    uint8_t *addrs              # addr_count addresses, packed, as in the advert
+    int64_t held_ns             # deadline of a Master_Down_Timer that waits for its queue to be read; 0: it does not
     announce_t *announces
+    uint32_t announce_count
     uint32_t announce_delay_s           # until the second set; 0: none
     uint32_t announce_refresh_s         # 0: none
+    uint8_t zero[52]
 
 # Counters of one router, in a slab of their own under the same index.
 cdef enum:                      # vr_counter_t
@@ -110,6 +115,7 @@ cdef enum:                      # vr_counter_t
 
 cdef enum:
     CNT_COUNT = CNT_DROP + DROP_COUNT
+    CNT_ROOM = (CNT_COUNT + 7) & ~7         # whole cache lines
 
 cdef struct vr_counters_t:
-    uint64_t count[CNT_COUNT]
+    uint64_t count[CNT_ROOM]

@@ -25,7 +25,11 @@ one dense array, so that neither arming nor firing allocates. Idea and layout fo
 
 cimport cython
 from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+cdef extern from "<stdlib.h>" nogil:
+    void *aligned_alloc(size_t alignment, size_t size)
 
 cdef extern from *:
     int clz64 "__builtin_clzll"(unsigned long long value) noexcept nogil
@@ -76,9 +80,13 @@ cdef class TimerWheel:
             return 0
         if timer_count > <size_t>WT_NONE:
             raise OverflowError(f"a wheel holds at most {WT_NONE} timers, not {timer_count}")
-        timers = <wtimer_t *>realloc(self._timers, timer_count * sizeof(wtimer_t))
+        # From a cache line on, so that no timer lies across two; the size has to be a multiple of one.
+        timers = <wtimer_t *>aligned_alloc(64, (timer_count + 1) // 2 * 64)
         if timers == NULL:
             raise MemoryError(f"no memory for {timer_count} timers")
+        if self._capacity:
+            memcpy(timers, self._timers, self._capacity * sizeof(wtimer_t))
+        free(self._timers)
         for i in range(self._capacity, timer_count):
             timers[i].deadline_ns = -1
             timers[i].slotted_ns = -1
