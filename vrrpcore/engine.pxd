@@ -63,6 +63,7 @@ cdef struct domain_t:
     uint64_t drops[DROP_COUNT]  # of adverts that belong to no router
     int64_t heard_until_ns      # every datagram that arrived before this has been heard
 
+
 @cython.final
 cdef class Engine:
     cdef Table table

@@ -14,6 +14,7 @@ cdef struct port_t:
     int64_t rests_until_ns      # its next read; 0: epoll watches it
     uint8_t family
 
+
 @cython.final
 cdef class Reactor:
     cdef readonly Engine engine

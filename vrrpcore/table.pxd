@@ -23,6 +23,7 @@ cdef struct key_entry_t:    # one cache line
     uint32_t indexes        # their indexes, combined by exclusive or: the one that is left when count is 1
     uint64_t zero
 
+
 @cython.final
 cdef class Table:
     cdef vr_t *vrs
