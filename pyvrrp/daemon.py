@@ -105,7 +105,7 @@ class Daemon:
                 _settle()
                 await self._serve(runtime)
             log.info("Stopping")
-            await runtime.stop()
+            await runtime.stop(keep_addresses=self._options.keep_vips)
         finally:
             if control is not None:
                 await control.close()

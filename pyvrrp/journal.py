@@ -88,8 +88,12 @@ def _tell_unlisted(router: Router, event: Event) -> None:
 
 
 def _tell_send_err(router: Router, event: Event) -> None:
-    log.error("(%s) the kernel refuses its adverts: %s (counted as send_err)",
-              router.instance.name, os.strerror(event.value))
+    # A link that has just gone down refuses the last words of its master: that is told as FAULT already.
+    level = logging.INFO if router.state is State.FAULT else logging.ERROR
+    log.log(
+        level, "(%s) the kernel refuses its adverts: %s (counted as send_err)",
+        router.instance.name, os.strerror(event.value),
+    )
 
 
 _TELL: dict[int, Callable[[Router, Event], None]] = {

@@ -46,7 +46,6 @@ class Options:
     config_files: tuple[str, ...] = (DEFAULT_CONFIG,)
     config_id: str | None = None            # None: the node's name
     namespace: str | None = None
-    all_config: bool = False                # a missing include file is an error
     config_test: bool = False
     config_test_log: str | None = None      # messages of the test are appended here; None: stderr
     foreground: bool = False                # -n; otherwise keepalived would daemonize
@@ -54,12 +53,9 @@ class Options:
     log_detail: int = 0                     # 1: detailed, 2: more
     log_facility: int = FACILITY_DAEMON     # of syslog, without the shift
     log_file: str | None = None
-    flush_log_file: bool = False
     no_syslog: bool = False
-    dump_conf: bool = False
     pid_file: str | None = None
     vrrp_pid_file: str | None = None
-    release_vips: bool = False              # -X
     keep_vips: bool = False                 # -V: at stop addresses stay and no priority 0 is sent
     umask: int | None = None
     socket: str | None = DEFAULT_SOCKET     # None: --no-socket
@@ -82,17 +78,15 @@ OPTIONS = (
     Option("l", "log-console", "", "log to the terminal (stderr)"),
     Option("D", "log-detail", "", "detailed log; twice: more"),
     Option("S", "log-facility", "FACILITY", "of syslog: 0-7, local0-7, user or daemon (default)"),
-    Option("g", "log-file", "[FILE]", f"log to this file too; default {DEFAULT_LOG_FILE}"),
-    Option("", "flush-log-file", "", "flush it after each line"),
+    Option("g", "log-file", "[FILE]", f"log to this file, not to syslog; default {DEFAULT_LOG_FILE}"),
+    Option("", "flush-log-file", "", "flush it after each line: always so here"),
     Option("G", "no-syslog", "", "do not log to syslog"),
-    Option("d", "dump-conf", "", "log the configuration as it was understood"),
     Option("p", "pid", "FILE", "pid file"),
     Option("r", "vrrp_pid", "FILE", "pid file of the VRRP process: here the same process"),
     Option("s", "namespace", "NAME", "run in this network namespace, whatever the file says"),
     Option("i", "config-id", "ID", "keep lines that begin with @ID; default the node's name"),
     Option("t", "config-test", "[LOGFILE]", "only check the configuration; messages go to stderr or LOGFILE"),
-    Option("e", "all-config", "", "a missing include file is an error"),
-    Option("X", "release-vips", "", "drop addresses on transition from signal"),
+    Option("X", "release-vips", "", "drop addresses at stop: always so here, but for -V"),
     Option("V", "dont-release-vrrp", "", "keep addresses at stop, and send no priority 0"),
     Option("u", "umask", "MASK", "umask for the files that are written"),
     Option("", "socket", "PATH", f"control socket; default {DEFAULT_SOCKET}"),
@@ -107,6 +101,8 @@ _NO_BFD = "there is no BFD here"
 
 # Options of keepalived that are accepted without effect; the text says what their absence changes.
 WITHOUT_EFFECT = (
+    Option("d", "dump-conf", "", "the configuration is not logged: pyvrrp status --json has what runs"),
+    Option("e", "all-config", "", "include files are not read yet, each is reported"),
     Option("C", "check", "", f"{_NO_LVS}, only VRRP runs: use keepalived for virtual_server blocks"),
     Option("B", "no_bfd", "", f"{_NO_BFD} to be left out"),
     Option("", "all", "", f"{_NO_LVS}, and no BFD: only VRRP is started"),
@@ -164,7 +160,6 @@ def parse(argv: Sequence[str]) -> Options:
         config_files=tuple(given.use_file or [DEFAULT_CONFIG]),
         config_id=given.config_id,
         namespace=given.namespace,
-        all_config=given.all_config,
         config_test=given.config_test is not None,
         config_test_log=given.config_test or None,
         foreground=given.dont_fork,
@@ -172,12 +167,9 @@ def parse(argv: Sequence[str]) -> Options:
         log_detail=given.log_detail,
         log_facility=_facility(parser, given.log_facility),
         log_file=given.log_file if given.log_file != "" else DEFAULT_LOG_FILE,
-        flush_log_file=given.flush_log_file,
         no_syslog=given.no_syslog,
-        dump_conf=given.dump_conf,
         pid_file=given.pid,
         vrrp_pid_file=given.vrrp_pid,
-        release_vips=given.release_vips,
         keep_vips=given.dont_release_vrrp,
         umask=_umask(parser, given.umask),
         socket=None if given.no_socket else given.socket or DEFAULT_SOCKET,
@@ -195,8 +187,9 @@ def _parser() -> _Parser:
         description="Run the VRRP part of keepalived.conf files. The options are keepalived's.",
         epilog="Also accepted, with a warning and without effect: "
         + ", ".join(f"--{option.long}" for option in WITHOUT_EFFECT)
-        + ". Exit status: 0 after a normal stop; 1 for a wrong option, 6 for a wrong value, 2 for a "
-        "configuration that cannot run. With -t: 0 if nothing is wrong, otherwise keepalived's 2, 5 or 6.",
+        + ". Exit status: 0 after a normal stop; 1 for a wrong option, 6 for a wrong value or a configuration "
+        "that cannot be read, 2 if another daemon holds the pid file. With -t: 0 if nothing is reported, 5 if "
+        "anything is, 4 if the file cannot be read.",
         add_help=False,
     )
     special: dict[str, dict[str, Any]] = {

@@ -145,20 +145,33 @@ class Runtime:
             self._judge(router)
         self._kick()
 
-    async def stop(self) -> None:
-        """Stop every instance: priority 0 first, then the addresses go, then the scripts are told (N7)."""
+    async def stop(self, *, keep_addresses: bool = False) -> None:
+        """Stop every instance: priority 0 first, then the addresses go, then the scripts are told (N7).
+
+        keep_addresses: masters say nothing and leave their addresses where they are.
+        """
         self._stopping = True
         for tracker in self._trackers.values():
             tracker.stop()
         routers = list(self._routers.values())
         now_ns = self._reactor.now_ns()
         masters = [router for router in routers if router.state is State.MASTER]
-        for router in routers:
-            if router.is_started:
-                self._engine.stop(router.index, now_ns)
-        self._reactor.flush()
-        for router in masters:
-            log.info("(%s) sent 0 priority", router.instance.name)
+        if not keep_addresses:
+            for router in routers:
+                if router.is_started:
+                    self._engine.stop(router.index, now_ns)
+            self._reactor.flush()
+            for router in masters:
+                log.info("(%s) sent 0 priority", router.instance.name)
+            await self._remove_addresses(routers)
+        await self._notifier.stopped(
+            (Stopping(r.instance.name, r.instance.notify, r.priority) for r in routers),
+            (Stopping(group.name, group.notify) for group in self._groups.values()),
+        )
+        self._loop.remove_reader(self._reactor.fileno())
+        await self._network.close()
+
+    async def _remove_addresses(self, routers: Iterable[Router]) -> None:
         while self._engine.events_waiting():
             self._take_events()
         for router in routers:
@@ -170,12 +183,6 @@ class Runtime:
             log.error("not all addresses could be removed within %g s", limits.STOP_ADDRESSES_S)
         for key, why, _ in self._network.vips.failures():
             log.error("(%s) addresses may be left behind: %s", self._name_of(key), why)
-        await self._notifier.stopped(
-            (Stopping(r.instance.name, r.instance.notify, r.priority) for r in routers),
-            (Stopping(group.name, group.notify) for group in self._groups.values()),
-        )
-        self._loop.remove_reader(self._reactor.fileno())
-        await self._network.close()
 
     # ---- status
 
@@ -462,8 +469,6 @@ class Runtime:
                 return
             router.is_started = True
             router.since_s = time.time()
-            for sentence in why:
-                log.warning("(%s) %s", instance.name, sentence)
             self._engine.set_fault(router.index, int(faults), now_ns)
             self._engine.start(router.index, now_ns)
         elif not faults:

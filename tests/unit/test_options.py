@@ -83,9 +83,9 @@ def test_an_argument_may_look_like_an_option() -> None:
 def test_the_rest_of_the_table() -> None:
     argv = ["-s", "red", "-i", "node1", "-e", "-X", "-V", "-G", "-g", "--flush-log-file", "-u", "027", "-d"]
     options = parse(argv)
-    assert (options.namespace, options.config_id, options.all_config) == ("red", "node1", True)
-    assert (options.release_vips, options.keep_vips, options.dump_conf) == (True, True, True)
-    assert (options.no_syslog, options.log_file, options.flush_log_file) == (True, DEFAULT_LOG_FILE, True)
+    assert (options.namespace, options.config_id, options.keep_vips) == ("red", "node1", True)
+    assert (options.no_syslog, options.log_file) == (True, DEFAULT_LOG_FILE)
+    assert len(options.warnings) == 2       # -e and -d
     assert options.umask == 0o27
     assert parse(["-gl"]).log_file == "l"
 
