@@ -45,6 +45,11 @@ export LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS PYTHONPATH
 "$venv/bin/python" -c '
 import sys, vrrpcore.engine
 sys.exit(0 if vrrpcore.engine.__file__.startswith(sys.argv[1]) else "the debug build is not what is imported")' "$copy"
-# Tests that use nothing compiled would only be slow here.
-[ $# -gt 0 ] || set -- $(grep -lE "vrrpcore|^from network import" tests/unit/test_*.py tests/property/test_*.py)
+# Arguments may be options alone. Tests that use nothing compiled would only be slow here.
+names=no
+for argument; do
+    [ ! -e "${argument%%::*}" ] || names=yes
+done
+[ $names = yes ] ||
+    set -- "$@" $(grep -lE "vrrpcore|^from network import" tests/unit/test_*.py tests/property/test_*.py)
 exec "$venv/bin/python" -m pytest -p no:cacheprovider "$@"
