@@ -37,7 +37,7 @@ lint: ## ruff, cython-lint, mypy --strict
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cython-lint vrrpcore $(wildcard bench)
 	$(BIN)/mypy
 
-debug: ## unit and property tests in a build with bounds checks and ASan, UBSan
+debug: ## unit and property tests and the fuzzers in a build with bounds checks and ASan, UBSan
 	@contrib/debug.sh $(PYTHON) $(VENV) $(PYTEST_ARGS)
 
 nightly: test ## what takes longer than a test may
