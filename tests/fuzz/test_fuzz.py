@@ -52,6 +52,23 @@ def finds(name: str) -> str:
     return str(caught.value)
 
 
+class Wrapped:
+    """An Engine as fuzz_engine uses it, with something to be done after each datagram."""
+
+    def __init__(self) -> None:
+        self.engine = Engine()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.engine, name)
+
+    def receive_datagram(self, message: bytes, *, now_ns: int, **keywords: Any) -> None:
+        self.engine.receive_datagram(message, now_ns=now_ns, **keywords)
+        self.heard(message, now_ns)
+
+    def heard(self, message: bytes, now_ns: int) -> None:
+        raise NotImplementedError
+
+
 class TestTheyCanFail:
     """A fault that is put in on purpose is found."""
 
@@ -74,21 +91,19 @@ class TestTheyCanFail:
         assert "decoded: none, should be checksum" in finds("packet")
 
     def test_an_engine_that_moves_a_timer_for_a_short_datagram(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        class Nervous(Engine):
-            def receive_datagram(self, message: bytes, *, now_ns: int, **keywords: Any) -> None:
-                super().receive_datagram(message, now_ns=now_ns, **keywords)
+        class Nervous(Wrapped):
+            def heard(self, message: bytes, now_ns: int) -> None:
                 if len(message) == 7:
-                    self.set_priority(1, 50, now_ns)
+                    self.engine.set_priority(1, 50, now_ns)
 
         monkeypatch.setattr(fuzz_engine, "Engine", Nervous)
         assert "a dropped datagram changed routers" in finds("engine")
 
     def test_an_engine_that_answers_what_it_drops(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        class Talkative(Engine):
-            def receive_datagram(self, message: bytes, *, now_ns: int, **keywords: Any) -> None:
-                super().receive_datagram(message, now_ns=now_ns, **keywords)
+        class Talkative(Wrapped):
+            def heard(self, message: bytes, now_ns: int) -> None:
                 if message[:1] == b"\x32":
-                    self.announce(6, now_ns)
+                    self.engine.announce(6, now_ns)
 
         monkeypatch.setattr(fuzz_engine, "Engine", Talkative)
         assert "a dropped datagram was answered" in finds("engine")
