@@ -101,10 +101,14 @@ def with_atheris(name: str, seconds: int) -> None:
         one = target(name)
 
     def run(data: bytes) -> None:
-        one(data)
+        try:
+            one(data)
+        except Exception:
+            print(data.hex(), flush=True)
+            raise
 
     with tempfile.TemporaryDirectory() as found:
-        options = [f"-max_total_time={seconds}", f"-max_len={fuzz_loop.LENGTH_MAX}", "-print_final_stats=1"]
+        options = [f"-max_total_time={seconds}", f"-max_len={fuzz_loop.LENGTH_MAX}", f"-artifact_prefix={found}/"]
         atheris.Setup([sys.argv[0], *options, found, str(fuzz_loop.CORPUS / name)], run)
         atheris.Fuzz()
 
