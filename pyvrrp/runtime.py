@@ -21,11 +21,11 @@ from collections.abc import AsyncIterator, Hashable, Iterable, Iterator
 from typing import TypeVar
 
 from pyvrrp import limits
-from pyvrrp.config import Change, plan_in_turns
+from pyvrrp.config import plan_in_turns
 from pyvrrp.control.protocol import REFUSED, InstanceStatus, PeerHeard, rfc3339
 from pyvrrp.interests import Interest, Interests
 from pyvrrp.journal import tell, tell_why, text
-from pyvrrp.model import Configuration, GlobalDefs, Instance, State, SyncGroup, Tracked, TrackScript, Vip
+from pyvrrp.model import Configuration, GlobalDefs, Instance, State, SyncGroup, Tracked, Vip
 from pyvrrp.netlink.links import Link
 from pyvrrp.network import Network
 from pyvrrp.notify.scripts import Notifier, Stopping
@@ -78,6 +78,7 @@ class Runtime:
         self._next_number = 0
         self._drain_scheduled = False
         self._stopping = False
+        self._is_whole = True           # no reload broke off
 
     # ---- life
 
@@ -98,33 +99,36 @@ class Runtime:
             self._enlist(router)
         self._network.links.watch(self._on_link)
         self._regroup(configuration.groups)
-        for script in configuration.scripts:
-            self._track(script)
+        self._retrack()
         async for router in _in_slices(list(self._routers.values())):
             self._judge(router)
         self._kick()
 
     async def reload(self, configuration: Configuration) -> None:
-        """Go over to another configuration; what the plan does not touch is not touched."""
-        steps = await plan_in_turns(self._configuration, configuration)
+        """Go over to another configuration; what the plan does not touch is not touched.
+
+        The plan begins at what runs, not at what was asked for last: so a reload that broke off does not spoil the
+        next one, which configures every instance anew.
+        """
+        was_whole, self._is_whole = self._is_whole, False
+        runs = dataclasses.replace(
+            self._configuration, instances=tuple(router.instance for router in self._routers.values())
+        )
+        steps = await plan_in_turns(runs, configuration)
         log.info(
             "reload: %d added, %d removed, %d changed, %d untouched",
             len(steps.added), len(steps.removed), len(steps.changed), len(steps.untouched),
         )
         old_routers = {id(router.instance): router for router in self._routers.values()}
+        by_name = {router.instance.name: router for router in self._routers.values()}
         continued = [
             *((old_routers[id(change.old)], change.new, True) for change in steps.changed),
-            *((self._by_name[new.name], new, False) for new in steps.untouched),
+            *((by_name[new.name], new, not was_whole) for new in steps.untouched),
         ]
         async for gone in _in_slices(steps.removed):
             self._remove(old_routers[id(gone)])
         self._adopt(configuration)
-        for tracked in steps.scripts.removed:
-            self._trackers.pop(tracked.name).stop()
-        for change in steps.scripts.changed:
-            self._retrack(change)
-        for tracked in steps.scripts.added:
-            self._track(tracked)
+        self._retrack()
         self._by_name = {}
         for router, instance, _ in continued:
             router.instance = instance
@@ -143,6 +147,7 @@ class Runtime:
             self._judge(router)
         async for router in _in_slices(added):
             self._judge(router)
+        self._is_whole = True
         self._kick()
 
     async def stop(self, *, keep_addresses: bool = False) -> None:
@@ -581,29 +586,31 @@ class Runtime:
             interests.append(("address", router.instance.source))
         self._interests.set(router, interests)
 
-    def _track(self, script: TrackScript) -> None:
-        """Run a script if anything tracks it (T1)."""
-        users = [instance.track_scripts for instance in self._configuration.instances]
-        users += [group.track_scripts for group in self._configuration.groups]
-        if any(tracked.name == script.name for user in users for tracked in user):
-            tracker = ScriptTracker(script, self._runner, on_verdict=self._on_verdict)
-            self._trackers[script.name] = tracker
-            tracker.start()
-
-    def _retrack(self, change: Change[TrackScript]) -> None:
-        tracker = self._trackers.get(change.old.name)
-        if tracker is None:
-            self._track(change.new)
-        elif change.old.command == change.new.command:
-            tracker.update(change.new)
-        else:
-            tracker.stop()
-            self._track(change.new)
+    def _retrack(self) -> None:
+        """Run the scripts that something tracks (T1), and no others; the same command keeps its verdict (Q5)."""
+        configuration = self._configuration
+        names = {tracked.name for instance in configuration.instances for tracked in instance.track_scripts}
+        names.update(tracked.name for group in configuration.groups for tracked in group.track_scripts)
+        wanted = {script.name: script for script in configuration.scripts if script.name in names}
+        for name, tracker in list(self._trackers.items()):
+            script = wanted.get(name)
+            if script is None or script.command != tracker.script.command:
+                tracker.stop()
+                del self._trackers[name]
+            elif script != tracker.script:
+                tracker.update(script)
+        for script in wanted.values():
+            if script.name not in self._trackers:
+                tracker = ScriptTracker(script, self._runner, on_verdict=self._on_verdict)
+                self._trackers[script.name] = tracker
+                tracker.start()
 
     def _regroup(self, groups: Iterable[SyncGroup]) -> None:
         """Couple the members of each group, and uncouple those that are in none any more."""
         wanted = {name: group.name for group in groups for name in group.members if name in self._by_name}
         self._groups = {group.name: group for group in groups}
+        for name in self._group_states.keys() - self._groups.keys():
+            del self._group_states[name]
         for router in self._routers.values():
             if router.group is not None and wanted.get(router.instance.name) != router.group:
                 self._engine.leave_group(router.index)

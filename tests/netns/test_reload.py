@@ -232,3 +232,41 @@ def test_many_reloads_at_once_lose_nothing(running: Running) -> None:
         running.assert_untouched(router, since_s)
     leftover = [f"192.0.2.{210 + turn}" for turn in range(19) if running.left.has(f"192.0.2.{210 + turn}")]
     assert not leftover
+
+
+DOWN = """
+vrrp_script down {
+    script "/bin/false"
+    interval 1
+}
+"""
+TRACKING = Router(1).text().replace("version 3", "version 3\n    track_script {\n        down\n    }")
+
+
+def reload_done(running: Running, text: str) -> float:
+    """Reload, and wait until it is carried out."""
+    skip = len(running.daemon.log())
+    since_s = running.reload(text)
+    running.daemon.wait_log(r"reload: \d+ added", 5, skip=skip)
+    return since_s
+
+
+@OURS
+def test_a_script_that_nothing_tracked_may_go(running: Running) -> None:
+    reload_done(running, DOWN + file_of(*FIRST))
+    since_s = reload_done(running, file_of(*FIRST, Router(4)))
+    running.left.record.wait_address(Router(4).address, True, since_s=since_s, timeout_s=5)
+    for router in FIRST:
+        running.assert_untouched(router, since_s)
+
+
+@OURS
+def test_a_known_script_is_run_from_the_time_that_it_is_tracked(running: Running) -> None:
+    """And no longer than that: the reload that leaves it out ends what it caused."""
+    reload_done(running, DOWN + file_of(*FIRST))
+    since_s = reload_done(running, DOWN + TRACKING + file_of(*FIRST[1:]))
+    running.left.record.wait_address(Router(1).address, False, since_s=since_s, timeout_s=5)
+    assert running.daemon.instance("VI_1")["faults"] == ["down failed"]
+    since_s = reload_done(running, DOWN + file_of(*FIRST))
+    running.left.record.wait_address(Router(1).address, True, since_s=since_s, timeout_s=5)
+    running.assert_untouched(FIRST[1], since_s)
