@@ -117,6 +117,13 @@ class TestTheyCanFail:
         assert "UnicodeDecodeError" in finds("config")
 
 
+@pytest.mark.root
+def test_the_wire() -> None:
+    command = ["unshare", "-n", sys.executable, str(Path(fuzz_run.__file__).with_name("fuzz_wire.py"))]
+    done = subprocess.run([*command, str(SECONDS), str(SEED)], capture_output=True, text=True, timeout=SECONDS + 10)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.skipif(not NIGHTLY, reason="make nightly")
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is not installed (extra fuzz)")
 @pytest.mark.parametrize("name", fuzz_run.TARGETS)
