@@ -1,8 +1,13 @@
-"""What all tests share: those that need root are skipped, in one line, where there is none."""
+"""What all tests share: those that need root are skipped, in one line, where there is none; no deadline in hypothesis."""
 
 import os
 
+import hypothesis
 import pytest
+
+# A time for each example says how busy the machine is, not what the code does.
+hypothesis.settings.register_profile("pyvrrp", deadline=None)
+hypothesis.settings.load_profile("pyvrrp")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
