@@ -1,4 +1,4 @@
-"""What all tests share: those that need root are skipped, in one line, where there is none; no deadline in hypothesis."""
+"""What all tests share: those that need root are skipped, in one line, where there is none; hypothesis has time."""
 
 import os
 
