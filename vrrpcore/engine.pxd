@@ -2,26 +2,11 @@
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from vrrpcore.outbox cimport Outbox
 from vrrpcore.packet cimport DROP_COUNT, advert_t, expect_t, rx_meta_t
 from vrrpcore.table cimport Table
 from vrrpcore.vr cimport vr_t
 from vrrpcore.wheel cimport TimerWheel
-
-# One datagram to be sent. The pointers stay good until the batch is cleared.
-cdef enum tx_kind_t:
-    TX_ADVERT = 0           # a VRRP message from `src` to `dst`
-    TX_FRAME = 1            # a whole Ethernet frame: GARP or NA
-
-cdef struct tx_t:
-    const uint8_t *data
-    uint16_t length
-    uint8_t kind            # tx_kind_t
-    uint8_t counter         # CNT_*: what to count when it is sent
-    uint32_t domain
-    uint32_t ifindex
-    uint32_t vr
-    uint8_t src[16]
-    uint8_t dst[16]
 
 # One VRRP message that arrived.
 cdef struct heard_t:
@@ -72,9 +57,7 @@ cdef class Engine:
     cdef uint32_t domain_count
     cdef uint32_t look_count        # domains that want a look
     cdef int64_t polled_ns          # when the idle domains were last seen idle
-    cdef tx_t *tx
-    cdef size_t tx_count
-    cdef size_t _tx_capacity
+    cdef Outbox outbox              # what is to be sent
     cdef readonly uint64_t events_coalesced
     cdef readonly uint64_t events_dropped
     cdef readonly uint64_t stalls
@@ -84,13 +67,6 @@ cdef class Engine:
     cdef uint32_t _event_head       # next to be taken
     cdef uint32_t _event_count
     cdef bint _has_coalesced
-    cdef uint8_t **_arena           # chunks for bytes that live as long as the batch
-    cdef size_t _arena_chunks
-    cdef size_t _arena_capacity
-    cdef size_t _arena_used         # of the last chunk
-    cdef void **_retired            # memory that the batch may still point into
-    cdef size_t _retired_count
-    cdef size_t _retired_capacity
     cdef uint32_t *_routers_at      # how many routers have each interval, by centiseconds
 
     # For the reactor; no Python object is touched.
@@ -101,7 +77,6 @@ cdef class Engine:
     cdef void relisten(self, uint32_t domain, int64_t deaf_ns, int64_t now_ns) noexcept nogil
     cdef int64_t next_deadline_ns(self) noexcept nogil
     cdef void send_failed(self, uint32_t i, int error, int64_t now_ns) noexcept nogil
-    cdef void clear_tx(self) noexcept nogil
     cdef uint32_t event_count(self) noexcept nogil
 
     cdef void _hear(self, const heard_t *heard) noexcept nogil
@@ -115,20 +90,14 @@ cdef class Engine:
     cdef int64_t _down_deadline_ns(self, uint32_t i) noexcept nogil
     cdef bint _listen_again(self, uint32_t i, int64_t deaf_ns, int64_t now_ns) noexcept nogil
     cdef bint _group_owns(self, uint32_t i) noexcept nogil
-    cdef void _queue_adverts(self, uint32_t i) noexcept nogil
-    cdef void _queue_zero(self, uint32_t i) noexcept nogil
-    cdef void _announce_set(self, uint32_t i, uint32_t rounds) noexcept nogil
     cdef void _announce_start(self, uint32_t i, int64_t now_ns) noexcept nogil
     cdef void _announce_timer(self, uint32_t i, int64_t now_ns) noexcept nogil
     cdef bint _may_expire(self, uint32_t i, int64_t now_ns) noexcept nogil
     cdef void _limit_ttl(self, const vr_t *vr, const rx_meta_t *rx, expect_t *expect) noexcept nogil
     cdef bint _has_our_addresses(self, const vr_t *vr, const advert_t *advert) noexcept nogil
-    cdef tx_t *_new_tx(self) noexcept nogil
-    cdef uint8_t *_arena_bytes(self, size_t length) noexcept nogil
     cdef void _emit(self, uint8_t kind, uint32_t i, int64_t at_ns, uint8_t old_state, uint8_t reason,
                     const rx_meta_t *rx, const advert_t *advert, uint32_t value) noexcept nogil
     cdef void _emit_once(self, uint8_t kind, uint32_t i, uint32_t bit, const rx_meta_t *rx,
                          const advert_t *advert, uint32_t value) noexcept nogil
-    cdef int _encode(self, vr_t *vr) except -1
-    cdef int _retire(self, void *memory) except -1
+    cdef int _retire(self, vr_t *vr) except -1
     cdef vr_t *_vr(self, i) except NULL

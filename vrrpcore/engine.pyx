@@ -17,24 +17,16 @@ cimport cython
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from vrrpcore.announce cimport garp_frame, na_frame
 from vrrpcore.consts cimport (
-    ADVER_INT_MAX_CS,
     ADVER_INT_MAX_S,
-    AUTH_DATA_LEN,
-    AUTH_NONE,
-    AUTH_PASS,
     FAMILY_IPV4,
     FAMILY_IPV6,
     GARP_FRAME_LEN,
     IPV4_LEN,
     IPV6_LEN,
-    NA_FRAME_LEN,
     NS_PER_CS,
     NS_PER_S,
     PRIORITY_OWNER,
-    PRIORITY_RELEASE,
-    VRRP_TTL,
 )
 from vrrpcore.election cimport (
     ADVERT_OWN,
@@ -76,43 +68,33 @@ from vrrpcore.fsm cimport (
     transition_t,
 )
 from vrrpcore.limits cimport (
-    ANNOUNCE_MAX,
-    ANNOUNCE_REPEAT_MAX,
-    ANNOUNCE_S_MAX,
     EVENT_RING_SIZE,
     OVERFLOW_DOWN_INTERVALS,
-    PEERS_MAX,
     STALL_NS_MIN,
 )
+from vrrpcore.outbox cimport TX_FRAME, Outbox, tx_t
 from vrrpcore.packet cimport (
-    CSUM_MESSAGE,
-    CSUM_PSEUDO,
     DROP_MODE,
     DROP_NONE,
     DROP_OWN,
     DROP_SOURCE,
     DROP_VRID,
     advert_decode,
-    advert_encode,
-    advert_form_t,
-    advert_length,
     advert_peek,
     drop_t,
     expect_t,
 )
+from vrrpcore.setup cimport copy_address, mix_address, vr_check, vr_encode, vr_free, vr_setup
 from vrrpcore.sync cimport sync_has_fault, sync_join, sync_leave, sync_others_want_master
 from vrrpcore.vr cimport (
     CNT_ADDR_LIST_ERR,
     CNT_ADVERT_RCVD,
-    CNT_ADVERT_SENT,
-    CNT_ANNOUNCE_SENT,
     CNT_BECOME_MASTER,
     CNT_CHECKSUM_FOREIGN,
     CNT_DROP,
     CNT_INTERVAL_DIFFERS,
     CNT_OTHER_MASTER,
     CNT_PRI_ZERO_RCVD,
-    CNT_PRI_ZERO_SENT,
     CNT_RELEASE_MASTER,
     CNT_SEND_ERR,
     CNT_UNLISTED_SOURCE,
@@ -132,12 +114,10 @@ from vrrpcore.vr cimport (
     VRF_KEYED,
     VRF_OWNER_START,
     VRF_PEER_TTL,
-    VRF_PREEMPT,
     VRF_STALLED,
     VRF_UNICAST,
     VRF_USED,
     VRF_WANTS_MASTER,
-    announce_t,
 )
 from vrrpcore.wheel cimport WHEEL_TICK_SHIFT
 
@@ -148,8 +128,6 @@ cdef extern from *:
 
 cdef enum:
     DUE_BATCH = 128             # timers taken from the wheel at a time
-    ARENA_CHUNK = 65536
-    TX_MIN = 256
     # Above the bits of drop_t in vr_t.told.
     TOLD_SEND_ERR = 1 << 26
     TOLD_OTHER_MASTER = 1 << 27
@@ -182,15 +160,6 @@ assert len(COUNTER_NAMES) == CNT_DROP and len(DROP_COUNTER_NAMES) == DROP_COUNT
 FAULT_GROUP_BIT = <uint32_t>FAULT_GROUP
 
 
-cdef inline uint64_t _mix(const uint8_t *addr, size_t length) noexcept nogil:
-    cdef uint64_t high = 0, low = 0
-    memcpy(&low, addr, 8 if length == IPV6_LEN else 4)
-    if length == IPV6_LEN:
-        memcpy(&high, addr + 8, 8)
-    cdef uint64_t h = (low ^ (high * <uint64_t>0x9E3779B97F4A7C15)) * <uint64_t>0xD6E8FEB86659FD93
-    return (h ^ (h >> 29)) * <uint64_t>0xBF58476D1CE4E5B9
-
-
 @cython.final
 cdef class Engine:
     """All Virtual Routers of a process, without I/O."""
@@ -198,29 +167,19 @@ cdef class Engine:
     def __cinit__(self):
         self.table = Table()
         self.wheel = TimerWheel()
+        self.outbox = Outbox()
         self._events = <event_t *>malloc(EVENT_RING_SIZE * sizeof(event_t))
         self._routers_at = <uint32_t *>calloc(ADVER_INT_MAX_S * 100 + 1, sizeof(uint32_t))
         if self._events == NULL or self._routers_at == NULL:
             raise MemoryError
 
     def __dealloc__(self):
-        cdef size_t k
         cdef uint32_t i
         for i in range(self.table.capacity):
             if self.table.vrs[i].flags & VRF_USED:
-                free(self.table.vrs[i].addrs)
-                free(self.table.vrs[i].dsts)
-                free(self.table.vrs[i].adverts)
-                free(self.table.vrs[i].announces)
-        for k in range(self._retired_count):
-            free(self._retired[k])
-        for k in range(self._arena_chunks):
-            free(self._arena[k])
-        free(self._retired)
-        free(self._arena)
+                vr_free(&self.table.vrs[i])
         free(self._events)
         free(self._routers_at)
-        free(self.tx)
         free(self.domains)
 
     # ---- what a caller says
@@ -280,8 +239,10 @@ cdef class Engine:
             raise ValueError(f"priority {priority} is not in 1..255")
         if priority == old_priority:
             return
+        cdef uint8_t *adverts = vr.adverts
         vr.priority = priority
-        self._encode(vr)
+        vr_encode(vr)
+        self.outbox.retire(adverts)
         self._moved_priority(index, old_priority)
 
     def start(self, index: int, now_ns: int) -> None:
@@ -391,8 +352,8 @@ cdef class Engine:
         rx.ifindex = ifindex
         rx.family = self.domains[domain].family
         rx.ttl = ttl
-        _copy_address(rx.src, rx.family, source)
-        _copy_address(rx.dst, rx.family, destination)
+        copy_address(rx.src, rx.family, source)
+        copy_address(rx.dst, rx.family, destination)
         rx.multicast = rx.dst[0] == 0xFF if rx.family == FAMILY_IPV6 else rx.dst[0] >> 4 == 0xE
         cdef heard_t heard
         heard.rx = rx
@@ -439,8 +400,8 @@ cdef class Engine:
         cdef tx_t *tx
         cdef size_t length
         batch = []
-        for k in range(self.tx_count):
-            tx = &self.tx[k]
+        for k in range(self.outbox.count):
+            tx = &self.outbox.tx[k]
             if tx.kind == TX_FRAME:
                 length = IPV4_LEN if tx.length == GARP_FRAME_LEN else IPV6_LEN
             else:
@@ -448,7 +409,7 @@ cdef class Engine:
             batch.append(Transmit(tx.domain, tx.ifindex, -1 if tx.vr == VR_NONE else tx.vr, tx.kind == TX_FRAME,
                                   tx.src[:length], tx.dst[:length], tx.data[:tx.length]))
             self.table.tally(tx.vr, tx.counter)
-        self.clear_tx()
+        self.outbox.clear()
         return batch
 
     # ---- what a caller is told
@@ -642,8 +603,8 @@ cdef class Engine:
             return True
         # Sums of mixed addresses, so that a hostile list costs no more than its length.
         for k in range(vr.addr_count):
-            ours += _mix(vr.addrs + k * addr_len, addr_len)
-            theirs += _mix(advert.addrs + k * addr_len, addr_len)
+            ours += mix_address(vr.addrs + k * addr_len, addr_len)
+            theirs += mix_address(advert.addrs + k * addr_len, addr_len)
         return ours == theirs
 
     # ---- time
@@ -811,9 +772,9 @@ cdef class Engine:
             memset(vr.master_addr, 0, 16)
             vr.master_priority = 0
         if act & ACT_SEND_ZERO:
-            self._queue_zero(i)
+            self.outbox.add_zero(i, vr)
         if act & ACT_SEND_ADVERT:
-            self._queue_adverts(i)
+            self.outbox.add_adverts(i, vr)
             if vr.flags & VRF_STALLED:
                 vr.flags &= ~<uint32_t>VRF_STALLED
                 self._announce_start(i, now_ns)
@@ -880,55 +841,12 @@ cdef class Engine:
 
     # ---- sending
 
-    cdef void _queue_adverts(self, uint32_t i) noexcept nogil:
-        """One advert to each destination, as encoded when its inputs last changed."""
-        cdef vr_t *vr = &self.table.vrs[i]
-        cdef uint32_t d
-        cdef tx_t *tx
-        for d in range(vr.dst_count):
-            tx = self._new_tx()
-            if tx == NULL:
-                return
-            tx.data = vr.adverts + d * vr.advert_len
-            tx.length = vr.advert_len
-            tx.kind = TX_ADVERT
-            tx.counter = CNT_ADVERT_SENT
-            tx.domain = vr.domain
-            tx.ifindex = vr.ifindex
-            tx.vr = i
-            memcpy(tx.src, vr.src, 16)
-            memcpy(tx.dst, vr.dsts + 16 * d, 16)
-
-    cdef void _queue_zero(self, uint32_t i) noexcept nogil:
-        """The advert that says "I stop": priority 0 (s6.4.3)."""
-        cdef vr_t *vr = &self.table.vrs[i]
-        cdef advert_form_t form
-        cdef uint32_t d
-        cdef tx_t *tx
-        cdef uint8_t *data
-        _fill_form(&form, vr)
-        form.priority = PRIORITY_RELEASE
-        for d in range(vr.dst_count):
-            data = self._arena_bytes(vr.advert_len)
-            tx = self._new_tx() if data != NULL else NULL
-            if tx == NULL:
-                return
-            tx.data = data
-            tx.length = <uint16_t>advert_encode(&form, vr.src, vr.dsts + 16 * d, data, vr.advert_len)
-            tx.kind = TX_ADVERT
-            tx.counter = CNT_PRI_ZERO_SENT
-            tx.domain = vr.domain
-            tx.ifindex = vr.ifindex
-            tx.vr = i
-            memcpy(tx.src, vr.src, 16)
-            memcpy(tx.dst, vr.dsts + 16 * d, 16)
-
     cdef void _announce_start(self, uint32_t i, int64_t now_ns) noexcept nogil:
         cdef vr_t *vr = &self.table.vrs[i]
         cdef uint32_t timer = i * TIMERS_PER_VR + TIMER_ANNOUNCE
         if vr.state != ST_MASTER or vr.announce_count == 0:
             return
-        self._announce_set(i, vr.announce_repeat)
+        self.outbox.add_announces(i, vr, vr.announce_repeat)
         vr.flags &= ~<uint32_t>VRF_ANNOUNCED
         self.wheel.disarm(timer)
         if vr.announce_delay_s:
@@ -942,89 +860,10 @@ cdef class Engine:
         cdef vr_t *vr = &self.table.vrs[i]
         if vr.state != ST_MASTER:
             return
-        self._announce_set(i, 1 if vr.flags & VRF_ANNOUNCED else vr.announce_repeat)
+        self.outbox.add_announces(i, vr, 1 if vr.flags & VRF_ANNOUNCED else vr.announce_repeat)
         vr.flags |= VRF_ANNOUNCED
         if vr.announce_refresh_s:
             self.wheel.arm(i * TIMERS_PER_VR + TIMER_ANNOUNCE, now_ns + <int64_t>vr.announce_refresh_s * NS_PER_S)
-
-    cdef void _announce_set(self, uint32_t i, uint32_t rounds) noexcept nogil:
-        """Rounds over all addresses; the frame of an address is built once."""
-        cdef vr_t *vr = &self.table.vrs[i]
-        cdef announce_t *announce
-        cdef uint32_t k, _
-        cdef size_t first = self.tx_count
-        cdef tx_t *tx
-        cdef uint8_t *data
-        for k in range(vr.announce_count):
-            announce = &vr.announces[k]
-            data = self._arena_bytes(NA_FRAME_LEN)
-            tx = self._new_tx() if data != NULL else NULL
-            if tx == NULL:
-                return
-            memset(tx, 0, sizeof(tx_t))
-            tx.data = data
-            if announce.family == FAMILY_IPV6:
-                tx.length = <uint16_t>na_frame(data, announce.mac, announce.addr, announce.router)
-            else:
-                tx.length = <uint16_t>garp_frame(data, announce.mac, announce.addr)
-            tx.kind = TX_FRAME
-            tx.counter = CNT_ANNOUNCE_SENT
-            tx.domain = vr.domain
-            tx.ifindex = announce.ifindex
-            tx.vr = i
-            memcpy(tx.src, announce.addr, 16)
-        for _ in range(1, rounds):
-            for k in range(vr.announce_count):
-                tx = self._new_tx()
-                if tx == NULL:
-                    return
-                tx[0] = self.tx[first + k]
-
-    cdef tx_t *_new_tx(self) noexcept nogil:
-        """The next place in the batch, or NULL when there is no memory: that datagram is then not sent."""
-        cdef size_t capacity
-        cdef tx_t *grown
-        if self.tx_count == self._tx_capacity:
-            capacity = self._tx_capacity * 2 if self._tx_capacity else TX_MIN
-            grown = <tx_t *>realloc(self.tx, capacity * sizeof(tx_t))
-            if grown == NULL:
-                return NULL
-            self.tx = grown
-            self._tx_capacity = capacity
-        self.tx_count += 1
-        return &self.tx[self.tx_count - 1]
-
-    cdef uint8_t *_arena_bytes(self, size_t length) noexcept nogil:
-        cdef uint8_t **grown
-        cdef uint8_t *chunk
-        if self._arena_chunks == 0 or self._arena_used + length > ARENA_CHUNK:
-            if self._arena_chunks == self._arena_capacity:
-                grown = <uint8_t **>realloc(self._arena, (self._arena_capacity + 16) * sizeof(uint8_t *))
-                if grown == NULL:
-                    return NULL
-                self._arena = grown
-                self._arena_capacity += 16
-            chunk = <uint8_t *>malloc(ARENA_CHUNK)
-            if chunk == NULL:
-                return NULL
-            self._arena[self._arena_chunks] = chunk
-            self._arena_chunks += 1
-            self._arena_used = 0
-        chunk = self._arena[self._arena_chunks - 1] + self._arena_used
-        self._arena_used += length
-        return chunk
-
-    cdef void clear_tx(self) noexcept nogil:
-        """The batch is sent: forget it, and free what only it pointed at."""
-        cdef size_t k
-        self.tx_count = 0
-        for k in range(self._retired_count):
-            free(self._retired[k])
-        self._retired_count = 0
-        while self._arena_chunks > 1:
-            self._arena_chunks -= 1
-            free(self._arena[self._arena_chunks])
-        self._arena_used = 0
 
     # ---- events
 
@@ -1105,81 +944,20 @@ cdef class Engine:
         """Check, then change: a refused change leaves the router as it was."""
         cdef vr_t *vr = self._vr(i)
         cdef vr_t new
-        cdef uint32_t k
-        cdef announce_t *announce
-        _check(settings, self.domain_count)
+        vr_check(settings, self.domain_count)
         if vr.state not in (ST_INIT, ST_FAULT) and not any(settings.source):
             raise ValueError(f"router {i} runs and would have no source address; it has to be in FAULT")
         new = vr[0]
-        new.addrs = new.dsts = new.adverts = NULL
-        new.announces = NULL
-        new.domain = settings.domain
-        new.family = self.domains[new.domain].family
-        cdef Py_ssize_t addr_len = IPV6_LEN if new.family == FAMILY_IPV6 else IPV4_LEN
-        if any(len(address) != addr_len for address in
-               (settings.source, *settings.destinations, *settings.addresses)):
-            raise ValueError(f"an address is not one of IPv{new.family}")
-        new.ifindex = settings.ifindex
-        new.vrid = settings.vrid
-        new.version = settings.version
-        new.priority = settings.priority
-        new.down_timer_adverts = settings.down_timer_adverts
-        new.advertisement_interval_cs = settings.advertisement_interval_cs
-        if new.version == 2 or new.state != ST_BACKUP or new.master_priority == 0:
-            new.master_adver_interval_cs = new.advertisement_interval_cs        # none has been learned
-        new.told = 0                    # what is wrong with the new settings has not been told
-        new.flags &= VRF_USED | VRF_WANTS_MASTER | VRF_STALLED | VRF_COALESCED | VRF_ANNOUNCED
-        new.flags |= VRF_UNICAST if settings.is_unicast else 0
-        new.flags |= VRF_PREEMPT if settings.preempt else 0
-        new.flags |= VRF_OWNER_START if settings.starts_as_owner else 0
-        new.flags |= VRF_CHECK_SOURCE if settings.check_source else 0
-        new.flags |= VRF_PEER_TTL if settings.peer_ttls else 0
-        _copy_address(new.src, new.family, settings.source)
-        _fill_expect(&new, settings)
-        new.announce_repeat = settings.announce_repeat
-        new.announce_delay_s = settings.announce_delay_s
-        new.announce_refresh_s = settings.announce_refresh_s
-        new.dst_count = len(settings.destinations)
-        new.addr_count = len(settings.addresses)
-        new.announce_count = len(settings.announces)
-        new.phase = (new.vrid * <uint32_t>2654435761 ^ new.ifindex * <uint32_t>40503
-                     ^ <uint32_t>(_mix(new.src, addr_len) >> 32))
-        if settings.is_unicast:
-            new.phase ^= <uint32_t>(_mix(settings.destinations[0], addr_len) >> 33)
-        new.phase ^= new.phase >> 15
-
+        vr_setup(&new, settings, self.domains[<uint32_t>settings.domain].family)
         cdef bint was_keyed = vr.flags & VRF_KEYED
         cdef vr_t old = vr[0]
         try:
-            new.dsts = <uint8_t *>calloc(new.dst_count, 16 + 2)
-            new.addrs = <uint8_t *>calloc(new.addr_count + 1, addr_len)
-            new.announces = <announce_t *>calloc(new.announce_count + 1, sizeof(announce_t))
-            if new.dsts == NULL or new.addrs == NULL or new.announces == NULL:
-                raise MemoryError
-            for k, address in enumerate(settings.destinations):
-                _copy_address(new.dsts + 16 * k, new.family, address)
-            for k, ttls in enumerate(settings.peer_ttls):
-                new.dsts[16 * new.dst_count + 2 * k], new.dsts[16 * new.dst_count + 2 * k + 1] = ttls
-            for k, address in enumerate(settings.addresses):
-                memcpy(new.addrs + addr_len * k, <const uint8_t *>address, addr_len)
-            memcpy(&new.first_addr, new.addrs, IPV4_LEN)
-            for k, told in enumerate(settings.announces):
-                announce = &new.announces[k]
-                announce.ifindex = told.ifindex
-                announce.family = FAMILY_IPV4 if len(told.address) == IPV4_LEN else FAMILY_IPV6
-                announce.router = told.router
-                memcpy(announce.mac, <const uint8_t *>told.mac, 6)
-                _copy_address(announce.addr, announce.family, told.address)
-            self._encode(&new)
             self.table.unkey(i)
             vr[0] = new
             if any(settings.source):
                 self.table.key(i)
         except BaseException:
-            free(new.dsts)
-            free(new.addrs)
-            free(new.announces)
-            free(new.adverts)
+            vr_free(&new)
             vr[0] = old
             vr.flags &= ~<uint32_t>VRF_KEYED
             if was_keyed:
@@ -1188,153 +966,28 @@ cdef class Engine:
         if old.advertisement_interval_cs:
             self._routers_at[old.advertisement_interval_cs] -= 1
         self._routers_at[new.advertisement_interval_cs] += 1
-        self._retire(old.dsts)
-        self._retire(old.addrs)
-        self._retire(old.announces)
-        self._retire(old.adverts)
+        self._retire(&old)
 
-    cdef int _encode(self, vr_t *vr) except -1:
-        """Encode the advert anew, one for each destination: their pseudo-headers differ."""
-        cdef advert_form_t form
-        cdef uint32_t d
-        cdef uint8_t *adverts
-        cdef size_t length = advert_length(vr.version, vr.family, <uint8_t>vr.addr_count)
-        _fill_form(&form, vr)
-        adverts = <uint8_t *>malloc(length * vr.dst_count)
-        if adverts == NULL:
-            raise MemoryError
-        for d in range(vr.dst_count):
-            if advert_encode(&form, vr.src, vr.dsts + 16 * d, adverts + d * length, length) != length:
-                free(adverts)
-                raise AssertionError("an advert has another length than it was given")
-        self._retire(vr.adverts)
-        vr.adverts = adverts
-        vr.advert_len = <uint16_t>length
-        return 0
-
-    cdef int _retire(self, void *memory) except -1:
-        """Free memory now, or with the batch that may still point into it."""
-        cdef void **grown
-        if memory == NULL:
-            return 0
-        if self.tx_count == 0:
-            free(memory)
-            return 0
-        if self._retired_count == self._retired_capacity:
-            grown = <void **>realloc(self._retired, (self._retired_capacity * 2 + 16) * sizeof(void *))
-            if grown == NULL:
-                raise MemoryError
-            self._retired = grown
-            self._retired_capacity = self._retired_capacity * 2 + 16
-        self._retired[self._retired_count] = memory
-        self._retired_count += 1
+    cdef int _retire(self, vr_t *vr) except -1:
+        """Give up what a router owns, once nothing that is to be sent points at it."""
+        self.outbox.retire(vr.dsts)
+        self.outbox.retire(vr.addrs)
+        self.outbox.retire(vr.announces)
+        self.outbox.retire(vr.adverts)
+        vr.dsts = vr.addrs = vr.adverts = NULL
+        vr.announces = NULL
         return 0
 
     def _free_router(self, i: int) -> None:
         cdef vr_t *vr = self._vr(i)
         cdef uint32_t k
-        cdef size_t queued
         for k in range(TIMERS_PER_VR):
             if <size_t>i * TIMERS_PER_VR + k < self.wheel._capacity:
                 self.wheel.disarm(<uint32_t>i * TIMERS_PER_VR + k)
-        for queued in range(self.tx_count):
-            if self.tx[queued].vr == <uint32_t>i:
-                self.tx[queued].vr = VR_NONE
+        self.outbox.disown(i)
         sync_leave(self.table.vrs, i)
         self.table.unkey(i)
         if vr.advertisement_interval_cs:
             self._routers_at[vr.advertisement_interval_cs] -= 1
-        self._retire(vr.dsts)
-        self._retire(vr.addrs)
-        self._retire(vr.announces)
-        self._retire(vr.adverts)
-        vr.dsts = vr.addrs = vr.adverts = NULL
-        vr.announces = NULL
+        self._retire(vr)
         self.table.release(i)
-
-
-cdef int _copy_address(uint8_t *out, uint8_t family, address) except -1:
-    """Put an address into 16 bytes, zeros behind it. Raises ValueError when it is not one of the family."""
-    cdef Py_ssize_t length = IPV6_LEN if family == FAMILY_IPV6 else IPV4_LEN
-    if len(address) != length:
-        raise ValueError(f"{address!r} is not an IPv{family} address")
-    memset(out, 0, 16)
-    memcpy(out, <const uint8_t *>address, length)
-    return 0
-
-
-cdef void _fill_form(advert_form_t *form, const vr_t *vr) noexcept nogil:
-    memset(form, 0, sizeof(advert_form_t))
-    form.version = vr.version
-    form.family = vr.family
-    form.vrid = vr.vrid
-    form.priority = vr.priority
-    form.addr_count = <uint8_t>vr.addr_count
-    form.auth_type = vr.expect.auth_type
-    form.csum_profile = vr.expect.csum_profile
-    form.max_adver_int_cs = vr.advertisement_interval_cs
-    memcpy(form.auth, vr.expect.auth, AUTH_DATA_LEN)
-    form.addrs = vr.addrs
-
-
-cdef int _fill_expect(vr_t *vr, settings) except -1:
-    memset(&vr.expect, 0, sizeof(vr.expect))
-    vr.expect.version = vr.version
-    vr.expect.csum_profile = CSUM_MESSAGE if settings.checksum_of_message else CSUM_PSEUDO
-    vr.expect.csum_strict = settings.checksum_strict
-    if not settings.is_unicast:
-        vr.expect.ttl_min = vr.expect.ttl_max = VRRP_TTL
-    vr.expect.auth_type = AUTH_NONE
-    if vr.version == 2:
-        vr.expect.adver_int_s = settings.advertisement_interval_cs // 100
-    if settings.auth_pass is not None:
-        vr.expect.auth_type = AUTH_PASS
-        memcpy(vr.expect.auth, <const uint8_t *>settings.auth_pass, len(settings.auth_pass))
-    return 0
-
-
-cdef int _check(settings, uint32_t domain_count) except -1:
-    """Raise ValueError for settings that no router can have."""
-    interval_cs = settings.advertisement_interval_cs
-    if not 0 <= settings.domain < domain_count:
-        raise ValueError(f"no domain {settings.domain}")
-    if any(not 0 <= ifindex <= 0x7FFFFFFF for ifindex in (settings.ifindex, *(a.ifindex for a in settings.announces))):
-        raise ValueError("an ifindex is not in 0..2147483647")
-    if not 1 <= settings.vrid <= 255:
-        raise ValueError(f"VRID {settings.vrid} is not in 1..255")
-    if settings.version not in (2, 3):
-        raise ValueError(f"VRRP version {settings.version} is neither 2 nor 3")
-    if not 1 <= settings.priority <= PRIORITY_OWNER:
-        raise ValueError(f"priority {settings.priority} is not in 1..255")
-    if settings.version == 3 and not 1 <= interval_cs <= ADVER_INT_MAX_CS:
-        raise ValueError(f"interval {interval_cs} cs is not in 1..{ADVER_INT_MAX_CS} (v3)")
-    if settings.version == 2 and (interval_cs % 100 or not 100 <= interval_cs <= ADVER_INT_MAX_S * 100):
-        raise ValueError(f"interval {interval_cs} cs is not a whole number of seconds in 1..{ADVER_INT_MAX_S} (v2)")
-    if not 1 <= settings.down_timer_adverts <= 100:
-        raise ValueError(f"down_timer_adverts {settings.down_timer_adverts} is not in 1..100")
-    if not 1 <= len(settings.destinations) <= PEERS_MAX or len(set(settings.destinations)) != len(
-            settings.destinations):
-        raise ValueError(f"destinations are not 1..{PEERS_MAX} different addresses")
-    if not settings.is_unicast and len(settings.destinations) != 1:
-        raise ValueError("multicast goes to one group")
-    if not settings.is_unicast and not settings.ifindex and any(settings.source):
-        raise ValueError("multicast needs an interface")
-    if len(settings.addresses) > 255 or (settings.version == 3 and not settings.addresses):
-        raise ValueError(f"{len(settings.addresses)} addresses do not make an advert")
-    if settings.auth_pass is not None and (settings.version != 2 or len(settings.auth_pass) > AUTH_DATA_LEN):
-        raise ValueError("a password is for VRRPv2 and has at most 8 bytes")
-    if settings.peer_ttls and (not settings.is_unicast or len(settings.peer_ttls) != len(settings.destinations)):
-        raise ValueError("TTL limits are for unicast, one pair for each destination")
-    if any(not 0 <= lowest <= highest <= 255 for lowest, highest in settings.peer_ttls):
-        raise ValueError("TTL limits are not 0 <= lowest <= highest <= 255")
-    if len(settings.announces) > ANNOUNCE_MAX:
-        raise ValueError(f"{len(settings.announces)} addresses to announce are more than {ANNOUNCE_MAX}")
-    if any(len(told.mac) != 6 or len(told.address) not in (IPV4_LEN, IPV6_LEN) for told in settings.announces):
-        raise ValueError("an announcement is not of a 6 byte MAC and an address")
-    if not 1 <= settings.announce_repeat <= ANNOUNCE_REPEAT_MAX:
-        raise ValueError(f"announce_repeat {settings.announce_repeat} is not in 1..{ANNOUNCE_REPEAT_MAX}")
-    if not 0 <= settings.announce_delay_s <= ANNOUNCE_S_MAX:
-        raise ValueError(f"announce_delay_s {settings.announce_delay_s} is not in 0..{ANNOUNCE_S_MAX}")
-    if not 0 <= settings.announce_refresh_s <= ANNOUNCE_S_MAX:
-        raise ValueError(f"announce_refresh_s {settings.announce_refresh_s} is not in 0..{ANNOUNCE_S_MAX}")
-    return 0

@@ -21,7 +21,7 @@ from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from vrrpcore.consts cimport FAMILY_IPV4, FAMILY_IPV6
-from vrrpcore.engine cimport TX_FRAME, heard_t, tx_t
+from vrrpcore.engine cimport heard_t
 from vrrpcore.limits cimport (
     DATAGRAM_TRUESIZE,
     EXPIRE_TURN_MAX,
@@ -31,6 +31,7 @@ from vrrpcore.limits cimport (
     RX_REST_NS,
     RX_TURN_MAX,
 )
+from vrrpcore.outbox cimport TX_FRAME, tx_t
 from vrrpcore.packet cimport DROP_IP_LENGTH, DROP_NONE, ipv4_unwrap, rx_meta_t
 from vrrpcore.rawio cimport (
     RX_BATCH,
@@ -396,20 +397,20 @@ cdef class Reactor:
         cdef uint8_t kind
         cdef int fd, sent, j
         cdef tx_t *tx
-        while k < self.engine.tx_count:
+        while k < self.engine.outbox.count:
             first = k
-            domain = self.engine.tx[k].domain
+            domain = self.engine.outbox.tx[k].domain
             if domain >= self._port_count:
                 # The engine was given a domain that has no sockets.
-                self.engine.send_failed(self.engine.tx[k].vr, ENODEV, monotonic_ns())
+                self.engine.send_failed(self.engine.outbox.tx[k].vr, ENODEV, monotonic_ns())
                 self.send_errors += 1
                 k += 1
                 continue
-            kind = self.engine.tx[k].kind
+            kind = self.engine.outbox.tx[k].kind
             fd = self._ports[domain].frame_fd if kind == TX_FRAME else self._ports[domain].tx_fd
             self._sender.reset()
-            while k < self.engine.tx_count and self._sender.count < TX_BATCH:
-                tx = &self.engine.tx[k]
+            while k < self.engine.outbox.count and self._sender.count < TX_BATCH:
+                tx = &self.engine.outbox.tx[k]
                 if tx.domain != domain or tx.kind != kind:
                     break
                 if kind == TX_FRAME:
@@ -424,16 +425,16 @@ cdef class Reactor:
                 sent = self._sender.send(fd, done)
                 self.send_batches += 1
                 if sent <= 0:
-                    self.engine.send_failed(self.engine.tx[first + done].vr, -sent, monotonic_ns())
+                    self.engine.send_failed(self.engine.outbox.tx[first + done].vr, -sent, monotonic_ns())
                     self.send_errors += 1
                     done += 1
                     continue
                 for j in range(sent):
-                    tx = &self.engine.tx[first + done + j]
+                    tx = &self.engine.outbox.tx[first + done + j]
                     self.engine.table.tally(tx.vr, tx.counter)
                 self.datagrams_sent += sent
                 done += sent
-        self.engine.clear_tx()
+        self.engine.outbox.clear()
 
     cdef void _set_timer(self, int64_t deadline_ns) noexcept nogil:
         """Sleep until the next deadline or the next read of a resting socket."""

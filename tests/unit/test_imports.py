@@ -30,10 +30,12 @@ CORE: dict[str, set[str]] = {
     "sync": {"vr", "fsm"},
     "table": {"vr"},
     "rawio": {"consts", "limits"},
+    "setup": {"consts", "limits", "packet", "vr"},
+    "outbox": {"consts", "packet", "announce", "vr", "setup"},
     "engine": {
-        "consts", "limits", "settings", "wheel", "packet", "announce", "vr", "election", "fsm", "sync", "table",
+        "consts", "limits", "settings", "wheel", "packet", "vr", "election", "fsm", "sync", "table", "setup", "outbox",
     },
-    "reactor": {"consts", "limits", "packet", "rawio", "engine"},
+    "reactor": {"consts", "limits", "packet", "rawio", "outbox", "engine"},
 }
 
 FLOOR = {"", "_linux", "errors", "limits", "linux", "model"}       # "": pyvrrp/__init__.py, the version
