@@ -56,14 +56,23 @@ def main(argv: list[str] | None = None) -> int:
             return _config_test(options)
         if not options.foreground:
             _daemonize()
-        with _logging(options), _pid_files(options.pid_file, options.vrrp_pid_file):
-            return asyncio.Runner(loop_factory=uvloop.new_event_loop).run(Daemon(options).run())
-    except BlockingIOError as error:
-        print(f"pyvrrpd: {error}", file=sys.stderr)
-        return EXIT_RUNNING
+        with _logging(options):
+            return _run(options)
     except (PyvrrpError, OSError) as error:
         print(f"pyvrrpd: {error}", file=sys.stderr)
         return EXIT_FAILED
+
+
+def _run(options: Options) -> int:
+    """Run until asked to stop. Why it could not is in the log too: in the background nobody reads stderr."""
+    try:
+        with _pid_files(options.pid_file, options.vrrp_pid_file):
+            return asyncio.Runner(loop_factory=uvloop.new_event_loop).run(Daemon(options).run())
+    except (PyvrrpError, OSError) as error:
+        log.error("%s", error)
+        if not options.log_console:
+            print(f"pyvrrpd: {error}", file=sys.stderr)
+        return EXIT_RUNNING if isinstance(error, BlockingIOError) else EXIT_FAILED
 
 
 class Daemon:
@@ -237,16 +246,8 @@ def _pid_files(*paths: str | None) -> Iterator[None]:
     held: list[tuple[str, int]] = []
     try:
         for path in dict.fromkeys(path for path in paths if path is not None):
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            fd = _open_locked(path)
             held.append((path, fd))
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(held.pop()[1])
-                raise BlockingIOError(
-                    f"{path}: a daemon that is running holds this pid file; "
-                    "stop it, or give -p and -r other names"
-                ) from None
             os.ftruncate(fd, 0)
             os.write(fd, f"{os.getpid()}\n".encode())
         yield
@@ -255,6 +256,38 @@ def _pid_files(*paths: str | None) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 Path(path).unlink()
             os.close(fd)
+
+
+def _open_locked(path: str) -> int:
+    """Open a pid file and take its lock. Raises BlockingIOError when it is held, PyvrrpError when it cannot be had."""
+    while True:
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        except OSError as error:
+            raise PyvrrpError(
+                f"{path}: the pid file cannot be written: {error.strerror}; give -p and -r names that can be"
+            ) from error
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A daemon that ended meanwhile has removed the file that was opened: then it has no name any more.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(fd), os.lstat(path)):
+                    return fd
+        except BlockingIOError:
+            os.close(fd)
+            raise BlockingIOError(
+                f"{path}: a daemon that is running holds this pid file; "
+                "stop it, or give -p and -r other names"
+            ) from None
+        os.close(fd)
+
+
+class _Syslog(logging.handlers.SysLogHandler):
+    """syslog through /dev/log, or stderr while nobody listens there: the next line tries syslog again."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            print(self.format(record), file=sys.stderr, flush=True)
 
 
 class _Dropping(logging.handlers.QueueHandler):
@@ -289,12 +322,8 @@ def _logging(options: Options) -> Iterator[None]:
         target = logging.NullHandler()
         line = "%(message)s"
     else:
-        try:
-            target = logging.handlers.SysLogHandler("/dev/log", facility=options.log_facility)
-            line = f"pyvrrpd[{os.getpid()}]: %(message)s"
-        except OSError:
-            target = logging.StreamHandler(sys.stderr)
-            line = "%(asctime)s: %(message)s"
+        target = _Syslog("/dev/log", facility=options.log_facility)
+        line = f"pyvrrpd[{os.getpid()}]: %(message)s"
     target.setFormatter(logging.Formatter(line, datefmt="%a %b %e %H:%M:%S %Y"))
     lines: queue.Queue[logging.LogRecord] = queue.Queue(limits.LOG_QUEUE_MAX)
     writer = logging.handlers.QueueListener(lines, target)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
+import socket
 
 import pytest
 
 from pyvrrp import daemon
+from pyvrrp.errors import PyvrrpError
 
 
 def test_both_pid_files_hold_the_pid_and_go_at_the_end(tmp_path):
@@ -47,9 +50,50 @@ def test_a_pid_file_is_not_written_through_a_link(tmp_path):
     target = tmp_path / "target"
     target.write_text("keep")
     (tmp_path / "a.pid").symlink_to(target)
-    with pytest.raises(OSError, match="symbolic links"), daemon._pid_files(str(tmp_path / "a.pid"), None):
+    with pytest.raises(PyvrrpError, match="symbolic links"), daemon._pid_files(str(tmp_path / "a.pid"), None):
         pass
     assert target.read_text() == "keep"
+
+
+def test_a_pid_file_that_goes_while_it_is_opened_is_made_again(tmp_path, monkeypatch):
+    """Its last owner removes it after we opened it and before we lock it."""
+    path = tmp_path / "a.pid"
+    path.write_text("4711\n")
+    lock, removed = fcntl.flock, []
+
+    def flock(fd, how):
+        if not removed:
+            removed.append(path.unlink())
+        lock(fd, how)
+
+    monkeypatch.setattr(daemon.fcntl, "flock", flock)
+    with daemon._pid_files(str(path)):
+        assert path.read_text() == f"{os.getpid()}\n"
+
+
+@pytest.mark.parametrize("console", [["-l"], []])
+def test_a_pid_file_that_cannot_be_written_is_told_once(tmp_path, capsys, console):
+    log_file = tmp_path / "log"
+    path = tmp_path / "none" / "a.pid"
+    argv = ["-n", *console, f"-g{log_file}", "-p", str(path), "-f", "/dev/null", "--no-socket"]
+    assert daemon.main(argv) == daemon.EXIT_FAILED
+    said = f"{path}: the pid file cannot be written: No such file or directory; give -p and -r names that can be"
+    assert capsys.readouterr().err.count(said) == 1
+    assert console or said in log_file.read_text()
+
+
+def test_without_a_syslog_the_lines_go_to_stderr(tmp_path, capsys):
+    handler = daemon._Syslog(str(tmp_path / "none"))
+    try:
+        handler.emit(logging.LogRecord("pyvrrp", logging.INFO, "", 0, "one line", (), None))
+        assert capsys.readouterr().err == "one line\n"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
+            syslog.bind(str(tmp_path / "none"))
+            handler.emit(logging.LogRecord("pyvrrp", logging.INFO, "", 0, "another", (), None))
+            assert b"another" in syslog.recv(100)
+        assert capsys.readouterr().err == ""
+    finally:
+        handler.close()
 
 
 def test_a_missing_namespace_is_refused_and_not_made(capsys):
