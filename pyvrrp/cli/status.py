@@ -39,7 +39,7 @@ COLUMNS = (
     Column("PRIORITY", lambda status: priority(status), drop=4),
     Column("VRID", lambda status: str(status.vrid or "-"), drop=1),
     Column("INTERFACE", lambda status: status.interface or "-", drop=2),
-    Column("VIPS", lambda status: ",".join(status.vips) or "-", lambda status: shortened(status.vips)),
+    Column("VIPS", lambda status: ",".join(addresses(status)) or "-", lambda status: shortened(addresses(status))),
     Column("PEER", lambda status: peer(status), drop=6),
     Column("LAST HEARD", lambda status: last_heard(status), drop=3),
 )
@@ -160,6 +160,11 @@ def unknown(name: str, instances: Sequence[InstanceStatus]) -> str:
     near = near or difflib.get_close_matches(name, names, NEAR_MATCHES)
     hint = f"did you mean {' or '.join(near)}?" if near else "pyvrrp status lists them all"
     return f"{name}: there is no such instance; {hint}"
+
+
+def addresses(status: InstanceStatus) -> list[str]:
+    """All that its MASTER has; those of virtual_ipaddress_excluded are only left out of the adverts."""
+    return [*status.vips, *status.excluded]
 
 
 def since(status: InstanceStatus) -> str:

@@ -181,3 +181,9 @@ def test_wrong_command_lines(argv: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         parse(argv)
     assert stop.value.code == 2
+
+
+def test_an_excluded_address_is_an_address() -> None:
+    """Adverts leave it out; its MASTER has it all the same."""
+    only = InstanceStatus(name="cluster", state="MASTER", excluded=["10.201.36.14/32"])
+    assert "10.201.36.14/32" in status.report([only], None)[1]
