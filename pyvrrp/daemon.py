@@ -19,6 +19,7 @@ import socket
 import sys
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import uvloop
 
@@ -33,6 +34,8 @@ from vrrpcore.reactor import Reactor
 
 log = logging.getLogger("pyvrrp")
 
+T = TypeVar("T")
+
 EXIT_OK = 0
 EXIT_FAILED = 1             # it could not start, or something of ours broke
 EXIT_RUNNING = 2            # another daemon holds the pid file
@@ -41,6 +44,7 @@ EXIT_CONFIG = 6             # no configuration to run, as keepalived has it
 _GC_YOUNG = 20_000          # allocations between two looks at the young; what was loaded is frozen
 # keepalived's requests for dump files. Unhandled they would end the process.
 _DUMP_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGRTMIN + 2, signal.SIGRTMAX - 1)
+_CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13}        # bits of CapEff, capabilities(7)
 NETNS_DIRECTORY = Path("/run/netns")
 
 
@@ -95,7 +99,11 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._reload_wanted.set)
         for number in _DUMP_SIGNALS:
             loop.add_signal_handler(number, _no_dump, number)
-        configuration = (await self._load()).configuration
+        _check_privileges()
+        loaded = await self._unless_stopped(self._load())
+        if loaded is None:
+            return EXIT_OK
+        configuration = loaded.configuration
         if configuration is None:
             return EXIT_CONFIG
         reactor = Reactor()
@@ -110,7 +118,8 @@ class Daemon:
                 )
                 if not await control.start():
                     control = None
-            if await self._unless_stopped(runtime.start(configuration)):
+            await self._unless_stopped(runtime.start(configuration))
+            if not self._stop.is_set():
                 _settle()
                 await self._serve(runtime)
             log.info("Stopping")
@@ -134,7 +143,9 @@ class Daemon:
                 return
             self._reload_wanted.clear()
             log.info("Reloading")
-            loaded = await self._load()
+            loaded = await self._unless_stopped(self._load())
+            if loaded is None:
+                return
             refusals = loaded.why_not_reload(runtime.configuration)
             if refusals or loaded.configuration is None:
                 for refusal in refusals:
@@ -148,8 +159,8 @@ class Daemon:
                 log.exception("the reload broke off; please report this fault")
             _settle()
 
-    async def _unless_stopped(self, work: Coroutine[None, None, None]) -> bool:
-        """Do long work, given up when the daemon is asked to stop; say whether it was done."""
+    async def _unless_stopped(self, work: Coroutine[None, None, T]) -> T | None:
+        """Do long work, given up when the daemon is asked to stop. Its result, or None where it was given up."""
         doing = asyncio.ensure_future(work)
         stopping = asyncio.ensure_future(self._stop.wait())
         await asyncio.wait((doing, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -158,9 +169,8 @@ class Daemon:
             doing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await doing
-            return False
-        doing.result()
-        return True
+            return None
+        return doing.result()
 
     async def _load(self) -> Loaded:
         path, *others = self._options.config_files
@@ -170,6 +180,21 @@ class Daemon:
         for diagnostic in loaded.diagnostics:
             log.log(logging.ERROR if diagnostic.is_error else logging.WARNING, "%s", diagnostic)
         return loaded
+
+
+def _check_privileges() -> None:
+    """Say at the start what would fail later: a MASTER that cannot have its addresses is worse than none."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return
+    effective = int(status.partition("CapEff:")[2].split()[0], 16)
+    missing = [name for name, bit in _CAPABILITIES.items() if not effective >> bit & 1]
+    if missing:
+        raise PyvrrpError(
+            f"no permission for raw sockets and addresses: {' and '.join(missing)} missing; run pyvrrpd as root, "
+            "or give it these capabilities"
+        )
 
 
 def _no_dump(number: int) -> None:

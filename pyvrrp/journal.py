@@ -42,6 +42,8 @@ def tell_why(router: Router, event: Event) -> None:
     elif reason == "fault":
         for sentence in router.faults:
             log.warning("(%s) %s", name, sentence)
+        if not router.faults and router.group is not None:
+            log.warning("(%s) another member of its sync group %s is in FAULT", name, router.group)
     elif reason == "group_backup":
         log.info("(%s) follows its sync group %s", name, router.group)
 

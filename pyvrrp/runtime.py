@@ -243,6 +243,8 @@ class Runtime:
             faults.append(f"another member of its sync group {router.group} is in FAULT")
         if not router.is_started:
             faults.append(f"waits for the first result of {', '.join(router.held_by)}")
+        if refusal := self._network.vips.state(router.number).error:
+            faults.append(refusal)
         since_ns = seen.since_ns or now_ns
         return InstanceStatus(
             name=instance.name,

@@ -7,7 +7,9 @@ does.
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -246,3 +248,37 @@ def test_an_instance_without_its_interface_waits_for_it(daemon: Daemon, pair: tu
     left.ip("link", "set", "late1", "up")
     left.ip("link", "set", "late0", "up")
     left.record.wait_address(VIP, True, timeout_s=5)
+
+
+@pytest.mark.parametrize("kind", ["pyvrrpd"])
+def test_status_names_an_address_that_the_kernel_refuses(daemon: Daemon, pair: tuple[Node, Node]) -> None:
+    """The kernel wants one scope for all addresses of a subnet."""
+    left, right = pair
+    vip = SHAPE.vips[0]
+    daemon.configure(SHAPE.text(left, right, HIGH).replace(f"{vip}/24", f"{vip}/24 scope link"))
+    daemon.start()
+    daemon.wait_log(r"\(VI_1\) Entering MASTER STATE", START_S)
+    (fault,) = until(lambda: daemon.instance()["faults"], 2, "the refusal in the status")
+    assert vip in fault
+    assert "cannot be added" in fault
+
+
+@pytest.mark.parametrize("kind", ["pyvrrpd"])
+def test_sigterm_does_not_wait_for_a_file_that_is_read(daemon: Daemon, pair: tuple[Node, Node]) -> None:
+    os.mkfifo(daemon.file)
+    daemon.start()
+    until(lambda: children_of(daemon.pid), START_S, "the process that reads the file")
+    daemon.signal(signal.SIGTERM)
+    assert daemon.wait(3) == 0
+    assert not daemon.pid_file.exists()
+
+
+@pytest.mark.parametrize("kind", ["pyvrrpd"])
+@pytest.mark.parametrize("capability", ["net_admin", "net_raw"])
+def test_without_a_capability_it_says_which(daemon: Daemon, pair: tuple[Node, Node], capability: str) -> None:
+    left, right = pair
+    daemon.configure(SHAPE.text(left, right, HIGH))
+    drop = ["setpriv", "--inh-caps=-all", f"--bounding-set=-{capability}"]
+    ended = subprocess.run([*drop, *daemon.argv], check=False, capture_output=True, text=True, timeout=10)
+    assert ended.returncode == 1
+    assert f"CAP_{capability.upper()} missing; run pyvrrpd as root" in ended.stderr
