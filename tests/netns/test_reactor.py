@@ -156,7 +156,7 @@ KINDS = [
 def test_an_election(pair: Pair, version: int, family: int, unicast: bool) -> None:
     interval_cs = 100 if version == 2 else 10
     kind = {"version": version, "unicast": unicast, "advertisement_interval_cs": interval_cs}
-    pair.left.start(family, priority=250, **kind)
+    pair.left.start(family, priority=100, **kind)
     pair.right.start(family, priority=254, **kind)
     down_ns = master_down_interval(version, 254, interval_cs)
     assert pair.run(down_ns / S + 1, until=lambda: pair.right.state() == STATES["MASTER"])
@@ -173,8 +173,8 @@ def test_an_election(pair: Pair, version: int, family: int, unicast: bool) -> No
     now_ns = pair.right.reactor.now_ns()
     pair.right.engine.stop(0, now_ns)
     pair.right.reactor.flush()
-    assert pair.run(skew_time(version, 250, interval_cs) / S + 0.5, until=lambda: pair.left.state() == STATES["MASTER"])
-    assert pair.left.engine.status(0).since_ns - now_ns < skew_time(version, 250, interval_cs) + LATE_NS
+    assert pair.run(skew_time(version, 100, interval_cs) / S + 0.5, until=lambda: pair.left.state() == STATES["MASTER"])
+    assert pair.left.engine.status(0).since_ns - now_ns < skew_time(version, 100, interval_cs) + LATE_NS
 
 
 @pytest.mark.rule("M2")
