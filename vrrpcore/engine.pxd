@@ -50,6 +50,7 @@ cdef struct domain_t:
 
 
 @cython.final
+@cython.no_gc
 cdef class Engine:
     cdef Table table
     cdef TimerWheel wheel

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -633,3 +635,9 @@ def test_a_machine_that_has_been_up_for_years() -> None:
     start_ns = 10 * 365 * 86400 * S
     engine.start(vr, start_ns)
     assert engine.next_deadline() == start_ns + master_down_interval(3, 100, 100)
+
+
+def test_the_garbage_collector_may_free_an_engine() -> None:
+    """As part of a cycle: in a process of its own, which would crash."""
+    code = "import gc; from vrrpcore.engine import Engine; c = [Engine()]; c.append(c); del c; gc.collect()"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
