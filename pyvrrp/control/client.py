@@ -5,6 +5,7 @@ Whatever goes wrong is a ControlError with a sentence for the operator.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
 import h11
@@ -48,7 +49,8 @@ class ControlClient:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
                 sock.settimeout(self._timeout_s)
                 sock.connect(self._path)
-                sock.sendall(request + end)
+                with contextlib.suppress(BrokenPipeError):
+                    sock.sendall(request + end)         # refused at once: the answer says why
                 status, body = _receive(http, sock)
         except OSError as error:
             raise ControlError(self._sentence(error)) from error

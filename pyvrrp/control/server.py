@@ -4,7 +4,7 @@ Adverts come first. So:
 - a reply is built in slices of CONTROL_SLICE_S, and one slice per turn of the loop however many clients ask:
   whoever builds one holds `_turn` until the loop has gone round;
 - a client is heard and answered within CONTROL_IDLE_S each, or cut off, and there are at most
-  CONTROL_CLIENTS_MAX;
+  CONTROL_CLIENTS_MAX: one more takes the place of whoever has been idle for longest;
 - what is sent waits in the kernel or not at all: a transport's buffer never holds more than one slice.
 
 A fault while answering costs that connection, never the daemon. Reading is a matter of the socket's
@@ -79,6 +79,7 @@ class ControlServer:
         self._instances, self._counters = instances, counters
         self._turn = asyncio.Lock()
         self._clients: set[asyncio.Task[None]] = set()
+        self._idle: dict[asyncio.Task[None], None] = {}     # those that owe a request, the longest first
         self._listener: Listener | None = None
         self._server: asyncio.Server | None = None
         self._routes: dict[str, dict[str, Callable[[], AsyncGenerator[bytes, None]]]] = {
@@ -114,26 +115,41 @@ class ControlServer:
         writer.transport.set_write_buffer_limits(high=0)    # drain() then means: the kernel has it
         http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.CONTROL_HEADER_BYTES_MAX)
         try:
-            await self._serve(_Client(http, reader, writer))
+            await self._serve(_Client(http, reader, writer), task)
         except asyncio.CancelledError:
-            pass                            # by close() alone; the connection ends below
+            pass                            # by close(), or to make room; the connection ends below
         except (TimeoutError, ConnectionError):
             pass                            # too slow, or gone: nobody is left to be told
         except Exception:
             log.exception("%s: a request was not answered; please report this fault", self._path)
         finally:
             self._clients.discard(task)
+            self._idle.pop(task, None)
             writer.transport.abort()        # nothing that matters is buffered
 
-    async def _serve(self, client: _Client) -> None:
+    def _make_room(self) -> bool:
+        """Cut off who has been idle for longest, if there are too many clients. False: all are being answered."""
+        if len(self._clients) <= limits.CONTROL_CLIENTS_MAX:
+            return True
+        longest = next(iter(self._idle), None)
+        if longest is None:
+            return False
+        del self._idle[longest]
+        self._clients.discard(longest)
+        longest.cancel()
+        return True
+
+    async def _serve(self, client: _Client, task: asyncio.Task[None]) -> None:
         """Answer request after request, until the client is done or refused."""
         try:
-            if len(self._clients) > limits.CONTROL_CLIENTS_MAX:
+            if not self._make_room():
                 full = f"{limits.CONTROL_CLIENTS_MAX} clients are connected already; try again later"
                 raise _Refusal(HTTPStatus.SERVICE_UNAVAILABLE, full)
             while True:
+                self._idle[task] = None
                 async with asyncio.timeout(limits.CONTROL_IDLE_S):
                     request = await _next_request(client)
+                self._idle.pop(task, None)
                 if request is None:
                     return
                 async with asyncio.timeout(limits.CONTROL_IDLE_S):
