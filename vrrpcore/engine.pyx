@@ -629,6 +629,8 @@ cdef class Engine:
                 break
             fired += found
             for k in range(found):
+                self.table.fetch(self.wheel._timers[due[k]].owner // TIMERS_PER_VR)
+            for k in range(found):
                 owner = self.wheel._timers[due[k]].owner
                 i = owner // TIMERS_PER_VR
                 if owner % TIMERS_PER_VR == TIMER_ADVER:
