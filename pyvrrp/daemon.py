@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import fcntl
 import gc
 import logging
@@ -59,6 +60,7 @@ def main(argv: list[str] | None = None) -> int:
         if options.config_test:
             return _config_test(options)
         if not options.foreground:
+            options = _absolute(options)
             _daemonize()
         with _logging(options):
             return _run(options)
@@ -244,6 +246,22 @@ def _enter_namespace(name: str) -> None:
         linux.setns(fd)
     finally:
         os.close(fd)
+
+
+def _absolute(options: Options) -> Options:
+    """The options with every path whole: in the background the working directory is /."""
+
+    def whole(path: str | None) -> str | None:
+        return None if path is None else str(Path(path).absolute())
+
+    return dataclasses.replace(
+        options,
+        config_files=tuple(str(Path(path).absolute()) for path in options.config_files),
+        log_file=whole(options.log_file),
+        pid_file=whole(options.pid_file),
+        vrrp_pid_file=whole(options.vrrp_pid_file),
+        socket=whole(options.socket),
+    )
 
 
 def _daemonize() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -282,3 +283,26 @@ def test_without_a_capability_it_says_which(daemon: Daemon, pair: tuple[Node, No
     ended = subprocess.run([*drop, *daemon.argv], check=False, capture_output=True, text=True, timeout=10)
     assert ended.returncode == 1
     assert f"CAP_{capability.upper()} missing; run pyvrrpd as root" in ended.stderr
+
+
+@pytest.mark.parametrize("kind", ["pyvrrpd"])
+def test_in_the_background_relative_names_mean_what_they_meant(
+    daemon: Daemon, pair: tuple[Node, Node]
+) -> None:
+    """Without -n its working directory is /, and nobody sees its stderr."""
+    left, right = pair
+    daemon.configure(SHAPE.text(left, right, HIGH))
+    files = ["-f", daemon.file.name, "-p", "pid", "-r", "vrrp.pid", "-glog", "--socket", "control"]
+    command = [sys.executable, "-m", "pyvrrp.daemon", *files]
+    subprocess.run(["ip", "netns", "exec", left.namespace, *command], cwd=daemon.directory, check=True, timeout=10)
+    until(daemon.pid_file.exists, START_S, "the pid file")
+    pid = int(daemon.pid_file.read_text())
+    try:
+        left.record.wait_address(VIP, True, timeout_s=START_S)
+        assert daemon.instance()["state"] == "MASTER"
+        assert daemon.transitions() == ["BACKUP", "MASTER"]
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: not is_running(pid), 5, "its end")
+    assert not daemon.pid_file.exists()
+    assert not daemon.socket.exists()
