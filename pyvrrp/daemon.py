@@ -114,14 +114,15 @@ class Daemon:
         try:
             await pool.start()
             runtime = Runtime(reactor, pool)
-            if self._options.socket is not None:
-                control = ControlServer(
-                    self._options.socket, instances=runtime.instances, counters=runtime.counters
-                )
-                if not await control.start():
-                    control = None
             await self._unless_stopped(runtime.start(configuration))
             if not self._stop.is_set():
+                # Only now: whoever asks is told of instances that run.
+                if self._options.socket is not None:
+                    control = ControlServer(
+                        self._options.socket, instances=runtime.instances, counters=runtime.counters
+                    )
+                    if not await control.start():
+                        control = None
                 _settle()
                 await self._serve(runtime)
             log.info("Stopping")
@@ -159,7 +160,7 @@ class Daemon:
             except Exception:
                 # What runs must go on running; the next reload finds what this one left undone.
                 log.exception("the reload broke off; please report this fault")
-            _settle()
+            _settle(generation=1)
 
     async def _unless_stopped(self, work: Coroutine[None, None, T]) -> T | None:
         """Do long work, given up when the daemon is asked to stop. Its result, or None where it was given up."""
@@ -203,9 +204,12 @@ def _no_dump(number: int) -> None:
     log.warning("signal %d is asked for, but no dump file is written; use pyvrrp status --json", number)
 
 
-def _settle() -> None:
-    """After loading: what lives now lives long, so the collector need not look at it again."""
-    gc.collect()
+def _settle(*, generation: int = 2) -> None:
+    """After loading: what lives now lives long, so the collector need not look at it again.
+
+    generation: what is collected before; all at start, the young at a reload, when adverts wait for it.
+    """
+    gc.collect(generation)
     gc.freeze()
     gc.set_threshold(_GC_YOUNG, 50, 1000)
 

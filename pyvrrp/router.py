@@ -67,8 +67,7 @@ def source_of(instance: Instance, links: Links) -> bytes | None:
     """The source address of its adverts, or None while there is none (T3, S13)."""
     vips = {vip.address for vip in addresses_of(instance)}
     if instance.source is not None:
-        on_any = (a.address for link in links.by_index.values() for a in link.addresses)
-        return instance.source if instance.source in on_any else None
+        return instance.source if links.has_address(instance.source) else None
     if instance.family == 4:
         return links.primary_ipv4(instance.interface, leave_out=vips)
     return links.link_local_ipv6(instance.interface, leave_out=vips)

@@ -75,6 +75,7 @@ class Runtime:
         self._groups: dict[str, SyncGroup] = {}
         self._group_states: dict[str, State] = {}
         self._trackers: dict[str, ScriptTracker] = {}
+        self._verdicts: dict[str, bool] = {}                # of the command before, until the new one has its own
         self._next_number = 0
         self._drain_scheduled = False
         self._stopping = False
@@ -425,7 +426,7 @@ class Runtime:
     def _effective(self, router: Router, interfaces: Iterable[Tracked]) -> Effective:
         scripts, _ = self._tracked(router)
         items = [
-            Contribution(tracked.name, tracked.weight, self._trackers[tracked.name].up)
+            Contribution(tracked.name, tracked.weight, self._verdict(tracked.name))
             for tracked in scripts
             if tracked.name in self._trackers
         ]
@@ -435,6 +436,10 @@ class Runtime:
             if tracked.weight
         ]
         return effective(router.instance.priority, items)
+
+    def _verdict(self, name: str) -> bool | None:
+        up = self._trackers[name].up
+        return self._verdicts.get(name) if up is None else up
 
     def _judge(self, router: Router) -> None:
         """Bring the engine to what configuration, links and trackers say of a router now."""
@@ -599,8 +604,12 @@ class Runtime:
             if script is None or script.command != tracker.script.command:
                 tracker.stop()
                 del self._trackers[name]
+                if script is not None and tracker.up is not None:
+                    self._verdicts[name] = tracker.up
             elif script != tracker.script:
                 tracker.update(script)
+        for name in self._verdicts.keys() - wanted.keys():
+            del self._verdicts[name]
         for script in wanted.values():
             if script.name not in self._trackers:
                 tracker = ScriptTracker(script, self._runner, on_verdict=self._on_verdict)

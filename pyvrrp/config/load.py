@@ -38,11 +38,13 @@ class Loaded:
         """What in this file forbids to go over to it; empty: nothing does.
 
         A daemon that starts runs what it can. One that runs has something to lose: it keeps to what it has
-        when the file cannot be read, when a brace or quote is missing, or when an instance would be refused
-        that is not refused already.
+        when the file cannot be read, when a brace or quote is missing, when an instance would be refused that
+        is not refused already, or when none is left: an editor empties a file before it writes it.
         """
         if self.configuration is None:
             return tuple(str(diagnostic) for diagnostic in self.diagnostics)
+        if running.instances and not self.configuration.instances and not self.configuration.refused:
+            return ("there is no vrrp_instance in it; to run none, stop the daemon",)
         known = {refused.name for refused in running.refused}
         return tuple(str(diagnostic) for diagnostic in self.diagnostics if diagnostic.is_structural) + tuple(
             f"{refused.where}: instance {refused.name} would not run: {refused.reason}"

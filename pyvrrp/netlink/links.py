@@ -98,6 +98,7 @@ class Links:
         self.claimed: set[AddressKey] = set()   # the VipApplier adds and removes
         self._netlink = netlink
         self._tables = _Tables()
+        self._holders: dict[bytes, int] = {}    # address -> how many interfaces have it
         self._fresh: _Tables | None = None
         self._stale = False                     # notifications were lost since the dump began
         self._dirty: set[int] = set()           # indexes whose addresses changed in this batch
@@ -148,6 +149,10 @@ class Links:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
+
+    def has_address(self, address: bytes) -> bool:
+        """Whether any interface has this address, a claimed virtual one apart."""
+        return address in self._holders
 
     def primary_ipv4(self, name: str, *, leave_out: Container[bytes] = ()) -> bytes | None:
         """Return the interface's own IPv4 address for adverts: the first primary one not in `leave_out`.
@@ -323,6 +328,12 @@ class Links:
         else:
             self.by_index[index] = new
             self.by_name[new.name] = new
+        for address in () if old is None else old.addresses:
+            self._holders[address.address] -= 1
+            if not self._holders[address.address]:
+                del self._holders[address.address]
+        for address in () if new is None else new.addresses:
+            self._holders[address.address] = self._holders.get(address.address, 0) + 1
         for callback in self._link_callbacks:
             guarded(callback, old, new)
 

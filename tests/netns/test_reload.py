@@ -74,6 +74,7 @@ class Running:
 
     def assert_untouched(self, router: Router, since_s: float) -> None:
         """Up to now: no advert missed, none of another priority, no address event, no transition."""
+        self.wait_adverts_after(8, since_s, router.number)
         adverts = self.right.record.select(sent=False, vrid=router.number)
         before = [advert for advert in adverts if advert.at_s < since_s][-1:]
         window = before + [advert for advert in adverts if advert.at_s >= since_s]

@@ -94,7 +94,9 @@ def test_signals_are_reset(null_fd: int, tmp_path: Path) -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    assert [int(line.split()[1], 16) for line in out.read_text().splitlines()] == [0, 0]
+    # Signals 32 and 33 are the C library's own: no program can set them, and some parents leave 32 ignored.
+    own = 0b11 << 31
+    assert [int(line.split()[1], 16) & ~own for line in out.read_text().splitlines()] == [0, 0]
 
 
 @pytest.mark.parametrize(

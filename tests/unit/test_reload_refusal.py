@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pyvrrp.config import load
-from pyvrrp.model import Configuration, GlobalDefs
+from pyvrrp.model import Configuration, GlobalDefs, Instance
 
 GOOD = """vrrp_instance A {
     interface eth0
@@ -58,6 +58,14 @@ def test_an_instance_that_is_refused_already_forbids_nothing(tmp_path):
     running = load(str(path), config_id="x", interfaces=None).configuration
     assert running is not None
     assert why(tmp_path, text, running) == ()
+
+
+@pytest.mark.parametrize("text", ["", "global_defs {\n    router_id x\n}\n"])
+def test_a_file_without_an_instance_forbids_it_where_some_run(tmp_path, text):
+    instance = Instance(name="A", family=4, interface="eth0", vrid=5)
+    running = Configuration(global_defs=RUNNING.global_defs, instances=(instance,))
+    assert why(tmp_path, text, running) == ("there is no vrrp_instance in it; to run none, stop the daemon",)
+    assert why(tmp_path, text) == ()
 
 
 def test_a_missing_file_forbids_it(tmp_path):

@@ -34,6 +34,7 @@ def links(*found: Link) -> Links:
     made = Links(cast(Any, FakeNetlink()))
     made.by_name.update({link.name: link for link in found})
     made.by_index.update({link.index: link for link in found})
+    made._holders.update({a.address: 1 for link in found for a in link.addresses})
     return made
 
 
