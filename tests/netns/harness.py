@@ -213,6 +213,17 @@ class Daemon:
             )
         return started_s
 
+    def host_delay_s(self) -> float:
+        """For how long the host has kept this daemon from running so far: no processor was free, or none was there.
+
+        The first is the scheduler's count for its processes; the second is what a hypervisor took from this machine.
+        """
+        waited_ns = sum(
+            int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) for pid in (self.pid, *children_of(self.pid))
+        )
+        stolen = int(Path("/proc/stat").read_text().split("\n", 1)[0].split()[8])
+        return waited_ns / 1e9 + stolen / os.sysconf("SC_CLK_TCK")
+
     @property
     def pid(self) -> int:
         assert self.process is not None, f"{self!r} was not started"

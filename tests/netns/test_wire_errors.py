@@ -55,7 +55,7 @@ vrrp_instance CHECKED {{
     unicast_src_ip 192.0.2.1
     check_unicast_src
     unicast_peer {{
-        192.0.2.2
+        192.0.2.2 min_ttl 254
     }}
     virtual_ipaddress {{
         192.0.2.153/24
@@ -138,6 +138,7 @@ CASES = [
     Case(CHECKED, "mode_err", {"destination": "224.0.0.18"}),
     Case(V3, "mode_err", {"destination": "192.0.2.1"}),
     Case(V6, "ip_ttl_err", {"ttl": 64}),
+    Case(CHECKED, "ip_ttl_err", {"ttl": 253}),
     Case(V6, "checksum_err", {"wrong_checksum": True}),
     Case(V6, "packet_len_err", {"length": 23}),
 ]
