@@ -207,6 +207,7 @@ def test_a_stalled_loop_makes_no_burst(with_pool: Runner) -> None:
         await asyncio.sleep(0.25)
         watch.stop()
         assert 1 <= watch.counters.runs - before <= 4
-        assert watch.counters.skipped == 0
+        # One may be: a busy host makes a run last longer than 0.1 s. The stall would count six.
+        assert watch.counters.skipped <= 1
 
     with_pool(main)
