@@ -224,7 +224,7 @@ class Runtime:
     def _status(self, router: Router) -> InstanceStatus:
         instance = router.instance
         if router.index < 0:
-            return InstanceStatus(name=instance.name, state=State.INIT.name, faults=["the daemon is starting"])
+            return InstanceStatus(name=instance.name, state=State.INIT.name, faults=["not set up; the log says why"])
         seen = self._engine.status(router.index)
         now_ns = self._reactor.now_ns()
         heard = None
