@@ -40,8 +40,8 @@ cdef class Reactor:
     cdef readonly uint64_t receive_drops
     cdef readonly uint64_t clock_steps
     cdef list _frame_sockets        # by namespace
-    cdef list _sockets              # (receiver, sender) by domain
-    cdef list _namespaces           # of which namespace, by domain
+    cdef list _sockets              # (receiver, sender) by domain; None while its namespace is not there
+    cdef list _namespaces           # of which namespace, by domain; None as above
     cdef dict _members              # (domain, ifindex, group) -> how many routers
 
     cdef int _reserve_port(self) except -1

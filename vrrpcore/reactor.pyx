@@ -97,40 +97,84 @@ cdef class Reactor:
         self._frame_sockets.append(rawio.open_frame_sender())
         return len(self._frame_sockets) - 1
 
-    def open_domain(self, namespace: int, family: int) -> int:
+    def close_namespace(self, namespace: int) -> None:
+        """Close all that was opened in a namespace. Its domains stay, deaf and mute, until reopen_domain().
+
+        The routers of those domains belong into FAULT first. Raises IndexError.
+        """
+        if not 0 <= namespace < len(self._frame_sockets):
+            raise IndexError(f"no namespace {namespace}")
+        cdef port_t *port
+        for domain in range(self._port_count):
+            if self._namespaces[domain] != namespace:
+                continue
+            port = &self._ports[domain]
+            port.rx_fd = port.tx_fd = port.frame_fd = -1
+            receiver, sender = self._sockets[domain]
+            receiver.close()                # which takes it out of the epoll set
+            sender.close()
+            self._sockets[domain] = None
+            self._namespaces[domain] = None
+            for key in [key for key in self._members if key[0] == domain]:
+                del self._members[key]
+        self._frame_sockets[namespace].close()
+
+    def open_domain(self, namespace, family: int) -> int:
         """Open the two sockets of an address family in the calling thread's network namespace; return the domain.
 
-        Call it in the same network namespace as open_namespace(). Raises OSError, IndexError, ValueError.
+        namespace: what open_namespace() returned, in the same network namespace; None makes a domain without sockets,
+        for reopen_domain(). Raises OSError, IndexError, ValueError.
         """
         if family not in (FAMILY_IPV4, FAMILY_IPV6):
             raise ValueError(f"family {family} is neither 4 nor 6")
+        if namespace is not None and not 0 <= namespace < len(self._frame_sockets):
+            raise IndexError(f"no namespace {namespace}")
+        if self.engine.domain_count != self._port_count or self._epoll_fd < 0:
+            raise ValueError("domains were added to the engine without sockets, or the reactor was closed")
+        self._reserve_port()
+        cdef port_t *port = &self._ports[self._port_count]
+        memset(port, 0, sizeof(port_t))
+        port.rx_fd = port.tx_fd = port.frame_fd = -1
+        port.family = family
+        sockets = None if namespace is None else self._open_sockets(self._port_count, namespace, family)
+        domain = self.engine.add_domain(family)
+        self._port_count += 1
+        self._sockets.append(sockets)
+        self._namespaces.append(namespace)
+        return domain
+
+    def reopen_domain(self, domain: int, namespace: int) -> None:
+        """Give a domain without sockets those of a namespace, which the calling thread is in.
+
+        Raises OSError, IndexError, ValueError.
+        """
+        self._check_domain(domain)
+        if self._sockets[domain] is not None:
+            raise ValueError(f"domain {domain} has its sockets")
+        self._sockets[domain] = self._open_sockets(domain, namespace, self._ports[domain].family)
+        self._namespaces[domain] = namespace
+
+    def _open_sockets(self, domain: int, namespace: int, family: int):
+        """Open receiver and sender of a domain, and have the receiver watched."""
         if not 0 <= namespace < len(self._frame_sockets):
             raise IndexError(f"no namespace {namespace}")
-        if self.engine.domain_count != self._port_count:
-            raise ValueError("domains were added to the engine without sockets, or the reactor was closed")
         receiver = rawio.open_receiver(family)
         try:
             sender = rawio.open_sender(family)
             try:
-                self._reserve_port()
-                epoll_watch(self._epoll_fd, receiver.fileno(), self._port_count, True)
-                domain = self.engine.add_domain(family)
+                epoll_watch(self._epoll_fd, receiver.fileno(), domain, True)
             except BaseException:
                 sender.close()
                 raise
         except BaseException:
             receiver.close()
             raise
-        cdef port_t *port = &self._ports[self._port_count]
-        memset(port, 0, sizeof(port_t))
+        cdef port_t *port = &self._ports[domain]
         port.rx_fd = receiver.fileno()
         port.tx_fd = sender.fileno()
         port.frame_fd = self._frame_sockets[namespace].fileno()
-        port.family = family
-        self._port_count += 1
-        self._sockets.append((receiver, sender))
-        self._namespaces.append(namespace)
-        return domain
+        port.drops_seen = 0
+        return receiver, sender
 
     cdef int _reserve_port(self) except -1:
         """Make room for one domain more."""
@@ -155,9 +199,9 @@ cdef class Reactor:
     def expect_adverts(self, domain: int, adverts_per_s: float) -> bool:
         """Size a domain's receive buffer for what is expected to arrive; say whether the kernel allowed it.
 
-        Raises IndexError.
+        Raises IndexError, ValueError for a domain without sockets.
         """
-        self._check_domain(domain)
+        self._check_open(domain)
         wanted = int(adverts_per_s * RCVBUF_SECONDS * DATAGRAM_TRUESIZE)
         wanted = min(max(wanted, <int>RCVBUF_MIN), <int>RCVBUF_MAX)
         return rawio.size_receive_buffer(self._sockets[domain][0], wanted)
@@ -165,9 +209,10 @@ cdef class Reactor:
     def join(self, domain: int, ifindex: int, group: bytes) -> None:
         """Hear a multicast group on an interface. Counted: as many leave() end it.
 
-        Raises OSError: ENOBUFS beyond net.ipv4.igmp_max_memberships, ENODEV without the interface; IndexError.
+        Raises OSError: ENOBUFS beyond net.ipv4.igmp_max_memberships, ENODEV without the interface; IndexError;
+        ValueError for a domain without sockets.
         """
-        self._check_domain(domain)
+        self._check_open(domain)
         key = (domain, ifindex, group)
         if key not in self._members:
             rawio.join_group(self._sockets[domain][0], self._ports[domain].family, ifindex, group)
@@ -195,9 +240,9 @@ cdef class Reactor:
 
     def close(self) -> None:
         """Close every descriptor. The engine stays readable."""
-        for receiver, sender in self._sockets:
-            receiver.close()
-            sender.close()
+        for sockets in self._sockets:
+            for descriptor in sockets or ():
+                descriptor.close()
         for frames in self._frame_sockets:
             frames.close()
         self._close_fds()
@@ -217,6 +262,11 @@ cdef class Reactor:
     def _check_domain(self, domain) -> None:
         if not 0 <= domain < self._port_count:
             raise IndexError(f"no domain {domain}")
+
+    def _check_open(self, domain) -> None:
+        self._check_domain(domain)
+        if self._sockets[domain] is None:
+            raise ValueError(f"domain {domain} has no sockets now")
 
     # ---- turns
 
@@ -284,7 +334,8 @@ cdef class Reactor:
             self._resting_count -= 1
             self._ports[d].rests_until_ns = 0
             self.engine.domains[d].is_idle = 1
-            epoll_again(self._epoll_fd, self._ports[d].rx_fd, d)
+            if self._ports[d].rx_fd >= 0:
+                epoll_again(self._epoll_fd, self._ports[d].rx_fd, d)
         now_ns = monotonic_ns()
         self._clock_stepped = False
         while True:
@@ -306,6 +357,9 @@ cdef class Reactor:
         cdef int found
         cdef size_t left = RX_TURN_MAX
         cdef uint32_t drops
+        if port.rx_fd < 0:
+            self.engine.domains[d].heard_until_ns = monotonic_ns()
+            return
         self.engine.domains[d].is_idle = 0
         while left:
             before_ns = monotonic_ns()
@@ -400,8 +454,8 @@ cdef class Reactor:
         while k < self.engine.outbox.count:
             first = k
             domain = self.engine.outbox.tx[k].domain
-            if domain >= self._port_count:
-                # The engine was given a domain that has no sockets.
+            if domain >= self._port_count or self._ports[domain].tx_fd < 0:
+                # The engine was given a domain that has no sockets, or has them no more.
                 self.engine.send_failed(self.engine.outbox.tx[k].vr, ENODEV, monotonic_ns())
                 self.send_errors += 1
                 k += 1

@@ -373,6 +373,51 @@ def test_an_interface_of_another_namespace_keeps_its_memberships(pair: Pair) -> 
     assert "224.0.0.18" in shown
 
 
+def test_a_domain_outlives_its_namespace(pair: Pair) -> None:
+    """Its sockets are closed and opened again; its router waits in FAULT meanwhile and hears nothing."""
+    left, right = pair.left, pair.right
+    vr = left.start()
+    right.start(priority=255, starts_as_owner=True)
+    pair.run(0.35)
+    assert left.engine.counters(vr)["advert_rcvd"] >= 2
+    before = descriptors()
+    left.engine.set_fault(vr, 1, left.reactor.now_ns())
+    left.reactor.flush()
+    left.reactor.close_namespace(0)
+    assert descriptors() == before - 5
+    with pytest.raises(ValueError, match="no sockets"):
+        left.reactor.join(0, left.ifindex, GROUP[4])
+    heard = left.engine.counters(vr)["advert_rcvd"]
+    pair.run(0.35)
+    assert left.engine.counters(vr)["advert_rcvd"] == heard
+
+    def reopen() -> None:
+        assert left.reactor.open_namespace() == 1
+        left.reactor.reopen_domain(0, 1)
+
+    within(left.namespace, reopen)
+    with pytest.raises(ValueError, match="has its sockets"):
+        left.reactor.reopen_domain(0, 1)
+    left.reactor.join(0, left.ifindex, GROUP[4])
+    left.engine.set_fault(vr, 0, left.reactor.now_ns())
+    pair.run(0.35)
+    assert left.engine.counters(vr)["advert_rcvd"] > heard
+    assert left.engine.status(vr).state == STATES["BACKUP"]
+
+
+def test_a_domain_without_sockets_sends_nothing(pair: Pair) -> None:
+    """What is sent there is counted as refused, and harms no other domain."""
+    left = pair.left
+    domain = left.reactor.open_domain(None, 4)
+    assert domain == 2
+    vr = left.engine.add(left.settings(domain=domain, priority=255, starts_as_owner=True))
+    left.engine.start(vr, left.reactor.now_ns())
+    left.reactor.flush()
+    assert left.engine.counters(vr)["send_err"] == 1
+    assert left.engine.counters(vr)["advert_sent"] == 0
+    assert left.reactor.send_errors == 1
+
+
 def test_domains_are_added_while_others_rest(pair: Pair) -> None:
     """The ring of resting sockets grows under way; every socket is still read."""
     left, right = pair.left, pair.right
