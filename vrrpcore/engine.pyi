@@ -4,8 +4,6 @@ from vrrpcore.settings import Event, Transmit, VrSettings, VrStatus
 
 STATES: dict[str, int]
 EVENTS: dict[str, int]
-COUNTER_NAMES: tuple[str, ...]
-DROP_COUNTER_NAMES: tuple[str, ...]
 FAULT_GROUP_BIT: int
 
 class Engine:

@@ -28,6 +28,21 @@ from vrrpcore.consts cimport (
     NS_PER_S,
     PRIORITY_OWNER,
 )
+from vrrpcore.counters cimport (
+    CNT_ADDR_LIST_ERR,
+    CNT_ADVERT_RCVD,
+    CNT_BECOME_MASTER,
+    CNT_CHECKSUM_FOREIGN,
+    CNT_DROP,
+    CNT_INTERVAL_DIFFERS,
+    CNT_OTHER_MASTER,
+    CNT_PRI_ZERO_RCVD,
+    CNT_RELEASE_MASTER,
+    CNT_SEND_ERR,
+    CNT_UNLISTED_SOURCE,
+    counters_by_name,
+    drops_by_name,
+)
 from vrrpcore.election cimport (
     ADVERT_OWN,
     ADVERT_WINS,
@@ -87,17 +102,6 @@ from vrrpcore.packet cimport (
 from vrrpcore.setup cimport copy_address, mix_address, vr_check, vr_encode, vr_free, vr_setup
 from vrrpcore.sync cimport sync_has_fault, sync_join, sync_leave, sync_others_want_master
 from vrrpcore.vr cimport (
-    CNT_ADDR_LIST_ERR,
-    CNT_ADVERT_RCVD,
-    CNT_BECOME_MASTER,
-    CNT_CHECKSUM_FOREIGN,
-    CNT_DROP,
-    CNT_INTERVAL_DIFFERS,
-    CNT_OTHER_MASTER,
-    CNT_PRI_ZERO_RCVD,
-    CNT_RELEASE_MASTER,
-    CNT_SEND_ERR,
-    CNT_UNLISTED_SOURCE,
     FAULT_GROUP,
     ST_BACKUP,
     ST_FAULT,
@@ -145,18 +149,6 @@ EVENTS = {
     "address_list": EVENT_ADDRESS_LIST, "interval": EVENT_INTERVAL, "unlisted": EVENT_UNLISTED, "stall": EVENT_STALL,
     "send_err": EVENT_SEND_ERR,
 }
-COUNTER_NAMES = (
-    "advert_rcvd", "advert_sent", "become_master", "release_master", "pri_zero_rcvd", "pri_zero_sent",
-    "addr_list_err", "interval_differs", "checksum_foreign", "unlisted_source", "other_master", "announce_sent",
-    "send_err",
-)
-# By drop_t. The names that keepalived has for a counter are keepalived's.
-DROP_COUNTER_NAMES = (
-    "", "packet_short_err", "ip_length_err", "version_err", "invalid_type_rcvd", "vrid_err", "ip_ttl_err",
-    "packet_len_err", "no_address_err", "checksum_err", "authtype_mismatch", "auth_failure", "advert_interval_err",
-    "mode_err", "unknown_source_err", "own_address_err",
-)
-assert len(COUNTER_NAMES) == CNT_DROP and len(DROP_COUNTER_NAMES) == DROP_COUNT
 FAULT_GROUP_BIT = <uint32_t>FAULT_GROUP
 
 
@@ -463,16 +455,12 @@ cdef class Engine:
     def counters(self, index: int) -> dict:
         """Return the counters of one router by name. Raises IndexError."""
         self._vr(index)
-        cdef uint64_t *count = self.table.counters[index].count
-        found = {name: count[k] for k, name in enumerate(COUNTER_NAMES)}
-        for k in range(1, DROP_COUNT):
-            found[DROP_COUNTER_NAMES[k]] = count[CNT_DROP + k]
-        return found
+        return counters_by_name(self.table.counters[index].count)
 
     def domain_drops(self, domain: int) -> dict:
         """Return by name how many datagrams of a domain belonged to no router. Raises IndexError."""
         self._check_domains((domain,))
-        return {DROP_COUNTER_NAMES[k]: self.domains[domain].drops[k] for k in range(1, DROP_COUNT)}
+        return drops_by_name(self.domains[domain].drops)
 
     def __len__(self) -> int:
         return self.table.used

@@ -11,9 +11,10 @@ from libc.string cimport memcpy, memset
 
 from vrrpcore.announce cimport garp_frame, na_frame
 from vrrpcore.consts cimport FAMILY_IPV6, NA_FRAME_LEN, PRIORITY_RELEASE
+from vrrpcore.counters cimport CNT_ADVERT_SENT, CNT_ANNOUNCE_SENT, CNT_PRI_ZERO_SENT
 from vrrpcore.packet cimport advert_encode, advert_form_t
 from vrrpcore.setup cimport fill_form
-from vrrpcore.vr cimport CNT_ADVERT_SENT, CNT_ANNOUNCE_SENT, CNT_PRI_ZERO_SENT, VR_NONE, announce_t
+from vrrpcore.vr cimport VR_NONE, announce_t
 
 cdef enum:
     ARENA_CHUNK = 65536

@@ -2,7 +2,8 @@
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from vrrpcore.vr cimport vr_counters_t, vr_t
+from vrrpcore.counters cimport vr_counters_t
+from vrrpcore.vr cimport vr_t
 
 # How an arriving advert finds its router. The key says all of what it is found by; unused parts are zero.
 cdef enum key_kind_t:

@@ -1,9 +1,9 @@
 # cython: language_level=3
 """vr_t: one Virtual Router. Data only; behaviour is in election, fsm, sync and engine."""
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
-from vrrpcore.packet cimport DROP_COUNT, expect_t
+from vrrpcore.packet cimport expect_t
 
 # keepalived's numbers. FAULT is keepalived's: Initialize with a set of reasons.
 cdef enum vr_state_t:
@@ -95,27 +95,3 @@ cdef struct vr_t:               # four cache lines; an advert heard touches the 
     uint32_t announce_delay_s           # until the second set; 0: none
     uint32_t announce_refresh_s         # 0: none
     uint8_t zero[52]
-
-# Counters of one router, in a slab of their own under the same index.
-cdef enum:                      # vr_counter_t
-    CNT_ADVERT_RCVD = 0
-    CNT_ADVERT_SENT
-    CNT_BECOME_MASTER
-    CNT_RELEASE_MASTER
-    CNT_PRI_ZERO_RCVD
-    CNT_PRI_ZERO_SENT
-    CNT_ADDR_LIST_ERR           # R10: the address list differs
-    CNT_INTERVAL_DIFFERS        # R8, v3: the interval differs, obeyed
-    CNT_CHECKSUM_FOREIGN        # K4: the other checksum form, accepted
-    CNT_UNLISTED_SOURCE         # R12: obeyed, though not a configured peer
-    CNT_OTHER_MASTER            # adverts of another router while MASTER
-    CNT_ANNOUNCE_SENT
-    CNT_SEND_ERR                # the kernel refused a datagram
-    CNT_DROP                    # + drop_t
-
-cdef enum:
-    CNT_COUNT = CNT_DROP + DROP_COUNT
-    CNT_ROOM = (CNT_COUNT + 7) & ~7         # whole cache lines
-
-cdef struct vr_counters_t:
-    uint64_t count[CNT_ROOM]

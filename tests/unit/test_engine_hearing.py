@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from network import GROUP, START_NS, VIP, S, address, advert, announces, lone_engine, settings
 
+from vrrpcore.counters import DROP_COUNTER_NAMES
 from vrrpcore.election import master_down_interval, skew_time
-from vrrpcore.engine import DROP_COUNTER_NAMES, EVENTS
+from vrrpcore.engine import EVENTS
 
 BACKUP, MASTER = 1, 2
 

@@ -24,16 +24,18 @@ CORE: dict[str, set[str]] = {
     "checksum": {"consts"},
     "packet": {"consts", "limits", "checksum"},
     "announce": {"consts", "limits", "checksum"},
+    "counters": {"packet"},             # one for each reason to drop
     "vr": {"packet"},                   # holds an expect_t
     "election": {"consts", "vr"},
     "fsm": {"vr", "election"},
     "sync": {"vr", "fsm"},
-    "table": {"vr"},
+    "table": {"counters", "vr"},
     "rawio": {"consts", "limits"},
     "setup": {"consts", "limits", "packet", "vr"},
-    "outbox": {"consts", "packet", "announce", "vr", "setup"},
+    "outbox": {"consts", "counters", "packet", "announce", "vr", "setup"},
     "engine": {
-        "consts", "limits", "settings", "wheel", "packet", "vr", "election", "fsm", "sync", "table", "setup", "outbox",
+        "consts", "limits", "settings", "wheel", "packet", "counters", "vr", "election", "fsm", "sync", "table",
+        "setup", "outbox",
     },
     "reactor": {"consts", "limits", "packet", "rawio", "outbox", "engine"},
 }

@@ -1,0 +1,2 @@
+COUNTER_NAMES: tuple[str, ...]
+DROP_COUNTER_NAMES: tuple[str, ...]
