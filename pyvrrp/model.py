@@ -42,6 +42,7 @@ class Diagnostic:
     message: str
     is_error: bool = True       # False: a warning, the file runs as it is meant
     is_structural: bool = False     # its blocks may not be what its author meant: no reload goes by it
+    code: str = "unreadable"        # the kind of mistake, for programs: one of pyvrrp/config/report.py
 
     def __str__(self) -> str:
         return f"{self.where}: {'' if self.is_error else 'warning: '}{self.message}"
