@@ -24,8 +24,9 @@ from typing import TypeVar
 
 import uvloop
 
-from pyvrrp import __version__, limits, linux
-from pyvrrp.config import Loaded, load, load_in_worker
+from pyvrrp import __version__, limits, netns
+from pyvrrp.config import Loaded, load_in_worker
+from pyvrrp.config.check import check, exit_status, report
 from pyvrrp.control.server import ControlServer
 from pyvrrp.errors import PyvrrpError
 from pyvrrp.options import Options, parse
@@ -46,7 +47,6 @@ _GC_YOUNG = 20_000          # allocations between two looks at the young; what w
 # keepalived's requests for dump files. Unhandled they would end the process.
 _DUMP_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGRTMIN + 2, signal.SIGRTMAX - 1)
 _CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13}        # bits of CapEff, capabilities(7)
-NETNS_DIRECTORY = Path("/run/netns")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
         if options.umask is not None:
             os.umask(options.umask)
         if options.namespace is not None:
-            _enter_namespace(options.namespace)
+            netns.enter(options.namespace)
         if options.config_test:
             return _config_test(options)
         if not options.foreground:
@@ -221,35 +221,14 @@ def _interfaces() -> frozenset[str]:
 def _config_test(options: Options) -> int:
     """`-t`: say everything that is wrong with the files. Returns keepalived's exit status, 0, 4 or 5."""
     config_id = options.config_id or socket.gethostname().partition(".")[0]
-    results: list[Loaded] = []
-    with contextlib.ExitStack() as stack:
-        out = sys.stderr
-        if options.config_test_log is not None:
-            out = stack.enter_context(Path(options.config_test_log).open("a", encoding="utf-8"))
-        for path in options.config_files:
-            loaded = load(path, config_id=config_id, interfaces=_interfaces())
-            results.append(loaded)
-            for diagnostic in loaded.diagnostics:
-                print(diagnostic, file=out)
-    statuses = [loaded.exit_status for loaded in results]
-    return min((status for status in statuses if status), default=EXIT_OK)
-
-
-def _enter_namespace(name: str) -> None:
-    """Enter a named network namespace, as `ip netns exec` does. A missing one is never created."""
-    if "/" in name or name in ("", ".", ".."):
-        raise PyvrrpError(f"-s {name!r} is not the name of a network namespace; `ip netns list` shows them")
-    try:
-        fd = os.open(NETNS_DIRECTORY / name, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise PyvrrpError(
-            f"there is no network namespace {name!r}; "
-            f"`ip netns add {name}` makes it, `ip netns list` shows all"
-        ) from None
-    try:
-        linux.setns(fd)
-    finally:
-        os.close(fd)
+    checked = check(options.config_files, config_id=config_id, interfaces=_interfaces())
+    text = "".join(f"{line}\n" for line in report(checked))
+    if options.config_test_log is not None:
+        with Path(options.config_test_log).open("a", encoding="utf-8") as log_file:
+            log_file.write(text)
+    else:
+        sys.stderr.write(text)
+    return exit_status(checked)
 
 
 def _absolute(options: Options) -> Options:

@@ -33,10 +33,12 @@ EPILOG = f"""exit status:
 class Verb(NamedTuple):
     module: str
     summary: str
+    asks_daemon: bool = False
 
 
 VERBS = {
-    "status": Verb("pyvrrp.cli.status", "show what a running pyvrrpd runs: states, since when, and why"),
+    "check": Verb("pyvrrp.cli.check", "say everything that is wrong in keepalived.conf files"),
+    "status": Verb("pyvrrp.cli.status", "show what a running pyvrrpd runs: states, since when, and why", True),
     "demo": Verb("pyvrrp.cli.demo", "watch an address move between two hosts that are made for it"),
 }
 
@@ -45,7 +47,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments, with `verb` and `socket`. Raises SystemExit."""
     parser = argparse.ArgumentParser(
         prog="pyvrrp",
-        description="See and operate a running pyvrrpd.",
+        description="Check keepalived.conf files; see and operate a running pyvrrpd.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -61,8 +63,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
             epilog=EPILOG,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        # SUPPRESS as a default leaves alone what was given before the verb.
-        _add_socket(sub, argparse.SUPPRESS)
+        if verb.asks_daemon:
+            # SUPPRESS as a default leaves alone what was given before the verb.
+            _add_socket(sub, argparse.SUPPRESS)
         if name == asked:
             importlib.import_module(verb.module).add_arguments(sub)
     return parser.parse_args(argv)

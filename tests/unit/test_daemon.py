@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from pyvrrp import daemon
+from pyvrrp import daemon, netns
 from pyvrrp.errors import PyvrrpError
 
 
@@ -99,7 +99,7 @@ def test_without_a_syslog_the_lines_go_to_stderr(tmp_path, capsys):
 def test_a_missing_namespace_is_refused_and_not_made(capsys):
     assert daemon.main(["-n", "-t", "-s", "pyvrrp-no-such", "-f", "/dev/null"]) == daemon.EXIT_FAILED
     assert "there is no network namespace 'pyvrrp-no-such'" in capsys.readouterr().err
-    assert not (daemon.NETNS_DIRECTORY / "pyvrrp-no-such").exists()
+    assert not (netns.DIRECTORY / "pyvrrp-no-such").exists()
 
 
 @pytest.mark.parametrize("name", ["../x", "", "."])

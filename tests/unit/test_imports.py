@@ -40,7 +40,7 @@ CORE: dict[str, set[str]] = {
     "reactor": {"consts", "limits", "packet", "rawio", "outbox", "engine"},
 }
 
-FLOOR = {"", "_linux", "errors", "limits", "linux", "model"}       # "": pyvrrp/__init__.py, the version
+FLOOR = {"", "_linux", "errors", "limits", "linux", "model", "netns"}       # "": pyvrrp/__init__.py, the version
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
 MIDDLE = {"network", "router", "interests", "journal"}
 SHELL: dict[str, set[str]] = {
@@ -51,6 +51,7 @@ SHELL: dict[str, set[str]] = {
     "limits": set(),
     "linux": {"_linux", "errors"},
     "model": {"errors", "limits"},
+    "netns": {"errors", "linux"},
     "config": FLOOR,
     "netlink": FLOOR,
     "scripts": FLOOR,

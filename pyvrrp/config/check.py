@@ -1,0 +1,142 @@
+"""The config test: which files are meant, what is wrong in each, and what is printed. `pyvrrp check` and `pyvrrpd -t`.
+
+A name on the command line is a file, a directory (its *.conf files) or a pattern. Each file is loaded by itself.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyvrrp.config.excerpt import counted, numbers_of, rendered
+from pyvrrp.config.lexer import clean, decode
+from pyvrrp.config.load import STATUS_CLEAN, Loaded, load
+from pyvrrp.model import Diagnostic, Where
+
+WIDTH = 120     # of what is written to no terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One file and what came of it."""
+
+    path: str
+    loaded: Loaded
+
+    @property
+    def errors(self) -> int:
+        """How many of the diagnostics are errors."""
+        return sum(diagnostic.is_error for diagnostic in self.loaded.diagnostics)
+
+    @property
+    def warnings(self) -> int:
+        """How many are warnings."""
+        return len(self.loaded.diagnostics) - self.errors
+
+
+def check(names: Iterable[str], *, config_id: str, interfaces: frozenset[str] | None) -> list[Checked]:
+    """Load every file that is meant, in the order given. interfaces: those that exist; None: do not look."""
+    checked = []
+    for name in names:
+        found, why_none = files(name)
+        if why_none:
+            unreadable = Loaded(None, (Diagnostic(Where(clean(name)), why_none),))
+            checked.append(Checked(name, unreadable))
+        checked += [Checked(path, load(path, config_id=config_id, interfaces=interfaces)) for path in found]
+    return checked
+
+
+def files(name: str) -> tuple[list[str], str]:
+    """The files that a name on the command line means, sorted; or why there is none.
+
+    A name that exists is that file, even if it looks like a pattern. One that does not, and is no pattern, is left to
+    whoever reads it to complain of.
+    """
+    if Path(name).is_dir():
+        found = sorted(str(path) for path in Path(name).glob("*.conf") if not path.name.startswith("."))
+        return found, "" if found else "there is no *.conf file in this directory; name the files themselves"
+    if not os.path.lexists(name) and glob.has_magic(name):
+        found = glob.glob(name)     # noqa: PTH207 (Path.glob takes no absolute pattern)
+        matches = sorted(path for path in found if not Path(path).is_dir())
+        return matches, "" if matches else "no file matches this pattern; correct it"
+    return [name], ""
+
+
+def exit_status(checked: Sequence[Checked]) -> int:
+    """0 if nothing is reported of any file, 4 if one cannot be read, else 5."""
+    statuses = [one.loaded.exit_status for one in checked]
+    return min((status for status in statuses if status), default=STATUS_CLEAN)
+
+
+def report(checked: Sequence[Checked], *, width: int = WIDTH, is_coloured: bool = False) -> Iterator[str]:
+    """Lines of text: every diagnostic of every file, with the line that it speaks of."""
+    for one in checked:
+        diagnostics = one.loaded.diagnostics
+        lines_of = {file: _lines(file, numbers) for file, numbers in numbers_of(diagnostics).items()}
+        yield from rendered(diagnostics, lines_of, width=width, is_coloured=is_coloured)
+
+
+def summary(checked: Sequence[Checked]) -> list[str]:
+    """One line for each file, and one for all where there are several."""
+    lines = [f"{clean(one.path)}: {_found(one)}" for one in checked]
+    if len(checked) > 1:
+        errors, warnings = sum(one.errors for one in checked), sum(one.warnings for one in checked)
+        lines.append(f"{counted(len(checked), 'file')}: {counted(errors, 'error')}, {counted(warnings, 'warning')}")
+    return lines
+
+
+def _found(one: Checked) -> str:
+    configuration = one.loaded.configuration
+    if configuration is None:
+        return "not read"
+    instances, refused = len(configuration.instances), len(configuration.refused)
+    runs = counted(instances, "instance")
+    if refused:
+        runs = f"{instances} of {counted(instances + refused, 'instance')} would run"
+    if not one.loaded.diagnostics:
+        return f"{runs}, nothing to report"
+    return f"{counted(one.errors, 'error')}, {counted(one.warnings, 'warning')}; {runs}"
+
+
+def _lines(file: str, numbers: set[int]) -> dict[int, str]:
+    """These lines of a file, as far as it can be read (again)."""
+    try:
+        text = decode(Path(file).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    lines = text.split("\n")
+    return {number: lines[number - 1] for number in numbers if number <= len(lines)}
+
+
+def as_json(checked: Sequence[Checked]) -> dict[str, object]:
+    """The same for programs."""
+    return {
+        "files": [
+            {
+                "file": clean(one.path),
+                "is_read": one.loaded.configuration is not None,
+                "errors": one.errors,
+                "warnings": one.warnings,
+                "instances": len(one.loaded.configuration.instances) if one.loaded.configuration else 0,
+                "refused": [
+                    {"name": refused.name, "reason": refused.reason}
+                    for refused in (one.loaded.configuration.refused if one.loaded.configuration else ())
+                ],
+                "diagnostics": [
+                    {
+                        "severity": "error" if diagnostic.is_error else "warning",
+                        "code": diagnostic.code,
+                        "file": diagnostic.where.file,
+                        "line": diagnostic.where.line,
+                        "column": diagnostic.where.column,
+                        "message": diagnostic.message,
+                    }
+                    for diagnostic in one.loaded.diagnostics
+                ],
+            }
+            for one in checked
+        ],
+    }
