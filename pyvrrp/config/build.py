@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from pyvrrp.config.commands import Commands
 from pyvrrp.config.instance import Defaults, RefusedInstance, build_instance
-from pyvrrp.config.keywords import INDEX
+from pyvrrp.config.keywords import INDEX, Kind
 from pyvrrp.config.parser import Statement
 from pyvrrp.config.report import Report, shown
 from pyvrrp.config.trackers import NotifyReader, ReverseNotDone, TrackerReader, read_weight
@@ -90,7 +90,7 @@ class _Builder:
                 self._version = self._integer(statement, "global_defs", self._version)
             elif name == "enable_script_security":
                 self._script_security = True
-            else:
+            elif name == "script_user":
                 self._script_user = self._account(statement, "scripts that do not name their own")
 
     def _account(self, statement: Statement, whose: str) -> tuple[str, str | None]:
@@ -155,7 +155,7 @@ class _Builder:
                 rise = self._integer(statement, "vrrp_script", rise)
             elif name == "fall":
                 fall = self._integer(statement, "vrrp_script", fall)
-            else:
+            elif name == "user":
                 account = self._account(statement, "runs of this script")
         if not has_script and block.broken is None:
             self._report.error(
@@ -317,7 +317,7 @@ class _Builder:
                 track_interface += statement.statements
             elif keyword == "track_script":
                 track_script += statement.statements
-            else:
+            elif statement.keyword is not None and statement.keyword.kind is Kind.COMMAND:
                 notify.read(statement)
         if not members:
             self._report.error(

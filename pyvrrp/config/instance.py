@@ -103,7 +103,9 @@ class _Reader:
 
     def read(self) -> Instance:
         for statement in self._block.statements:
-            _READ[statement.words[0]](self, statement)
+            read = _READ.get(statement.words[0])
+            if read is not None:
+                read(self, statement)
         self._require()
         priority = self._priority
         if priority is None:
@@ -519,4 +521,4 @@ _READ: dict[str, Callable[[_Reader, Statement], None]] = {
     "notify_fault": _Reader._on_notify,
     "notify_stop": _Reader._on_notify,
 }
-assert _READ.keys() == INDEX["vrrp_instance"].keys()
+assert _READ.keys() <= INDEX["vrrp_instance"].keys()

@@ -19,7 +19,6 @@ from pyvrrp import limits
 from pyvrrp.config.keywords import (
     BLOCKS,
     INDEX,
-    NOT_DONE,
     TOP,
     TOP_BLOCKS,
     Keyword,
@@ -86,6 +85,7 @@ class _Parser:
         self._root: list[Statement] = []
         self._frames = [_Frame(_Mode.KEYWORDS, TOP, self._root, None)]
         self._suggestions: dict[tuple[str, str], str] = {}
+        self._not_done: dict[Keyword, tuple[Statement, int]] = {}  # its first statement, and how many there are
         self._last: Statement | None = None  # the line before, as long as a { may follow it
 
     def run(self, pieces: Iterable[Piece]) -> list[Statement]:
@@ -101,6 +101,8 @@ class _Parser:
         self._settle(None)
         for frame in self._frames[1:]:
             self._unclosed(frame, "")
+        for keyword, (statement, count) in self._not_done.items():
+            self._tell_not_done(keyword, statement, count)
         return self._root
 
     def _line(self, piece: Piece) -> None:
@@ -110,7 +112,17 @@ class _Parser:
             keyword = INDEX[frame.block].get(piece.words[0])
         self._last = statement = Statement(self._file, piece, keyword)
         is_entry = frame.mode is _Mode.ENTRIES
-        if is_entry or (keyword is not None and self._has_arguments(statement, keyword, frame)):
+        if is_entry:
+            frame.into.append(statement)
+        elif keyword is not None:
+            self._take(statement, keyword, frame)
+
+    def _take(self, statement: Statement, keyword: Keyword, frame: _Frame) -> None:
+        """Put a statement where it belongs, unless it lacks what it needs."""
+        if keyword.without:
+            first, count = self._not_done.get(keyword, (statement, 0))
+            self._not_done[keyword] = first, count + 1
+        if self._has_arguments(statement, keyword, frame) and keyword.kind is not Kind.FOREIGN:
             frame.into.append(statement)
 
     def _has_arguments(self, statement: Statement, keyword: Keyword, frame: _Frame) -> bool:
@@ -151,14 +163,14 @@ class _Parser:
             self._close_all_before(last)
             frame = self._frames[0]
             last.keyword = INDEX[TOP].get(last.words[0])
-            if last.keyword is not None and self._has_arguments(last, last.keyword, frame):
-                frame.into.append(last)
+            if last.keyword is not None:
+                self._take(last, last.keyword, frame)
         self._frames.append(self._frame_of(last, frame))
 
     def _frame_of(self, statement: Statement, frame: _Frame) -> _Frame:
         """The frame of the block that a statement opens."""
         keyword = statement.keyword
-        if frame.mode is _Mode.SKIP:
+        if frame.mode is _Mode.SKIP or (keyword is not None and keyword.kind is Kind.FOREIGN):
             return _Frame(_Mode.SKIP, TOP, [], statement)
         if keyword is None and frame.mode is _Mode.KEYWORDS:
             self._unknown(statement, frame.block, is_block=True)
@@ -228,9 +240,7 @@ class _Parser:
         what = "block" if is_block else "keyword"
         inside = f" in {block}" if block else ""
         gone = "is left out as a whole" if is_block else "is ignored"
-        if word in NOT_DONE[block]:
-            message = f"pyvrrp does not do {shown(word)}{inside}; the {what} {gone}, all else is used"
-        elif (home := home_of(word)) is not None:
+        if (home := home_of(word)) is not None:
             place = f"inside {home} {{ }}" if home else "outside all blocks"
             message = f"{shown(word)} does not belong{inside or ' outside all blocks'} and {gone}; move it {place}"
         elif meant := self._suggestion(word, block):
@@ -239,6 +249,13 @@ class _Parser:
             hint = "" if word.isprintable() else "; it holds a character that cannot be seen, write it anew"
             message = f"{what} {shown(word)} is not known{inside} and {gone}{hint or '; remove it'}"
         self._report.warning(statement.where(), message)
+
+    def _tell_not_done(self, keyword: Keyword, statement: Statement, count: int) -> None:
+        """One message for all statements of a keyword that pyvrrp does not do."""
+        more = f" (so are {count - 1} more)" if count > 2 else " (so is one more)" if count == 2 else ""
+        self._report.warning(
+            statement.where(), f"pyvrrp does not do {keyword.name}{more}: {keyword.without}; all else is used"
+        )
 
     def _suggestion(self, word: str, block: str) -> str:
         if (block, word) not in self._suggestions:

@@ -1,0 +1,81 @@
+"""Keywords that instances and groups share: what they track, and whom they tell."""
+
+from __future__ import annotations
+
+from pyvrrp.config.table.keyword import Keyword, Kind
+
+WEIGHED = "NAME [weight W [reverse|noreverse]]"
+
+
+def trackers(subject: str) -> tuple[Keyword, ...]:
+    return (
+        Keyword(
+            "track_interface",
+            Kind.LINES,
+            f"Interfaces the {subject} needs; with weight 0 or none, one that is down means FAULT.",
+            takes="IF [weight -253..253 [reverse]]",
+            good="eth1 weight 10",
+            bad="eth1 weight x",
+        ),
+        Keyword(
+            "track_script",
+            Kind.LINES,
+            f"Scripts the {subject} needs; with weight 0, one that fails means FAULT.",
+            takes=WEIGHED,
+            good="check weight 10",
+            bad="nowhere",
+        ),
+        Keyword(
+            "track_file",
+            Kind.LINES,
+            f"Files whose number counts in the priority of the {subject}.",
+            takes=WEIGHED,
+            without="files are not read, so they change no priority and cause no FAULT",
+        ),
+        Keyword(
+            "track_process",
+            Kind.LINES,
+            f"Processes the {subject} needs.",
+            takes=WEIGHED,
+            without="processes are not watched, so their end changes no priority and causes no FAULT",
+        ),
+        Keyword(
+            "track_bfd",
+            Kind.LINES,
+            f"BFD sessions the {subject} needs.",
+            takes=WEIGHED,
+            without="BFD is not spoken, so a session that fails changes no priority and causes no FAULT",
+        ),
+    )
+
+
+def notify(subject: str) -> tuple[Keyword, ...]:
+    return tuple(
+        Keyword(name, Kind.COMMAND, meaning, takes='"COMMAND" [USER [GROUP]]', good='"/bin/true"')
+        for name, meaning in (
+            ("notify_master", f"Run when the {subject} becomes MASTER."),
+            ("notify_backup", f"Run when the {subject} becomes BACKUP, at start too."),
+            ("notify_fault", f"Run when the {subject} goes to FAULT."),
+            ("notify_stop", f"Run when the {subject} is stopped."),
+            ("notify", f"Run at every change of the {subject}; type, name, state and priority are appended."),
+        )
+    )
+
+
+def told(subject: str, default: str) -> tuple[Keyword, ...]:
+    return (
+        Keyword(
+            "notify_priority_changes",
+            Kind.BOOLEAN,
+            f"Write changes of priority of the {subject} to the FIFOs too.",
+            default=default,
+            without="priorities that change are not written to FIFOs",
+        ),
+        Keyword(
+            "smtp_alert",
+            Kind.BOOLEAN,
+            f"Send a mail at every change of state of the {subject}.",
+            default="smtp_alert of global_defs",
+            without="no mail is sent; use a notify script",
+        ),
+    )

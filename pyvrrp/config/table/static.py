@@ -1,0 +1,57 @@
+"""What belongs to a file as a whole and stands in blocks of its own: static addresses, interfaces, pacing."""
+
+from __future__ import annotations
+
+from pyvrrp.config.table.keyword import Keyword, Kind
+
+BLOCKS_AT_TOP = (
+    Keyword(
+        "static_ipaddress",
+        Kind.LINES,
+        "Addresses that are set while the daemon runs, whatever the instances' states.",
+        takes="ADDR[/LEN] [dev IF] ...",
+        without="the addresses are not set",
+    ),
+    Keyword(
+        "static_routes",
+        Kind.LINES,
+        "Routes that are set while the daemon runs.",
+        takes="[to] DEST via ADDR [dev IF] ...",
+        without="the routes are not set",
+    ),
+    Keyword(
+        "static_rules",
+        Kind.LINES,
+        "Routing rules that are set while the daemon runs.",
+        takes="[from A] [to B] table T ...",
+        without="the rules are not set",
+    ),
+    Keyword(
+        "track_group",
+        Kind.FOREIGN,
+        "Instances that go down when a static address, route or rule of the group is lost for good.",
+        takes="NAME { group { INSTANCE ... } }",
+        without="losing a static address, route or rule changes no state",
+    ),
+    Keyword(
+        "linkbeat_interfaces",
+        Kind.LINES,
+        "Interfaces whose link is polled, for drivers that do not tell of changes.",
+        takes="IF [MII|ETHTOOL|IOCTL]",
+        without="the kernel's word on a link is taken for all interfaces",
+    ),
+    Keyword(
+        "interface_up_down_delays",
+        Kind.LINES,
+        "How long an interface must be down, or up, before that counts.",
+        takes="IF DOWN_S [UP_S]",
+        without="every change of a link counts at once",
+    ),
+    Keyword(
+        "garp_group",
+        Kind.FOREIGN,
+        "Interfaces that share one pace of gratuitous ARPs and neighbour advertisements.",
+        takes="{ interface IF | interfaces { ... } ; garp_interval S ; gna_interval S }",
+        without="each interface keeps a pace of its own",
+    ),
+)
