@@ -1,5 +1,5 @@
 # cython: language_level=3
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t
 
 from vrrpcore.vr cimport vr_t
 
@@ -15,5 +15,3 @@ cdef int64_t master_down_interval_ns(uint8_t version, uint8_t priority, uint16_t
                                      uint8_t down_timer_adverts) noexcept nogil
 cdef int compare_addresses(const uint8_t *a, const uint8_t *b) noexcept nogil
 cdef verdict_t judge(const vr_t *vr, uint8_t priority, const uint8_t *src) noexcept nogil
-cdef int64_t slotted_advert_ns(int64_t now_ns, int64_t interval_ns, uint32_t phase,
-                               uint32_t router_count) noexcept nogil

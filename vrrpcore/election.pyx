@@ -6,14 +6,8 @@ Pure functions of their arguments. All is integer nanoseconds; the one rounding 
 
 from libc.string cimport memcmp
 
-from vrrpcore.consts cimport NS_PER_CS, NS_PER_MS, NS_PER_S, PRIORITY_RELEASE
+from vrrpcore.consts cimport NS_PER_CS, NS_PER_S, PRIORITY_RELEASE
 from vrrpcore.vr cimport ST_MASTER, VRF_PREEMPT, VRF_STALLED
-
-
-cdef enum:
-    ADVERTS_PER_SLOT = 32       # a wake-up costs about ten adverts: they travel together
-    SLOTS_MIN = 8
-    SLOT_NS_MIN = NS_PER_MS     # a peer's receive buffer drains between two slots
 
 
 cdef int64_t skew_time_ns(uint8_t version, uint8_t priority, uint16_t master_adver_interval_cs) noexcept nogil:
@@ -67,26 +61,6 @@ cdef verdict_t judge(const vr_t *vr, uint8_t priority, const uint8_t *src) noexc
     if priority >= vr.priority or not vr.flags & VRF_PREEMPT:
         return ADVERT_WINS
     return ADVERT_LOSES
-
-
-cdef int64_t slotted_advert_ns(int64_t now_ns, int64_t interval_ns, uint32_t phase,
-                               uint32_t router_count) noexcept nogil:
-    """When a new master's second advert is due: in its own slot of the interval, early and never late.
-
-    An interval is divided into slots of about 32 adverts; `phase` picks one. Slots lie on the clock, not on the
-    router's start, so that routers which became master together spread, and those of one slot wake us once.
-    """
-    cdef int64_t slots = (router_count + ADVERTS_PER_SLOT - 1) // ADVERTS_PER_SLOT
-    cdef int64_t slots_max = interval_ns // SLOT_NS_MIN
-    if slots < SLOTS_MIN:
-        slots = SLOTS_MIN
-    if slots > slots_max:
-        slots = slots_max
-    cdef int64_t offset_ns = (<int64_t>phase % slots) * (interval_ns // slots)
-    cdef int64_t start_ns = now_ns - now_ns % interval_ns + offset_ns
-    if start_ns <= now_ns:
-        start_ns += interval_ns
-    return start_ns
 
 
 def skew_time(version: int, priority: int, interval_cs: int) -> int:

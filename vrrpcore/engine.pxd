@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from vrrpcore.outbox cimport Outbox
 from vrrpcore.packet cimport DROP_COUNT, advert_t, expect_t, rx_meta_t
+from vrrpcore.slots cimport SlotBook
 from vrrpcore.table cimport Table
 from vrrpcore.vr cimport vr_t
 from vrrpcore.wheel cimport TimerWheel
@@ -68,7 +69,7 @@ cdef class Engine:
     cdef uint32_t _event_head       # next to be taken
     cdef uint32_t _event_count
     cdef bint _has_coalesced
-    cdef uint32_t *_routers_at      # how many routers have each interval, by centiseconds
+    cdef SlotBook slots             # which MASTER sends when
 
     # For the reactor; no Python object is touched.
     cdef void receive(self, heard_t *batch, size_t count) noexcept nogil

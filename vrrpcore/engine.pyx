@@ -14,11 +14,10 @@ One thread at a time may use an Engine.
 """
 
 cimport cython
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from vrrpcore.consts cimport (
-    ADVER_INT_MAX_S,
     FAMILY_IPV4,
     FAMILY_IPV6,
     GARP_FRAME_LEN,
@@ -51,7 +50,6 @@ from vrrpcore.election cimport (
     judge,
     master_down_interval_ns,
     skew_time_ns,
-    slotted_advert_ns,
     verdict_t,
 )
 from vrrpcore.fsm cimport (
@@ -123,7 +121,6 @@ from vrrpcore.vr cimport (
     VRF_USED,
     VRF_WANTS_MASTER,
 )
-from vrrpcore.wheel cimport WHEEL_TICK_SHIFT
 
 from vrrpcore.settings import Event, Transmit, VrStatus
 
@@ -138,8 +135,6 @@ cdef enum:
     TOLD_ADDRESS_LIST = 1 << 28
     TOLD_INTERVAL = 1 << 29
     TOLD_UNLISTED = 1 << 30
-
-cdef int64_t TICK_MASK = ~((<int64_t>1 << WHEEL_TICK_SHIFT) - 1)
 
 assert DROP_COUNT <= 26
 
@@ -162,9 +157,9 @@ cdef class Engine:
         self.table = Table()
         self.wheel = TimerWheel()
         self.outbox = Outbox()
+        self.slots = SlotBook()
         self._events = <event_t *>malloc(EVENT_RING_SIZE * sizeof(event_t))
-        self._routers_at = <uint32_t *>calloc(ADVER_INT_MAX_S * 100 + 1, sizeof(uint32_t))
-        if self._events == NULL or self._routers_at == NULL:
+        if self._events == NULL:
             raise MemoryError
 
     def __dealloc__(self):
@@ -173,7 +168,6 @@ cdef class Engine:
             if self.table.vrs[i].flags & VRF_USED:
                 vr_free(&self.table.vrs[i])
         free(self._events)
-        free(self._routers_at)
         free(self.domains)
 
     # ---- what a caller says
@@ -220,9 +214,10 @@ cdef class Engine:
         cdef vr_t *vr = self._vr(index)
         cdef uint8_t old_priority = vr.priority
         cdef uint16_t old_interval_cs = vr.advertisement_interval_cs
+        cdef uint16_t old_booking = vr.booking
         self._configure(index, settings)
         self._moved_priority(index, old_priority)
-        if vr.state == ST_MASTER and vr.advertisement_interval_cs != old_interval_cs:
+        if vr.state == ST_MASTER and (vr.advertisement_interval_cs != old_interval_cs or vr.booking != old_booking):
             self._arm_adver(index, now_ns, True)
 
     def set_priority(self, index: int, priority: int, now_ns: int) -> None:
@@ -779,6 +774,7 @@ cdef class Engine:
         if act & ACT_CLAIM:
             self.table.tally(i, CNT_BECOME_MASTER)
         if act & ACT_RELEASE:
+            self.slots.release(vr)
             self.table.tally(i, CNT_RELEASE_MASTER)
         if act & ACT_ASSERT:
             self.table.tally(i, CNT_OTHER_MASTER)
@@ -794,16 +790,13 @@ cdef class Engine:
         cdef vr_t *vr = &self.table.vrs[i]
         cdef int64_t interval_ns = <int64_t>vr.advertisement_interval_cs * NS_PER_CS
         if first:
-            vr.nominal_ns = slotted_advert_ns(now_ns, interval_ns, vr.phase,
-                                              self._routers_at[vr.advertisement_interval_cs])
+            self.slots.book(vr)
+            vr.nominal_ns = self.slots.next_ns(vr, now_ns)
         else:
             vr.nominal_ns += interval_ns
-        if vr.nominal_ns & TICK_MASK <= now_ns:
-            vr.nominal_ns += ((now_ns - vr.nominal_ns) // interval_ns + 1) * interval_ns
-            if vr.nominal_ns & TICK_MASK <= now_ns:
-                vr.nominal_ns += interval_ns
-        # On the wheel's tick, so that the adverts of one slot are due in one turn.
-        self.wheel.arm(i * TIMERS_PER_VR + TIMER_ADVER, vr.nominal_ns & TICK_MASK)
+            if vr.nominal_ns <= now_ns:
+                vr.nominal_ns += ((now_ns - vr.nominal_ns) // interval_ns + 1) * interval_ns
+        self.wheel.arm(i * TIMERS_PER_VR + TIMER_ADVER, vr.nominal_ns)
 
     cdef void _arm_down(self, uint32_t i, int64_t from_ns) noexcept nogil:
         cdef vr_t *vr = &self.table.vrs[i]
@@ -942,7 +935,16 @@ cdef class Engine:
         new = vr[0]
         vr_setup(&new, settings, self.domains[<uint32_t>settings.domain].family)
         cdef bint was_keyed = vr.flags & VRF_KEYED
-        cdef vr_t old = vr[0]
+        cdef vr_t old
+        cdef uint16_t booking = vr.booking
+        try:
+            self.slots.admit(new.advertisement_interval_cs, new.dst_count)
+        except BaseException:
+            vr_free(&new)
+            raise
+        self.slots.release(vr)
+        new.booking = 0
+        old = vr[0]
         try:
             self.table.unkey(i)
             vr[0] = new
@@ -954,10 +956,14 @@ cdef class Engine:
             vr.flags &= ~<uint32_t>VRF_KEYED
             if was_keyed:
                 self.table.key(i)
+            self.slots.dismiss(new.advertisement_interval_cs, new.dst_count)
+            if booking:
+                self.slots.book_at(vr, booking)
             raise
         if old.advertisement_interval_cs:
-            self._routers_at[old.advertisement_interval_cs] -= 1
-        self._routers_at[new.advertisement_interval_cs] += 1
+            self.slots.dismiss(old.advertisement_interval_cs, old.dst_count)
+        if booking:
+            self.slots.book_at(vr, booking if old.advertisement_interval_cs == new.advertisement_interval_cs else 0)
         self._retire(&old)
 
     cdef int _retire(self, vr_t *vr) except -1:
@@ -980,6 +986,6 @@ cdef class Engine:
         sync_leave(self.table.vrs, i)
         self.table.unkey(i)
         if vr.advertisement_interval_cs:
-            self._routers_at[vr.advertisement_interval_cs] -= 1
+            self.slots.dismiss(vr.advertisement_interval_cs, vr.dst_count)
         self._retire(vr)
         self.table.release(i)

@@ -43,3 +43,20 @@ cdef enum:
     # Batches that one socket may deliver, and timers that may fire, before others get their turn.
     RX_TURN_MAX = 64
     EXPIRE_TURN_MAX = 2048
+
+    # A peer with the kernel's default receive buffer holds 256 small packets on veth, some 90 on a real card: regular
+    # adverts to one host, or to a group on one interface, in one millisecond.
+    HOST_BURST_MAX = 64
+
+    # Adverts of one slot to all hosts: sending them takes about a millisecond, and nothing is heard meanwhile.
+    SLOT_BURST_MAX = 192
+
+    # Slots of one interval: a few routers spread over some, and a millisecond each is the most. 4,096 carry 262,144
+    # adverts to one host.
+    SLOTS_MIN = 8
+    SLOTS_MAX = 4096
+
+    # What a booking looks at: so many of the newest slots and so many new ones; so many milliseconds in which routers
+    # of other intervals are met. 1,024 are all of them for intervals up to 10 s.
+    SLOT_LOOKS_MAX = 16
+    SLOT_MEETS_MAX = 1024

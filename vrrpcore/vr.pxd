@@ -82,7 +82,7 @@ cdef struct vr_t:               # four cache lines; an advert heard touches the 
     uint8_t *dsts               # dst_count addresses of 16 bytes, then dst_count times lowest and highest TTL
     uint8_t *adverts            # one encoded advert per destination: pseudo-headers make them differ
     int64_t nominal_ns          # when the next advert is due
-    uint32_t phase              # hash of the key: which slot of the interval is its own
+    uint32_t phase              # hash of the key: which slot of the interval it would like
     uint16_t advert_len
 
     # The rest.
@@ -94,4 +94,5 @@ cdef struct vr_t:               # four cache lines; an advert heard touches the 
     uint32_t announce_count
     uint32_t announce_delay_s           # until the second set; 0: none
     uint32_t announce_refresh_s         # 0: none
-    uint8_t zero[52]
+    uint16_t booking                    # the slot of the interval that it has booked, + 1; 0: none
+    uint8_t zero[50]

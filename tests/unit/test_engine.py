@@ -110,7 +110,7 @@ def test_a_nopreempt_master_still_gives_way() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_master_that_stops_is_replaced_after_skew(kind: dict[str, Any]) -> None:
     wire = two(kind, {"priority": 100}, {"priority": 150})
-    wire.run(10 * S)
+    wire.run(10 * S + 1)                # between two slots
     wire.hosts[1].engine.stop(0, wire.now_ns)
     stopped_ns = wire.now_ns
     wire.run(WIRE_NS + skew_time(kind["version"], 100, 100) - 1)
@@ -561,43 +561,7 @@ class TestAnnounce:
 
 
 class TestSlots:
-    """Adverts travel together: a router's own slot of the interval, early at first, then exactly periodic."""
-
-    @pytest.mark.parametrize("interval_cs", [1, 10, 100, 4095])
-    def test_a_thousand_routers_spread(self, interval_cs: int) -> None:
-        interval_ns = interval_cs * 10 * MS
-        engine = lone_engine()
-        routers = [
-            engine.add(settings(vrid=1 + k % 250, ifindex=2 + k // 250, advertisement_interval_cs=interval_cs))
-            for k in range(1000)
-        ]
-        for vr in routers:
-            engine.set_priority(vr, 254, START_NS)
-            engine.start(vr, START_NS)
-        start_ns = START_NS + master_down_interval(3, 254, interval_cs)
-        engine.advance(start_ns)
-        first = {t.vr: start_ns for t in engine.take_transmits()}
-        assert len(first) == 1000, "the first advert goes at once"
-        times: dict[int, list[int]] = {vr: [] for vr in routers}
-        turns = 0
-        while min(map(len, times.values())) < 4:
-            now_ns = engine.next_deadline()
-            engine.advance(now_ns)
-            sent = engine.take_transmits()
-            turns += bool(sent)
-            for t in sent:
-                times[t.vr].append(now_ns)
-        for at in times.values():
-            assert start_ns < at[0] <= start_ns + interval_ns + TICK_NS
-            for k in (1, 2, 3):
-                assert abs(at[k] - at[0] - k * interval_ns) <= TICK_NS
-        slots = min(32, interval_ns // MS)
-        assert turns <= 5 * slots
-        in_slot: dict[int, int] = {}
-        for at in times.values():
-            in_slot[at[1]] = in_slot.get(at[1], 0) + 1
-        assert len(in_slot) >= slots - 1
-        assert max(in_slot.values()) <= 3 * 1000 / slots
+    """A router keeps its slot of the interval (which one it books is in test_slots)."""
 
     def test_a_stall_leaves_adverts_out_and_keeps_the_phase(self) -> None:
         wire = Wire(1)

@@ -32,10 +32,11 @@ CORE: dict[str, set[str]] = {
     "table": {"counters", "vr"},
     "rawio": {"consts", "limits"},
     "setup": {"consts", "limits", "packet", "vr"},
+    "slots": {"consts", "limits", "vr", "setup"},
     "outbox": {"consts", "counters", "packet", "announce", "vr", "setup"},
     "engine": {
         "consts", "limits", "settings", "wheel", "packet", "counters", "vr", "election", "fsm", "sync", "table",
-        "setup", "outbox",
+        "setup", "outbox", "slots",
     },
     "reactor": {"consts", "limits", "packet", "rawio", "outbox", "engine"},
 }
