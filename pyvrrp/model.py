@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 MULTICAST_GROUPS = {4: bytes((224, 0, 0, 18)), 6: ipaddress.IPv6Address("ff02::12").packed}
@@ -58,8 +58,28 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VipOptions:
+    """What few address lines ask for. The first five are flags of the kernel (ip-address(8))."""
+
+    home: bool = False
+    mngtmpaddr: bool = False
+    noprefixroute: bool = False
+    autojoin: bool = False
+    detects_duplicates: bool = False    # `-nodad`: IPv6 duplicate address detection, which would delay a takeover
+    peer: bytes | None = None           # the far end of a point-to-point link; the prefix length is then its own
+    preferred_s: int | None = None      # preferred lifetime; None: for ever, but a /128 is deprecated at once
+    is_tracked: bool = True             # no: losing the address, or the link of its `dev`, changes nothing
+    use_vmac: bool = False              # on a macvlan of its own over `dev`
+    track_group: str | None = None      # of a static address: whose instances go down when it is lost for good
+
+
+FOREVER_S = 0xFFFFFFFF                  # a lifetime without an end, as the kernel writes it
+_NO_OPTIONS = VipOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vip:
-    """One virtual address."""
+    """One virtual or static address. As a text it is a line that reads back as the same value."""
 
     address: bytes
     prefix_len: int
@@ -67,14 +87,44 @@ class Vip:
     label: str | None = None
     scope: int = 0                      # RT_SCOPE_*; 0 is global
     broadcast: bytes | None = None
+    rare: VipOptions | None = None      # None, as nearly always: all defaults
 
     @property
     def family(self) -> int:
         return 4 if len(self.address) == 4 else 6
 
+    @property
+    def options(self) -> VipOptions:
+        return self.rare or _NO_OPTIONS
+
+    @property
+    def is_tracked(self) -> bool:
+        return self.rare is None or self.rare.is_tracked
+
     def __str__(self) -> str:
-        text = f"{ipaddress.ip_address(self.address)}/{self.prefix_len} dev {self.dev}"
-        return f"{text} label {self.label}" if self.label else text
+        own = str(ipaddress.ip_address(self.address))
+        rare = self.options
+        words = [own if rare.peer else f"{own}/{self.prefix_len}", "dev", self.dev]
+        if rare.peer:
+            words += ["peer", f"{ipaddress.ip_address(rare.peer)}/{self.prefix_len}"]
+        if self.broadcast is not None:
+            words += ["brd", str(ipaddress.ip_address(self.broadcast))]
+        if self.label:
+            words += ["label", self.label]
+        if self.scope:
+            words += ["scope", str(self.scope)]
+        words += [flag for flag in ("home", "mngtmpaddr", "noprefixroute", "autojoin") if getattr(rare, flag)]
+        if rare.detects_duplicates:
+            words.append("-nodad")
+        if rare.preferred_s is not None:
+            words += ["preferred_lft", "forever" if rare.preferred_s == FOREVER_S else str(rare.preferred_s)]
+        if not rare.is_tracked:
+            words.append("no_track")
+        if rare.use_vmac:
+            words.append("use_vmac")
+        if rare.track_group:
+            words += ["track_group", rare.track_group]
+        return " ".join(words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +138,56 @@ class TrackScript:
     weight: int = 0
     rise: int = 1
     fall: int = 1
+    reverse: bool = False
+    init_fail: bool = False             # counts as failed until `rise` successes, without waiting for a first result
+    where: Where = Where("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackFile:
+    """A track_file: the number in a file, times `weight`, is added to the priority."""
+
+    name: str
+    path: str
+    weight: int = 1                     # 0: any number but 0 means FAULT
+    reverse: bool = False
+    initial: int | None = None          # init_file: what the file is made with at start if it is not there
+    overwrite: bool = False             # or also if it is
+    where: Where = Where("")
+
+
+class Match(StrEnum):
+    """How the parameters of a process are compared."""
+
+    EXACT = "exact"
+    INITIAL = "initial"                 # the first ones are equal
+    PARTIAL = "partial"                 # the same, and the last may be longer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackProcess:
+    """A vrrp_track_process: it is well while quorum..quorum_max processes of a name run."""
+
+    name: str
+    process: str
+    parameters: tuple[str, ...] = ()
+    match: Match | None = None          # None: parameters do not matter
+    full_command: bool = False          # compare argv[0] of the command line, not the name that the kernel keeps
+    weight: int = 0
+    reverse: bool = False
+    quorum: int = 1
+    quorum_max: int | None = None       # None: any number; 0: none may run
+    fork_delay_s: float = 0.0           # before a quorum that was gained is believed
+    terminate_delay_s: float = 0.0      # the same of one that was lost
     where: Where = Where("")
 
 
 class Tracked(NamedTuple):
-    """What an instance or group tracks: an interface or a vrrp_script, with the weight that counts there."""
+    """What an instance or group tracks by name: an interface, script, file or process, and how it counts there."""
 
     name: str
     weight: int = 0                     # 0: failing means FAULT
+    reverse: bool = False               # the weight counts the other way round; of weight 0: success means FAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +199,8 @@ class Notify:
     fault: Command | None = None
     stop: Command | None = None
     any: Command | None = None          # `notify`: gets type, name, state and priority
+    deleted: Command | None = None      # the instance is gone after a reload
+    master_rx_lower_pri: Command | None = None      # a MASTER heard an advert of lower priority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +259,8 @@ class Instance:
     excluded: tuple[Vip, ...] = ()
     track_interfaces: tuple[Tracked, ...] = ()
     track_scripts: tuple[Tracked, ...] = ()
+    track_files: tuple[Tracked, ...] = ()
+    track_processes: tuple[Tracked, ...] = ()
     notify: Notify = field(default_factory=Notify)
     where: Where = Where("")
 
@@ -187,6 +283,8 @@ class SyncGroup:
     members: tuple[str, ...]            # names of instances
     track_interfaces: tuple[Tracked, ...] = ()
     track_scripts: tuple[Tracked, ...] = ()
+    track_files: tuple[Tracked, ...] = ()
+    track_processes: tuple[Tracked, ...] = ()
     notify: Notify = field(default_factory=Notify)
     where: Where = Where("")
 

@@ -79,7 +79,18 @@ def link_faults(
     """What the kernel's interfaces say against an instance: the bits, and a sentence for each."""
     faults = Fault(0)
     why: list[str] = []
-    for name in sorted(links_of(instance, tracked_interfaces)):
+    ignored = {vip.dev for vip in addresses_of(instance) if not vip.is_tracked}
+    ignored -= {vip.dev for vip in addresses_of(instance) if vip.is_tracked}
+    for tracked in tracked_interfaces:
+        if tracked.reverse and not tracked.weight:
+            ignored.add(tracked.name)
+            if interface_is_up(tracked.name, links):
+                faults |= Fault.TRACK_INTERFACE
+                why.append(f"interface {tracked.name}, tracked with reverse, is up")
+        else:
+            ignored.discard(tracked.name)
+    ignored.discard(instance.interface)
+    for name in sorted(links_of(instance, tracked_interfaces) - ignored):
         link = links.by_name.get(name)
         weighted = any(t.name == name and t.weight for t in tracked_interfaces)
         if link is None and (name == instance.interface or not weighted):

@@ -341,7 +341,7 @@ class Runtime:
 
     def _on_lost(self, number: Hashable, vip: Vip) -> None:
         router = self._routers.get(number) if isinstance(number, int) else None
-        if router is None or router.state is not State.MASTER:
+        if router is None or router.state is not State.MASTER or not vip.is_tracked:
             return
         log.warning("(%s) somebody removed %s; priority 0 is sent and the election starts again",
                     router.instance.name, vip)
@@ -426,12 +426,14 @@ class Runtime:
     def _effective(self, router: Router, interfaces: Iterable[Tracked]) -> Effective:
         scripts, _ = self._tracked(router)
         items = [
-            Contribution(tracked.name, tracked.weight, self._verdict(tracked.name))
+            Contribution(tracked.name, tracked.weight, self._verdict(tracked.name), tracked.reverse)
             for tracked in scripts
             if tracked.name in self._trackers
         ]
         items += [
-            Contribution(tracked.name, tracked.weight, interface_is_up(tracked.name, self._network.links))
+            Contribution(
+                tracked.name, tracked.weight, interface_is_up(tracked.name, self._network.links), tracked.reverse
+            )
             for tracked in interfaces
             if tracked.weight
         ]
@@ -612,6 +614,8 @@ class Runtime:
             del self._verdicts[name]
         for script in wanted.values():
             if script.name not in self._trackers:
+                # A known verdict counts until the new command has its own, whatever init_fail says.
+                script = dataclasses.replace(script, init_fail=script.init_fail and script.name not in self._verdicts)
                 tracker = ScriptTracker(script, self._runner, on_verdict=self._on_verdict)
                 self._trackers[script.name] = tracker
                 tracker.start()

@@ -1,25 +1,31 @@
-"""Address lines: `ADDR[/LEN] [dev IF] [label L] [scope S] [brd A|+|-]` to a Vip."""
+"""Address lines: `ADDR[/LEN] [dev IF] [label L] [scope S] [brd A|+|-] ...` to a Vip, and those of peers.
+
+Nearly every line is an address and nothing else, of which a file may have tens of thousands: such a line is done
+without the reader of options.
+"""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from typing import Any
 
-from pyvrrp.config.keywords import ADDRESS_OPTIONS_NOT_DONE
+from pyvrrp.config import names, pending
 from pyvrrp.config.parser import Statement
 from pyvrrp.config.report import Report, shown
-from pyvrrp.config.values import BadValue, broadcast, integer, scope
+from pyvrrp.config.values import BadValue, broadcast, integer
 from pyvrrp.config.values import address as parse_address
-from pyvrrp.model import Vip
+from pyvrrp.config.words import LineFault, Words, nearest
+from pyvrrp.model import FOREVER_S, Vip, VipOptions
 
 PEER_TTL_LIMITS = {"min_ttl": 0, "max_ttl": 255}
-_TAKES_VALUE = frozenset(("dev", "label", "scope", "brd", "broadcast"))
 INTERFACE_NAME_MAX = 15  # IFNAMSIZ without its NUL; labels have the same bound
 
 
-def read_vip(statement: Statement, interface: str, report: Report) -> Vip | None:
+def read_vip(statement: Statement, interface: str, report: Report, *, is_static: bool = False) -> Vip | None:
     """The address of a line; None if it cannot be used, which is reported.
 
-    interface: where the address goes if the line names no `dev`; may be empty.
+    interface: where the address goes if the line names no `dev`; may be empty. is_static: of static_ipaddress.
     """
     words = statement.words
     text, slash, length = words[0].partition("/")
@@ -40,7 +46,11 @@ def read_vip(statement: Statement, interface: str, report: Report) -> Vip | None
             return Vip(address=address, prefix_len=prefix_len, dev=interface)
         _without_dev(statement, report)
         return None
-    return _with_options(statement, address, prefix_len, interface, report)
+    try:
+        return _Reader(statement, address, prefix_len, report, is_static=is_static).read(interface)
+    except LineFault as fault:
+        report.error(statement.where(fault.at), f"{fault}; the address is left out")
+        return None
 
 
 def _without_dev(statement: Statement, report: Report) -> None:
@@ -51,97 +61,179 @@ def _without_dev(statement: Statement, report: Report) -> None:
     )
 
 
-def _with_options(statement: Statement, address: bytes, prefix_len: int, interface: str, report: Report) -> Vip | None:
-    words = statement.words
-    options: dict[str, tuple[int, str]] = {}  # name -> position and text of its value
-    not_done: list[int] = []
-    unknown: list[int] = []
-    i = 1
-    while i < len(words):
-        word = words[i]
-        if word in _TAKES_VALUE:
-            if i + 1 == len(words):
-                report.error(
-                    statement.where(i),
-                    f"{word} lacks its value, so the address is left out; write it after {word}",
-                )
-                return None
-            if word == "dev" and word in options:
-                report.error(statement.where(i), "dev is given twice, so the address is left out; remove one")
-                return None
-            options["brd" if word == "broadcast" else word] = i + 1, words[i + 1]
-            i += 2
-        elif word in ADDRESS_OPTIONS_NOT_DONE:
-            not_done.append(i)
-            i += 1 + ADDRESS_OPTIONS_NOT_DONE[word]
-        else:
-            unknown.append(i)
-            i += 1
-    if not_done or unknown:
-        _surplus(statement, not_done, unknown, report)
+class _Reader:
+    """The options of one line. What is wrong with one that is not vital is reported, and the address used without."""
 
-    dev = options["dev"][1] if "dev" in options else interface
-    if not dev:
-        _without_dev(statement, report)
-        return None
-    if len(dev) > INTERFACE_NAME_MAX:
-        report.error(
-            statement.where(options["dev"][0] if "dev" in options else 0),
-            f"{shown(dev)} is too long for an interface, so the address is left out; names have at most 15 characters",
-        )
-        return None
-    label, scope_number, broadcast_address = None, 0, None
-    if "label" in options:
-        at, label = options["label"]
-        if len(address) != 4:
-            report.error(statement.where(at), "an IPv6 address has no label; the label is ignored, remove it")
-            label = None
-        elif len(label.encode()) > INTERFACE_NAME_MAX:
-            report.error(
-                statement.where(at),
-                f"label {shown(label)} is too long, so the address is left out; use at most 15 characters",
-            )
+    def __init__(
+        self, statement: Statement, address: bytes, prefix_len: int, report: Report, *, is_static: bool
+    ) -> None:
+        self._statement = statement
+        self._words = Words(statement)
+        self._words.next()
+        self._address = address
+        self._prefix_len = prefix_len
+        self._report = report
+        self._is_static = is_static
+        self._dev: str | None = None
+        self._label: str | None = None
+        self._scope = 0
+        self._broadcast: tuple[int, str] | None = None  # its place and text: what + means depends on the prefix
+        self._rare: dict[str, Any] = {}
+        self._unknown: list[int] = []
+
+    def read(self, interface: str) -> Vip | None:
+        """Raises LineFault."""
+        words = self._words
+        while (word := words.next()) is not None:
+            if flag := _FLAGS.get(word):
+                self._rare[flag[0]] = flag[1]
+            elif option := _OPTIONS.get(word):
+                option(self, word)
+            else:
+                self._unknown.append(words.at)
+        if self._unknown:
+            self._surplus()
+        dev = self._dev or interface
+        if not dev:
+            _without_dev(self._statement, self._report)
             return None
-    if "scope" in options:
-        at, text = options["scope"]
-        if len(address) != 4:
-            report.error(statement.where(at), "an IPv6 address has no scope to set; the scope is ignored, remove it")
+        self._check_place()
+        return Vip(
+            address=self._address,
+            prefix_len=self._prefix_len,
+            dev=dev,
+            label=self._label,
+            scope=self._scope,
+            broadcast=self._broadcast_address(),
+            rare=VipOptions(**self._rare) if self._rare else None,
+        )
+
+    def _check_place(self) -> None:
+        """Some options are for virtual addresses only, some for static ones."""
+        rare, where = self._rare, self._statement.where()
+        if "use_vmac" in rare:
+            if self._is_static:
+                del rare["use_vmac"]
+                self._report.error(where, "use_vmac is for virtual addresses only and is ignored; remove it")
+            else:
+                pending.warn(self._report, where, "use_vmac")
+        if "track_group" in rare and not self._is_static:
+            del rare["track_group"]
+            self._report.error(where, "track_group is for static addresses only and is ignored; remove it")
+
+    def _surplus(self) -> None:
+        """One message for all words that are not known."""
+        words = self._statement.words
+        found = [words[i] for i in self._unknown]
+        known = "not known" if len(found) == 1 else "not known as options of an address"
+        advice = nearest(found[0], _KNOWN) if len(found) == 1 else "remove it, or make it a comment with #"
+        self._report.warning(
+            self._statement.where(self._unknown[0]),
+            f"{' '.join(shown(word) for word in found[:8])}: {known}; ignored, the address {shown(words[0])} is used; "
+            f"{advice}",
+        )
+
+    def _ignored(self, message: str) -> None:
+        self._report.error(self._statement.where(self._words.at), message)
+
+    # One method for each option that takes a value
+
+    def _on_dev(self, word: str) -> None:
+        if self._dev is not None:
+            raise LineFault(self._words.at, "dev is given twice; remove one")
+        self._dev = self._words.read(word, interface_name)
+
+    def _on_label(self, word: str) -> None:
+        label = self._words.value(word)
+        if len(self._address) != 4:
+            self._ignored("an IPv6 address has no label; the label is ignored, remove it")
+        elif len(label.encode()) > INTERFACE_NAME_MAX:
+            raise LineFault(self._words.at, f"label {shown(label)} is too long; use at most 15 characters")
         else:
-            try:
-                scope_number = scope(text)
-            except BadValue as problem:
-                report.error(statement.where(at), f"{problem}; the address is left out")
-                return None
-    if "brd" in options:
-        at, text = options["brd"]
+            self._label = label
+
+    def _on_scope(self, word: str) -> None:
+        text = self._words.value(word)
+        if len(self._address) != 4:
+            self._ignored("an IPv6 address has no scope to set; the scope is ignored, remove it")
+            return
         try:
-            broadcast_address = broadcast(text, address, prefix_len)
+            self._scope = names.scope(text)
         except BadValue as problem:
-            report.error(statement.where(at), f"{problem}; the address is used without it")
-    return Vip(
-        address=address,
-        prefix_len=prefix_len,
-        dev=dev,
-        label=label,
-        scope=scope_number,
-        broadcast=broadcast_address,
-    )
+            raise LineFault(self._words.at, str(problem)) from None
+
+    def _on_broadcast(self, word: str) -> None:
+        self._broadcast = self._words.at + 1, self._words.value(word)
+
+    def _broadcast_address(self) -> bytes | None:
+        if self._broadcast is None:
+            return None
+        at, text = self._broadcast
+        try:
+            if "peer" in self._rare:
+                raise BadValue("a point-to-point address (peer) has no broadcast address; remove one of them")
+            return broadcast(text, self._address, self._prefix_len)
+        except BadValue as problem:
+            self._report.error(self._statement.where(at), f"{problem}; the address is used without it")
+            return None
+
+    def _on_peer(self, word: str) -> None:
+        text, slash, length = self._words.value(word).partition("/")
+        try:
+            peer = parse_address(text)
+            if len(peer) != len(self._address):
+                family = 4 if len(peer) == 4 else 6
+                raise BadValue(f"{shown(text)} is IPv{family} and the address is not; write one of its family")
+            widest = len(peer) * 8
+            prefix_len = integer(length, 0, widest) if slash else widest
+        except BadValue as problem:
+            raise LineFault(self._words.at, f"peer {problem}") from None
+        if "/" in self._statement.words[0]:
+            self._report.error(
+                self._statement.where(),
+                f"the prefix length of {shown(self._statement.words[0])} means nothing beside a peer and is ignored; "
+                "write it behind the peer",
+            )
+        self._prefix_len = prefix_len
+        self._rare["peer"] = peer
+
+    def _on_preferred_lft(self, word: str) -> None:
+        if self._words.skip("forever"):
+            self._rare["preferred_s"] = FOREVER_S
+        else:
+            self._rare["preferred_s"] = self._words.read(word, lambda text: integer(text, 0, FOREVER_S))
+
+    def _on_track_group(self, word: str) -> None:
+        self._rare["track_group"] = self._words.value(word)
 
 
-def _surplus(statement: Statement, not_done: list[int], unknown: list[int], report: Report) -> None:
-    """One message for all words of a line that do nothing."""
-    words = statement.words
-    parts = []
-    if unknown:
-        known = "not known" if len(unknown) == 1 else "not known as options of an address"
-        parts.append(f"{' '.join(shown(words[i]) for i in unknown[:8])}: {known}")
-    if not_done:
-        parts.append(f"pyvrrp does not do {', '.join(shown(words[i]) for i in not_done[:8])}")
-    advice = "remove it, or make it a comment with #" if unknown else "remove it if it is not needed"
-    report.warning(
-        statement.where(min(unknown + not_done)),
-        f"{'; '.join(parts)}; ignored, the address {shown(words[0])} is used; {advice}",
-    )
+def interface_name(word: str) -> str:
+    """The name of an interface. Raises BadValue."""
+    if len(word.encode()) > INTERFACE_NAME_MAX or "/" in word:
+        raise BadValue(f"{shown(word)} is too long for an interface; names have at most 15 characters, and no /")
+    return word
+
+
+_FLAGS = {
+    "home": ("home", True),
+    "mngtmpaddr": ("mngtmpaddr", True),
+    "noprefixroute": ("noprefixroute", True),
+    "autojoin": ("autojoin", True),
+    "-nodad": ("detects_duplicates", True),
+    "no_track": ("is_tracked", False),
+    "use_vmac": ("use_vmac", True),
+}
+_OPTIONS: dict[str, Callable[[_Reader, str], None]] = {
+    "dev": _Reader._on_dev,
+    "label": _Reader._on_label,
+    "scope": _Reader._on_scope,
+    "brd": _Reader._on_broadcast,
+    "broadcast": _Reader._on_broadcast,
+    "peer": _Reader._on_peer,
+    "preferred_lft": _Reader._on_preferred_lft,
+    "track_group": _Reader._on_track_group,
+}
+_KNOWN = (*_FLAGS, *_OPTIONS)
 
 
 def read_peer(statement: Statement, report: Report) -> tuple[bytes, tuple[int, int]] | None:

@@ -15,7 +15,7 @@ from pyvrrp.config.instance import Defaults, RefusedInstance, build_instance
 from pyvrrp.config.keywords import INDEX, Kind
 from pyvrrp.config.parser import Statement
 from pyvrrp.config.report import Report, shown
-from pyvrrp.config.trackers import NotifyReader, ReverseNotDone, TrackerReader, read_weight
+from pyvrrp.config.trackers import Defined, NotifyReader, TrackerReader, read_weight
 from pyvrrp.config.values import BadValue, integer, seconds_us
 from pyvrrp.model import (
     Command,
@@ -48,7 +48,6 @@ class _Builder:
         self._check_unicast_src = False
         self._script_user: tuple[str, str | None] | None = None
         self._script_security = False
-        self._unusable: dict[str, str] = {}  # name of a vrrp_script, and why it cannot be tracked
         self._refused: list[Refused] = []
 
     def build(self, statements: Sequence[Statement]) -> Configuration:
@@ -59,7 +58,7 @@ class _Builder:
             self._global_defs(statement)
         scripts = self._scripts(blocks["vrrp_script"])
         trackers = TrackerReader(
-            {script.name: script.weight for script in scripts}, self._unusable, self._interfaces, self._report
+            self._interfaces, self._report, Defined("vrrp_script", {script.name: script for script in scripts}, {})
         )
         instances = self._without_clashes(self._instances(blocks["vrrp_instance"], trackers))
         groups = self._groups(blocks["vrrp_sync_group"], trackers, instances)
@@ -116,20 +115,13 @@ class _Builder:
             if len(block.words) < 2:
                 continue  # reported by the parser
             name = block.words[1]
-            if name in scripts or name in self._unusable:
+            if name in scripts:
                 self._report.error(
                     block.where(1),
                     f"vrrp_script {shown(name)} is defined twice and the first counts; rename this one",
                 )
                 continue
-            try:
-                scripts[name] = self._script(block)
-            except ReverseNotDone:
-                self._unusable[name] = "has a weight with reverse, which pyvrrp does not do"
-                self._report.error(
-                    block.where(),
-                    f"vrrp_script {shown(name)} {self._unusable[name]}; it is not run, turn its result",
-                )
+            scripts[name] = self._script(block)
         return list(scripts.values())
 
     def _script(self, block: Statement) -> TrackScript:
@@ -138,7 +130,7 @@ class _Builder:
         interval_s: float = 1.0
         timeout_s: float | None = None
         weight, rise, fall = 0, 1, 1
-        has_script = False
+        has_script = reverse = init_fail = False
         for statement in block.statements:
             name = statement.words[0]
             if name == "script":
@@ -150,7 +142,10 @@ class _Builder:
                 timeout_s = self._seconds(statement, timeout_s or interval_s)
             elif name == "weight":
                 read = read_weight(statement.words[1:3], statement, 1, self._report)
-                weight = weight if read is None else read
+                if read is not None:
+                    weight, reverse = read.number, bool(read.reverse)
+            elif name == "init_fail":
+                init_fail = True
             elif name == "rise":
                 rise = self._integer(statement, "vrrp_script", rise)
             elif name == "fall":
@@ -172,6 +167,8 @@ class _Builder:
             weight=weight,
             rise=rise,
             fall=fall,
+            reverse=reverse,
+            init_fail=init_fail,
             where=block.where(),
         )
 

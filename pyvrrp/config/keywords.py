@@ -49,21 +49,6 @@ _FOREIGN_AT_TOP = frozenset(
 TOP_BLOCKS = _FOREIGN_AT_TOP | {keyword.name for keyword in TABLE[TOP] if keyword.is_block}
 
 
-# What else an address line may hold under keepalived, with the number of words that follow each.
-ADDRESS_OPTIONS_NOT_DONE = {
-    "peer": 1,
-    "home": 0,
-    "-nodad": 0,
-    "mngtmpaddr": 0,
-    "noprefixroute": 0,
-    "autojoin": 0,
-    "preferred_lft": 1,
-    "no_track": 0,
-    "use_vmac": 0,
-    "track_group": 1,
-}
-
-
 def suggestion(word: str, block: str) -> str:
     """The keyword of a block that someone may have meant by a word, or "" if none is near."""
     near = difflib.get_close_matches(word[:64], INDEX[block], n=1, cutoff=0.75)

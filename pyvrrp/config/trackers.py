@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from pyvrrp.config.commands import Commands
 from pyvrrp.config.parser import Statement
@@ -14,69 +16,111 @@ from pyvrrp.model import Command, Notify, Tracked
 WEIGHT_MAX = 253  # priorities that change are 1..254
 
 
-class ReverseNotDone(ValueError):
-    """A weight has `reverse`, which turns its meaning round."""
+class Weight(NamedTuple):
+    """What `weight W [reverse|noreverse]` says; reverse None: nothing of it."""
+
+    number: int
+    reverse: bool | None = None
 
 
-def read_weight(words: Sequence[str], statement: Statement, at: int, report: Report) -> int | None:
-    """The number of `weight W [reverse|noreverse]`; words begin with W, whose position in the line is `at`.
+def read_weight(
+    words: Sequence[str], statement: Statement, at: int, report: Report, *, largest: int = WEIGHT_MAX
+) -> Weight | None:
+    """The weight in `words`, which begin with its number; `at` is the position of that in the line.
 
-    None if it cannot be used, which is reported. Raises ReverseNotDone.
+    largest: 253 for what is either good or bad: 254 is then taken for it, with an error, as by keepalived. 254 for
+    numbers that are added as they are. None if it cannot be used, which is reported.
     """
     try:
-        weight = integer(words[0], -WEIGHT_MAX - 1, WEIGHT_MAX + 1)
+        number = integer(words[0], -WEIGHT_MAX - 1, WEIGHT_MAX + 1)
     except BadValue as problem:
-        report.error(statement.where(at), f"weight {str(problem).replace('254', '253')}; it is ignored")
+        report.error(statement.where(at), f"weight {str(problem).replace('254', str(largest))}; it is ignored")
         return None
-    if abs(weight) > WEIGHT_MAX:
-        weight = WEIGHT_MAX if weight > 0 else -WEIGHT_MAX
-        report.error(statement.where(at), f"weight {words[0]} is not in -253..253; {weight} is used")
-    if len(words) > 1:
-        if words[1] == "reverse":
-            raise ReverseNotDone
-        if words[1] != "noreverse" or len(words) > 2:
-            rest = " ".join(shown(word) for word in words[1:9])
-            report.warning(statement.where(at + 1), f"{rest}: not known after a weight and ignored; remove it")
-    return weight
+    if abs(number) > largest:
+        number = largest if number > 0 else -largest
+        report.error(statement.where(at), f"weight {words[0]} is not in -{largest}..{largest}; {number} is used")
+    reverse = None
+    rest = words[1:]
+    if rest and rest[0] in {"reverse", "noreverse"}:
+        reverse = rest[0] == "reverse"
+        rest = rest[1:]
+    if rest:
+        surplus = " ".join(shown(word) for word in rest[:8])
+        report.warning(
+            statement.where(at + len(words) - len(rest)),
+            f"{surplus}: not known after a weight and ignored; remove it",
+        )
+    return Weight(number, reverse)
+
+
+class Definition(Protocol):
+    """What a tracker is by itself: a vrrp_script, a track_file, a vrrp_track_process."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def weight(self) -> int: ...
+    @property
+    def reverse(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """The definitions of one kind in a file."""
+
+    keyword: str  # vrrp_script and so on
+    by_name: Mapping[str, Definition]
+    unusable: Mapping[str, str]  # name, and why it cannot be tracked
+    largest: int = WEIGHT_MAX  # weight
+    failing: str = "failing"  # how a message calls what is not seen when nothing is tracked
 
 
 class TrackerReader:
-    """Reads the lines of track_script and track_interface against what exists."""
+    """Reads the lines of track_script, track_file, track_process and track_interface against what exists.
 
-    def __init__(
-        self,
-        scripts: dict[str, int],
-        unusable: dict[str, str],
-        interfaces: frozenset[str] | None,
-        report: Report,
-    ) -> None:
-        """scripts: name and weight of each vrrp_script; unusable: name, and why it cannot be tracked."""
-        self._scripts = scripts
-        self._unusable = unusable
+    Definitions may stand before or after the lines that name them.
+    """
+
+    def __init__(self, interfaces: frozenset[str] | None, report: Report, *defined: Defined) -> None:
         self._interfaces = interfaces
         self._report = report
+        self._defined = {kind.keyword: kind for kind in defined}
 
     def scripts(self, lines: Sequence[Statement], *, is_owner: bool = False) -> tuple[Tracked, ...]:
         """What the lines of track_script track. is_owner: priority 255, which no tracker changes."""
+        return self._of("vrrp_script", lines, is_owner=is_owner)
+
+    def files(self, lines: Sequence[Statement], *, is_owner: bool = False) -> tuple[Tracked, ...]:
+        """What the lines of track_file track."""
+        return self._of("track_file", lines, is_owner=is_owner)
+
+    def processes(self, lines: Sequence[Statement], *, is_owner: bool = False) -> tuple[Tracked, ...]:
+        """What the lines of track_process track."""
+        return self._of("vrrp_track_process", lines, is_owner=is_owner)
+
+    def _of(self, keyword: str, lines: Sequence[Statement], *, is_owner: bool) -> tuple[Tracked, ...]:
+        defined = self._defined[keyword]
         tracked: dict[str, Tracked] = {}
         for line in lines:
             name = line.words[0]
-            if name in self._unusable:
+            if name in defined.unusable:
                 self._report.error(
                     line.where(),
-                    f"vrrp_script {shown(name)} {self._unusable[name]}, so it is not tracked here",
+                    f"{keyword} {shown(name)} {defined.unusable[name]}, so it is not tracked here",
                 )
-            elif name not in self._scripts:
-                near = difflib.get_close_matches(name[:64], [*self._scripts][:1000], n=1)
+            elif name not in defined.by_name:
+                near = difflib.get_close_matches(name[:64], [*defined.by_name][:1000], n=1)
                 self._report.error(
                     line.where(),
-                    f"there is no vrrp_script {shown(name)}, so it is not tracked and its failing changes "
+                    f"there is no {keyword} {shown(name)}, so it is not tracked and its {defined.failing} changes "
                     f"nothing; " + (f"did you mean {near[0]}?" if near else "add one, or correct the name"),
                 )
             elif name in tracked:
-                self._report.error(line.where(), f"vrrp_script {shown(name)} is tracked twice; remove one")
+                self._report.error(line.where(), f"{keyword} {shown(name)} is tracked twice; remove one")
             else:
-                self._add(tracked, line, self._scripts[name], is_owner=is_owner)
+                definition = defined.by_name[name]
+                own = Tracked(name, definition.weight, definition.reverse)
+                self._add(tracked, line, own, defined.largest, is_owner=is_owner)
         return tuple(tracked.values())
 
     def interfaces(self, lines: Sequence[Statement], *, is_owner: bool = False) -> tuple[Tracked, ...]:
@@ -91,30 +135,25 @@ class TrackerReader:
                 self._report.warning(
                     line.where(), f"interface {shown(name)} does not exist; it counts as down until it does"
                 )
-            self._add(tracked, line, 0, is_owner=is_owner)
+            self._add(tracked, line, Tracked(name), WEIGHT_MAX, is_owner=is_owner)
         return tuple(tracked.values())
 
-    def _add(self, tracked: dict[str, Tracked], line: Statement, weight: int, *, is_owner: bool) -> None:
-        words = line.words
-        if len(words) > 1:
-            try:
-                own = self._own_weight(line)
-            except ReverseNotDone:
-                self._report.error(
-                    line.where(1),
-                    f"pyvrrp does not do reverse, so {shown(words[0])} is not tracked here; turn its result",
-                )
-                return
-            weight = weight if own is None else own
+    def _add(
+        self, tracked: dict[str, Tracked], line: Statement, default: Tracked, largest: int, *, is_owner: bool
+    ) -> None:
+        name, weight, reverse = default
+        if len(line.words) > 1 and (own := self._own_weight(line, largest)) is not None:
+            weight = own.number
+            reverse = reverse if own.reverse is None else own.reverse
         if is_owner and weight:
             self._report.error(
                 line.where(),
-                f"priority 255 is not changed by weights, so {shown(words[0])} is not tracked; remove it",
+                f"priority 255 is not changed by weights, so {shown(name)} is not tracked; remove it",
             )
             return
-        tracked[words[0]] = Tracked(words[0], weight)
+        tracked[name] = Tracked(name, weight, reverse)
 
-    def _own_weight(self, line: Statement) -> int | None:
+    def _own_weight(self, line: Statement, largest: int) -> Weight | None:
         words = line.words
         if words[1] != "weight":
             rest = " ".join(shown(word) for word in words[1:9])
@@ -124,9 +163,11 @@ class TrackerReader:
             )
             return None
         if len(words) == 2:
-            self._report.error(line.where(1), "weight lacks its number and is ignored; write one in -253..253 after it")
+            self._report.error(
+                line.where(1), f"weight lacks its number and is ignored; write one in -{largest}..{largest} after it"
+            )
             return None
-        return read_weight(words[2:], line, 2, self._report)
+        return read_weight(words[2:], line, 2, self._report, largest=largest)
 
 
 _FIELDS = {
@@ -135,6 +176,8 @@ _FIELDS = {
     "notify_backup": "backup",
     "notify_fault": "fault",
     "notify_stop": "stop",
+    "notify_deleted": "deleted",
+    "notify_master_rx_lower_pri": "master_rx_lower_pri",
 }
 
 

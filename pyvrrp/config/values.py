@@ -78,18 +78,6 @@ def _bad_address(word: str) -> str:
     return f"{shown(word)} is not an IP address; write an IPv4 or IPv6 address (names are not looked up)"
 
 
-def scope(word: str) -> int:
-    """The scope of an address: a name or a number (RT_SCOPE_*)."""
-    named = SCOPES.get(word)
-    if named is not None:
-        return named
-    try:
-        return integer(word, 0, 255)
-    except BadValue:
-        names = ", ".join(SCOPES)
-        raise BadValue(f"scope {shown(word)} is not known; write one of {names} or a number 0..255") from None
-
-
 def broadcast(word: str, own: bytes, prefix_len: int) -> bytes:
     """The broadcast address of own/prefix_len: an address, `+` for host bits set, `-` for host bits clear."""
     if len(own) != 4:

@@ -20,14 +20,20 @@ from typing import NamedTuple
 
 from pyroute2.netlink import NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE, NLM_F_REQUEST
 from pyroute2.netlink.rtnl import RTM_DELADDR, RTM_GETADDR, RTM_GETLINK, RTM_NEWADDR
-from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_NODAD, ifaddrmsg
+from pyroute2.netlink.rtnl.ifaddrmsg import (
+    IFA_F_HOMEADDRESS,
+    IFA_F_MANAGETEMPADDR,
+    IFA_F_NODAD,
+    IFA_F_NOPREFIXROUTE,
+    ifaddrmsg,
+)
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
-from pyvrrp.model import Vip
+from pyvrrp.model import FOREVER_S, Vip
 from pyvrrp.netlink.transport import HEADER
 
 IFA_PROTO_KEEPALIVED = 18
-_FOREVER_S = 0xFFFFFFFF
+_IFA_F_MCAUTOJOIN = 0x400        # linux/if_addr.h; pyroute2 has no name for it
 _RTEXT_FILTER_SKIP_STATS = 8    # a link without its statistics is half as long
 
 # struct ifaddrmsg: family, prefix length, flags, scope, index
@@ -43,6 +49,7 @@ _IFA_LOCAL = 2
 
 # Marks in a template: values that occur nowhere else in it.
 _ADDRESS_MARK = {4: bytes((203, 0, 113, 201)), 6: bytes.fromhex("20010db8c0dec0dec0dec0dec0dec0de")}
+_PEER_MARK = {4: bytes((203, 0, 113, 203)), 6: bytes.fromhex("20010db8c0dfc0dfc0dfc0dfc0dfc0df")}
 _BROADCAST_MARK = bytes((203, 0, 113, 202))
 _LABEL_LEN = 15                 # IFNAMSIZ with the final zero is 16; shorter ones are padded with zeros
 _LABEL_MARK = b"pyvrrp-the-mark"
@@ -70,38 +77,43 @@ class _Template(NamedTuple):
 
     message: bytes
     address_at: tuple[int, ...]
+    peer_at: tuple[int, ...]    # empty: none
     label_at: int               # 0: none
     broadcast_at: int           # 0: none
 
 
 @cache
-def _template(family: int, add: bool, label: bool, broadcast: bool, deprecated: bool) -> _Template:
-    """Encode the message of one shape. There are about ten shapes."""
-    mark = _ADDRESS_MARK[family]
-    attributes: list[tuple[str, object]] = [("IFA_ADDRESS", str(ipaddress.ip_address(mark)))]
-    if family == 4:
+def _template(
+    family: int, add: bool, *, peer: bool, label: bool, broadcast: bool, preferred_s: int | None, flags: int
+) -> _Template:
+    """Encode the message of one shape. There are about ten shapes in most configurations."""
+    mark, peer_mark = _ADDRESS_MARK[family], _PEER_MARK[family]
+    attributes: list[tuple[str, object]] = [("IFA_ADDRESS", str(ipaddress.ip_address(peer_mark if peer else mark)))]
+    if family == 4 or peer:
         attributes.insert(0, ("IFA_LOCAL", str(ipaddress.ip_address(mark))))
     if add:
         if broadcast:
             attributes.append(("IFA_BROADCAST", str(ipaddress.ip_address(_BROADCAST_MARK))))
         if label:
             attributes.append(("IFA_LABEL", _LABEL_MARK.decode()))
-        if deprecated:
-            attributes.append(("IFA_CACHEINFO", {"ifa_preferred": 0, "ifa_valid": _FOREVER_S}))
+        if preferred_s is not None:
+            attributes.append(("IFA_CACHEINFO", {"ifa_preferred": preferred_s, "ifa_valid": FOREVER_S}))
+        if flags > 0xFF:        # the header has eight bits for them
+            attributes.append(("IFA_FLAGS", flags))
         attributes.append(("IFA_PROTO", IFA_PROTO_KEEPALIVED))
     message = ifaddrmsg()
     message["family"] = socket.AF_INET if family == 4 else socket.AF_INET6
-    message["flags"] = IFA_F_NODAD if add and family == 6 else 0
+    message["flags"] = flags & 0xFF
     message["attrs"] = attributes
     message["header"]["type"] = RTM_NEWADDR if add else RTM_DELADDR
     message["header"]["flags"] = NLM_F_REQUEST | (NLM_F_CREATE | NLM_F_REPLACE if add else 0)
     message.encode()
     data = bytes(message.data)
     address_at = _places(data, mark)
-    assert len(address_at) == (2 if family == 4 else 1)
+    assert len(address_at) == (2 if family == 4 and not peer else 1)
     label_at = data.index(_LABEL_MARK) if add and label else 0
     broadcast_at = data.index(_BROADCAST_MARK) if add and broadcast else 0
-    return _Template(data, address_at, label_at, broadcast_at)
+    return _Template(data, address_at, _places(data, peer_mark), label_at, broadcast_at)
 
 
 def _places(data: bytes, mark: bytes) -> tuple[int, ...]:
@@ -118,7 +130,24 @@ def _patched(template: _Template, vip: Vip, index: int) -> bytearray:
     _INDEX.pack_into(data, _INDEX_AT, index)
     for at in template.address_at:
         data[at : at + len(vip.address)] = vip.address
+    for at in template.peer_at:
+        data[at : at + len(vip.address)] = vip.options.peer or b""
     return data
+
+
+def _flags(vip: Vip) -> int:
+    """The flags of the address; those that the kernel has for IPv6 alone it ignores for IPv4."""
+    options = vip.options
+    flags = IFA_F_NODAD if vip.family == 6 and not options.detects_duplicates else 0
+    if options.home:
+        flags |= IFA_F_HOMEADDRESS
+    if options.mngtmpaddr:
+        flags |= IFA_F_MANAGETEMPADDR
+    if options.noprefixroute:
+        flags |= IFA_F_NOPREFIXROUTE
+    if options.autojoin:
+        flags |= _IFA_F_MCAUTOJOIN
+    return flags
 
 
 def add_message(vip: Vip, index: int) -> bytes:
@@ -128,8 +157,18 @@ def add_message(vip: Vip, index: int) -> bytes:
     """
     label = vip.label if vip.family == 4 else None
     broadcast = vip.broadcast if vip.family == 4 else None
-    deprecated = vip.family == 6 and vip.prefix_len == 128
-    template = _template(vip.family, True, label is not None, broadcast is not None, deprecated)
+    preferred_s = vip.options.preferred_s
+    if preferred_s is None and vip.family == 6 and vip.prefix_len == 128:
+        preferred_s = 0
+    template = _template(
+        vip.family,
+        True,
+        peer=vip.options.peer is not None,
+        label=label is not None,
+        broadcast=broadcast is not None,
+        preferred_s=preferred_s,
+        flags=_flags(vip),
+    )
     data = _patched(template, vip, index)
     data[_SCOPE_AT] = vip.scope
     if label is not None:
@@ -145,7 +184,9 @@ def delete_message(vip: Vip, index: int) -> bytes:
 
     The label is left out: with it, the kernel would refuse to remove the address under another label.
     """
-    return bytes(_patched(_template(vip.family, False, False, False, False), vip, index))
+    peer = vip.options.peer is not None
+    template = _template(vip.family, False, peer=peer, label=False, broadcast=False, preferred_s=None, flags=0)
+    return bytes(_patched(template, vip, index))
 
 
 @cache

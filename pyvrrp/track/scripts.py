@@ -50,7 +50,7 @@ class ScriptTracker:
         self.last: ScriptResult | None = None
         self._pool = pool
         self._on_verdict = on_verdict
-        self._verdict = Verdict(rise=script.rise, fall=script.fall)
+        self._verdict = Verdict(rise=script.rise, fall=script.fall, starts_failed=script.init_fail)
         self._last_status = 0               # what keepalived compares a new exit status with at first
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
         self._next_s = 0.0

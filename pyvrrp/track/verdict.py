@@ -4,7 +4,7 @@ One counter in 0 .. rise + fall - 1 says everything; it is up from `rise` on. A 
 success from the threshold on refills it; a failure above the threshold goes one down, a failure below
 zeroes it. So `rise` successes in a row bring it up, `fall` failures in a row take it down, and any opposite
 result starts the count anew. It begins at rise - 1 and undecided: the very first result decides, whatever
-it is.
+it is. With keepalived's `init_fail` it begins as failed instead, and needs `rise` successes (rule T6).
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from __future__ import annotations
 
 class Verdict:
     """Whether something counts as up, given `rise` and `fall` (1 or more). `up` is None until the first
-    result.
+    result, unless it `starts_failed`.
     """
 
     __slots__ = ("_count", "fall", "rise", "up")
 
-    def __init__(self, *, rise: int, fall: int) -> None:
+    def __init__(self, *, rise: int, fall: int, starts_failed: bool = False) -> None:
         assert min(rise, fall) >= 1, "the configuration keeps them at 1 or more"
         self.rise = rise
         self.fall = fall
-        self.up: bool | None = None
-        self._count = rise - 1
+        self.up: bool | None = False if starts_failed else None
+        self._count = 0 if starts_failed else rise - 1
 
     def add(self, ok: bool) -> bool:
         """Count one result; return whether `up` changed. The first one always changes it."""

@@ -317,8 +317,6 @@ def test_address_options(read) -> None:
         ("192.0.2.7 label 0123456789abcdef", False, "is too long"),
         ("192.0.2.7/31 brd +", True, "a /31 has no broadcast address"),
         ("192.0.2.7/24 brd ::1", True, "is not an IPv4 address"),
-        ("192.0.2.7 no_track", True, "pyvrrp does not do no_track"),
-        ("192.0.2.7 preferred_lft 0 dev eth1", True, "pyvrrp does not do preferred_lft"),
         ("192.0.2.7 the VIP we're sharing (details)", True, "the VIP we're sharing (details): not known"),
         ("192.0.2.7 dev nosuch0", True, "interface nosuch0 does not exist"),
         ("192.0.2.5", False, "192.0.2.5 is listed twice"),
@@ -533,14 +531,32 @@ def test_own_interface_is_not_tracked_twice(read) -> None:
     assert [message.split(":")[0] for message in messages(loaded)] == ["5", "6", "7", "8"]
 
 
-def test_reverse_is_not_turned_round_silently(read) -> None:
-    loaded = read(instance("track_interface {\neth1 weight 5 reverse\n}"))
-    assert one(loaded).track_interfaces == ()
-    assert "does not do reverse" in messages(loaded)[0]
-    text = "vrrp_script s {\nscript /bin/true\nweight 5 reverse\n}\n" + instance("track_script {\ns\n}")
-    loaded = read(text)
-    assert (one(loaded).track_scripts, loaded.configuration.scripts) == ((), ())
-    assert len(loaded.diagnostics) == 2
+def test_reverse(read) -> None:
+    """The definition says how a script counts, and the line of the tracker says otherwise."""
+    head = "vrrp_script s {\nscript /bin/true\nweight 5 reverse\n}\nvrrp_script t {\nscript /bin/true\n}\n"
+    lines = "track_interface {\neth1 weight 5 reverse\n}\ntrack_script {\n%s\nt weight 0 reverse\n}"
+    loaded = read(head + instance(lines % "s"))
+    assert not loaded.diagnostics
+    assert one(loaded).track_interfaces == (Tracked("eth1", 5, True),)
+    assert one(loaded).track_scripts == (Tracked("s", 5, True), Tracked("t", 0, True))
+    assert [script.reverse for script in loaded.configuration.scripts] == [True, False]
+    for own, expected in (
+        ("weight -7", Tracked("s", -7, True)),
+        ("weight -7 noreverse", Tracked("s", -7, False)),
+        ("weight -7 reverse", Tracked("s", -7, True)),
+    ):
+        assert one(read(head + instance(lines % f"s {own}"))).track_scripts[0] == expected
+
+
+def test_words_after_a_weight(read) -> None:
+    (message,) = messages(read(instance("track_interface {\neth1 weight 5 reverse 7\n}")))
+    assert message == "5: warning: 7: not known after a weight and ignored; remove it"
+
+
+def test_init_fail(read) -> None:
+    loaded = read("vrrp_script s {\nscript /bin/true\ninit_fail\n}\n" + instance("track_script {\ns\n}"))
+    assert not loaded.diagnostics
+    assert loaded.configuration.scripts[0].init_fail
 
 
 def test_notify(read) -> None:

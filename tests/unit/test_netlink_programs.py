@@ -12,11 +12,12 @@ from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST
 from pyroute2.netlink.rtnl import RTM_DELADDR, RTM_GETADDR, RTM_GETLINK, RTM_NEWADDR
 from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_NODAD, ifaddrmsg
 
-from pyvrrp.model import Vip
+from pyvrrp.model import FOREVER_S, Vip, VipOptions
 from pyvrrp.netlink.programs import (
     AddressKey,
     add_message,
     address_dump,
+    address_key,
     delete_message,
     link_dump,
     peek_address,
@@ -68,6 +69,35 @@ def test_ipv6_of_one_host_is_deprecated() -> None:
     message = decoded(add_message(vip("2001:db8::1", 128), 7))
     lifetimes = message.get_attr("IFA_CACHEINFO")
     assert (lifetimes["ifa_preferred"], lifetimes["ifa_valid"]) == (0, 0xFFFFFFFF)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
+def test_flags(address: str) -> None:
+    every = VipOptions(home=True, mngtmpaddr=True, noprefixroute=True, autojoin=True, detects_duplicates=True)
+    message = decoded(add_message(vip(address, 24, rare=every), 7))
+    assert message.get_attr("IFA_FLAGS") == 0x10 | 0x100 | 0x200 | 0x400
+    assert message["flags"] == 0x10
+    assert set(attributes(decoded(delete_message(vip(address, 24, rare=every), 7))).values()) == {address}
+    asked = decoded(add_message(vip(address, 24, rare=VipOptions(home=True)), 7))
+    assert asked["flags"] == 0x10 | (IFA_F_NODAD if ":" in address else 0)
+    assert asked.get_attr("IFA_FLAGS") is None
+
+
+@pytest.mark.parametrize(("preferred_s", "prefix_len"), [(0, 64), (300, 128), (FOREVER_S, 128)])
+def test_lifetimes(preferred_s: int, prefix_len: int) -> None:
+    one = vip("2001:db8::1", prefix_len, rare=VipOptions(preferred_s=preferred_s))
+    lifetimes = decoded(add_message(one, 7)).get_attr("IFA_CACHEINFO")
+    assert (lifetimes["ifa_preferred"], lifetimes["ifa_valid"]) == (preferred_s, 0xFFFFFFFF)
+
+
+@pytest.mark.parametrize(("own", "peer", "prefix_len"), [("192.0.2.1", "192.0.2.9", 30), ("fd00::1", "fd00::9", 127)])
+def test_the_far_end_of_a_link(own: str, peer: str, prefix_len: int) -> None:
+    one = vip(own, prefix_len, rare=VipOptions(peer=ipaddress.ip_address(peer).packed))
+    for data in (add_message(one, 7), delete_message(one, 7)):
+        message = decoded(data)
+        assert (message.get_attr("IFA_LOCAL"), message.get_attr("IFA_ADDRESS")) == (own, peer)
+        assert message["prefixlen"] == prefix_len
+        assert peek_address(data) == address_key(7, prefix_len, one.address)
 
 
 def test_labels_and_broadcasts_of_ipv6_are_left_out() -> None:

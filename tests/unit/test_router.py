@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from pyvrrp.model import Instance, State, Tracked, Vip
+from pyvrrp.model import Instance, State, Tracked, Vip, VipOptions
 from pyvrrp.netlink.links import Link, LinkAddress, Links
 from pyvrrp.router import Fault, link_faults, settings_of, source_of
 
@@ -93,6 +93,28 @@ def test_a_tracked_interface_without_weight_is_a_fault_and_with_one_is_not():
     assert link_faults(PAIR, weighted, links(ETH0, eth1)) == (Fault(0), ())
     assert link_faults(PAIR, weighted, links(ETH0)) == (Fault(0), ())
     assert link_faults(PAIR, plain, links(ETH0))[0] == Fault.NO_INTERFACE
+
+
+def test_an_interface_tracked_with_reverse_is_a_fault_while_it_is_up():
+    eth1 = Link(3, "eth1", False, MAC, 1500)
+    reverse = (Tracked("eth1", 0, True),)
+    assert link_faults(PAIR, reverse, links(ETH0, eth1)) == (Fault(0), ())
+    assert link_faults(PAIR, reverse, links(ETH0)) == (Fault(0), ())
+    faults, why = link_faults(PAIR, reverse, links(ETH0, dataclasses.replace(eth1, is_up=True)))
+    assert (faults, why) == (Fault.TRACK_INTERFACE, ("interface eth1, tracked with reverse, is up",))
+
+
+def test_the_interface_of_an_address_does_not_matter_if_all_on_it_say_no_track():
+    eth1 = Link(3, "eth1", False, MAC, 1500)
+    free = Vip(address=ip("198.51.100.1"), prefix_len=24, dev="eth1", rare=VipOptions(is_tracked=False))
+    bound = Vip(address=ip("198.51.100.2"), prefix_len=24, dev="eth1")
+    one = dataclasses.replace(PAIR, excluded=(free,))
+    assert link_faults(one, (), links(ETH0, eth1)) == (Fault(0), ())
+    assert link_faults(one, (Tracked("eth1"),), links(ETH0, eth1))[0] == Fault.TRACK_INTERFACE
+    two = dataclasses.replace(PAIR, excluded=(free, bound))
+    assert link_faults(two, (), links(ETH0, eth1))[0] == Fault.TRACK_INTERFACE
+    own = dataclasses.replace(PAIR, vips=(dataclasses.replace(free, dev="eth0"),))
+    assert link_faults(own, (), links(dataclasses.replace(ETH0, is_up=False)))[0] == Fault.LINK_DOWN
 
 
 def test_the_owner_starts_as_master_only_when_it_says_so():

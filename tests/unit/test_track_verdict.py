@@ -88,3 +88,12 @@ def test_a_reload_alone_never_changes_the_verdict(sizes: list[tuple[int, int]], 
         assert verdict.up is before
         verdict.add(bool(before))
         assert verdict.up is before
+
+
+def test_what_starts_failed_needs_all_its_successes() -> None:
+    verdict = Verdict(rise=3, fall=1, starts_failed=True)
+    assert verdict.up is False
+    assert [verdict.add(True) for _ in range(3)] == [False, False, True]
+    assert verdict.up is True
+    verdict = Verdict(rise=2, fall=1, starts_failed=True)
+    assert [verdict.add(ok) for ok in (True, False, True, True)] == [False, False, False, True]

@@ -73,8 +73,6 @@ SCRIPT = (
     Keyword(
         "init_fail",
         Kind.FLAG,
-        "Count as failed until the script has succeeded.",
-        without="an instance waits for the first result and goes by it, as under keepalived, "
-        "where the word has no effect either",
+        "Count as failed from the start, without waiting for a result, until it has succeeded `rise` times.",
     ),
 )
