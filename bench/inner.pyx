@@ -3,7 +3,7 @@
 
 Built for `make bench` alone, with the directives and flags of vrrpcore; not installed. Each function makes its calls
 the way vrrpcore's own modules do, through another module's pointer, so nothing is inlined or left out that would not be
-there in use. All of them return nanoseconds for the whole loop.
+there in use. All of them return nanoseconds of CPU time for the whole loop: what else the machine does is not counted.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -28,6 +28,14 @@ from vrrpcore.reactor cimport Reactor
 from vrrpcore.vr cimport ST_MASTER, TIMERS_PER_VR, vr_t
 from vrrpcore.wheel cimport TimerWheel, wtimer_t
 
+cdef extern from "<time.h>" nogil:
+    struct timespec:
+        long tv_sec
+        long tv_nsec
+    int clock_gettime(int clock, timespec *out)
+    enum:
+        CLOCK_THREAD_CPUTIME_ID
+
 cdef enum:
     MESSAGE_LEN_MAX = 24
     DUE_MAX = 128               # timers taken at a time, as the engine does
@@ -43,6 +51,12 @@ cdef struct received_t:
     uint8_t message[MESSAGE_LEN_MAX]
 
 
+cdef int64_t cpu_ns() noexcept nogil:
+    cdef timespec ts
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts)
+    return <int64_t>ts.tv_sec * 1000000000 + ts.tv_nsec
+
+
 def sizes() -> dict:
     """Bytes of what exists by the thousand."""
     return {"vr_t": sizeof(vr_t), "wtimer_t": sizeof(wtimer_t), "timers of a router": TIMERS_PER_VR * sizeof(wtimer_t)}
@@ -54,10 +68,10 @@ def checksum(data: bytes, calls: int) -> int:
     cdef size_t length = len(data)
     cdef size_t _k, n = calls
     cdef uint32_t found = 0
-    cdef int64_t start_ns = monotonic_ns()
+    cdef int64_t start_ns = cpu_ns()
     for _k in range(n):
         found += _checksum(buf, length)
-    start_ns = monotonic_ns() - start_ns
+    start_ns = cpu_ns() - start_ns
     assert found
     return start_ns
 
@@ -94,10 +108,10 @@ def encode(version: int, calls: int) -> int:
     form.addr_count = 1
     form.max_adver_int_cs = 100
     form.addrs = b"\xc0\x00\x02\x64"
-    cdef int64_t start_ns = monotonic_ns()
+    cdef int64_t start_ns = cpu_ns()
     for _k in range(n):
         length += advert_encode(&form, src, dst, buf, sizeof(buf))
-    start_ns = monotonic_ns() - start_ns
+    start_ns = cpu_ns() - start_ns
     assert length == n * (20 if version == 2 else 12)
     return start_ns
 
@@ -140,13 +154,13 @@ cdef class Adverts:
         cdef received_t *item
         cdef advert_t advert
         cdef uint8_t vrid
-        cdef int64_t start_ns = monotonic_ns()
+        cdef int64_t start_ns = cpu_ns()
         for _r in range(n):
             for k in range(self._count):
                 item = &self._items[k]
                 right += (advert_peek(item.message, item.length, &vrid) == DROP_NONE and advert_decode(
                     item.message, item.length, &item.rx, &self._expect, &advert) == DROP_NONE)
-        start_ns = monotonic_ns() - start_ns
+        start_ns = cpu_ns() - start_ns
         assert right == self._count * n, f"{right} of {self._count * n} are right"
         return start_ns
 
@@ -157,7 +171,7 @@ cdef class Adverts:
         cdef size_t first = 0, k, count
         cdef int64_t at_ns = arrival_ns
         cdef received_t *item
-        cdef int64_t start_ns = monotonic_ns()
+        cdef int64_t start_ns = cpu_ns()
         while first < self._count:
             count = min(<size_t>RX_BATCH, self._count - first)
             for k in range(count):
@@ -168,7 +182,7 @@ cdef class Adverts:
                 batch[k].length = item.length
             heard_by.receive(batch, count)
             first += count
-        return monotonic_ns() - start_ns
+        return cpu_ns() - start_ns
 
 
 cdef class Wheel:
@@ -207,20 +221,20 @@ cdef class Wheel:
         cdef uint32_t *timers = self._orders + self._count * <size_t>order
         cdef TimerWheel wheel = self._wheel
         cdef int64_t base_ns = self._now_ns + <int64_t>later_ns
-        cdef int64_t start_ns = monotonic_ns()
+        cdef int64_t start_ns = cpu_ns()
         for k in range(self._count):
             wheel.arm(timers[k], base_ns + self._after_ns[k])
-        return monotonic_ns() - start_ns
+        return cpu_ns() - start_ns
 
     def cancel(self, order: int = 0) -> int:
         """Cancel every timer."""
         cdef size_t k
         cdef uint32_t *timers = self._orders + self._count * <size_t>order
         cdef TimerWheel wheel = self._wheel
-        cdef int64_t start_ns = monotonic_ns()
+        cdef int64_t start_ns = cpu_ns()
         for k in range(self._count):
             wheel.disarm(timers[k])
-        start_ns = monotonic_ns() - start_ns
+        start_ns = cpu_ns() - start_ns
         assert len(wheel) == 0
         return start_ns
 
@@ -230,7 +244,7 @@ cdef class Wheel:
         cdef TimerWheel wheel = self._wheel
         cdef size_t fired = 0, found
         cdef int64_t next_ns
-        cdef int64_t start_ns = monotonic_ns()
+        cdef int64_t start_ns = cpu_ns()
         while True:
             next_ns = wheel.next_deadline_ns()
             if next_ns < 0:
@@ -238,7 +252,7 @@ cdef class Wheel:
             self._now_ns = next_ns
             found = wheel.advance(next_ns, due, DUE_MAX)
             fired += found
-        start_ns = monotonic_ns() - start_ns
+        start_ns = cpu_ns() - start_ns
         assert fired == self._count, f"{fired} of {self._count} fired"
         return start_ns
 
@@ -262,13 +276,13 @@ def advert_turns(reactor: Reactor, turns: int, interval_ns: int) -> tuple:
     for i in range(engine.table.capacity):
         if engine.table.vrs[i].state == ST_MASTER and engine.table.vrs[i].nominal_ns > now_ns:
             now_ns = engine.table.vrs[i].nominal_ns
-    cdef int64_t start_ns = monotonic_ns()
+    cdef int64_t start_ns = cpu_ns()
     for _k in range(n):
         now_ns += step_ns
         while engine.expire(now_ns, EXPIRE_MAX) >= EXPIRE_MAX:
             pass
         shell._flush()
-    start_ns = monotonic_ns() - start_ns
+    start_ns = cpu_ns() - start_ns
     return start_ns, shell.datagrams_sent - sent
 
 
@@ -277,7 +291,7 @@ def read_domain(reactor: Reactor, domain: int) -> tuple:
     cdef Reactor shell = reactor
     cdef uint64_t received = shell.datagrams_received
     cdef uint32_t d = domain
-    cdef int64_t start_ns = monotonic_ns()
+    cdef int64_t start_ns = cpu_ns()
     shell._read(d)
-    start_ns = monotonic_ns() - start_ns
+    start_ns = cpu_ns() - start_ns
     return start_ns, shell.datagrams_received - received

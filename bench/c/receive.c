@@ -34,12 +34,12 @@ static long receive_all(int fd)
     }
 }
 
-/* Empty a full queue. Returns how long it took. */
+/* Empty a full queue. Returns the CPU time that it took. */
 static int64_t drain_loop(int fd, long *received)
 {
-    int64_t start_ns = now_ns(CLOCK_MONOTONIC);
+    int64_t cpu_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
     *received = receive_all(fd);
-    return now_ns(CLOCK_MONOTONIC) - start_ns;
+    return now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
 }
 
 /* Wait and read, again and again, for `for_ns`. Returns the CPU time that this thread took. */
