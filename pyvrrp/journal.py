@@ -82,6 +82,22 @@ def _tell_interval(router: Router, event: Event) -> None:
     )
 
 
+def _tell_interval_short(router: Router, event: Event) -> None:
+    log.warning(
+        "(%s) the interval of %s is taken for %g s, the shortest that this host learns; "
+        "make advert_int equal on both",
+        router.instance.name, text(event.source, router.instance.family), event.value / 100,
+    )
+
+
+def _tell_first_address(router: Router, event: Event) -> None:
+    log.warning(
+        "(%s) %s does not advertise a link-local address first; its adverts are obeyed, "
+        "make that the first line of its virtual_ipaddress",
+        router.instance.name, text(event.source, router.instance.family),
+    )
+
+
 def _tell_unlisted(router: Router, event: Event) -> None:
     log.warning(
         "(%s) obeys adverts from %s, which is not in unicast_peer; add it, or set vrrp_check_unicast_src",
@@ -103,6 +119,8 @@ _TELL: dict[int, Callable[[Router, Event], None]] = {
     EVENTS["other_master"]: _tell_other_master,
     EVENTS["address_list"]: _tell_address_list,
     EVENTS["interval"]: _tell_interval,
+    EVENTS["interval_short"]: _tell_interval_short,
+    EVENTS["first_address"]: _tell_first_address,
     EVENTS["unlisted"]: _tell_unlisted,
     EVENTS["send_err"]: _tell_send_err,
 }

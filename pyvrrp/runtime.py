@@ -39,7 +39,6 @@ from pyvrrp.router import (
     settings_of,
 )
 from pyvrrp.scripts.pool import ScopeRunner, ScriptPolicy, ScriptPool
-from pyvrrp.statistics import readings
 from pyvrrp.track.priority import Contribution, Effective, effective
 from pyvrrp.track.scripts import ScriptTracker
 from vrrpcore.engine import EVENTS, FAULT_GROUP_BIT
@@ -81,7 +80,6 @@ class Runtime:
         self._drain_scheduled = False
         self._stopping = False
         self._is_whole = True           # no reload broke off
-        self._counted_since_s = time.time()     # sums over all instances have only grown since
 
     # ---- life
 
@@ -208,9 +206,19 @@ class Runtime:
 
     def counters(self) -> dict[str, dict[str, int]]:
         """What belongs to no instance: dropped datagrams by address family, and the reactor's own totals."""
-        found = {f"ipv{family}": self._engine.domain_drops(d) for family, d in self._network.domains.items()}
-        found |= readings(self._engine.totals())
-        found["engine"]["counted_since_s"] = int(self._counted_since_s)
+        reactor, engine = self._reactor, self._engine
+        found = {f"ipv{family}": engine.domain_drops(d) for family, d in self._network.domains.items()}
+        found["engine"] = {
+            "turns": reactor.turns,
+            "datagrams_received": reactor.datagrams_received,
+            "datagrams_sent": reactor.datagrams_sent,
+            "receive_drops": reactor.receive_drops,
+            "send_errors": reactor.send_errors,
+            "stalls": engine.stalls,
+            "stall_longest_us": engine.stall_longest_ns // 1000,
+            "events_coalesced": engine.events_coalesced,
+            "events_dropped": engine.events_dropped,
+        }
         return found
 
     def _status(self, router: Router) -> InstanceStatus:
@@ -258,7 +266,6 @@ class Runtime:
             faults=faults,
             group=router.group,
             counters=self._engine.counters(router.index),
-            counted_since=rfc3339(router.counted_since_s),
         )
 
     def _name_of(self, number: Hashable) -> str:
@@ -550,7 +557,6 @@ class Runtime:
             source=bytes(4 if instance.family == 4 else 16),
         )
         router.index = self._engine.add(unbound)
-        router.counted_since_s = time.time()
         self._by_index[router.index] = router
 
     def _remove(self, router: Router) -> None:
@@ -564,7 +570,6 @@ class Runtime:
         self._rejoin(router, 0, 0, b"")
         self._engine.leave_group(router.index)
         self._engine.remove(router.index)
-        self._counted_since_s = time.time()
         self._interests.drop(router)
         del self._by_index[router.index], self._routers[router.number]
         if addresses_of(instance):

@@ -1,13 +1,14 @@
 # cython: language_level=3, cdivision=True
 """Who is MASTER: the arithmetic of timers and the comparison of adverts (RFC 9568 s6.1, s6.4).
 
-Pure functions of their arguments. All is integer nanoseconds; the one rounding is down, to a whole nanosecond.
+Pure functions of their arguments, but for preempt_delay, whose clock judge() starts and stops in the router itself.
+All is integer nanoseconds; the one rounding is down, to a whole nanosecond.
 """
 
 from libc.string cimport memcmp
 
-from vrrpcore.consts cimport NS_PER_CS, NS_PER_S, PRIORITY_RELEASE
-from vrrpcore.vr cimport ST_MASTER, VRF_PREEMPT, VRF_STALLED
+from vrrpcore.consts cimport NS_PER_CS, NS_PER_MS, NS_PER_S, PRIORITY_RELEASE
+from vrrpcore.vr cimport ST_BACKUP, ST_MASTER, VRF_PREEMPT, VRF_STALLED
 
 
 cdef int64_t skew_time_ns(uint8_t version, uint8_t priority, uint16_t master_adver_interval_cs) noexcept nogil:
@@ -40,13 +41,11 @@ cdef int compare_addresses(const uint8_t *a, const uint8_t *b) noexcept nogil:
     return memcmp(a, b, 16)
 
 
-cdef verdict_t judge(const vr_t *vr, uint8_t priority, const uint8_t *src) noexcept nogil:
-    """What an advert means to `vr` (RFC 9568 s6.4.2, s6.4.3).
+cdef verdict_t judge(vr_t *vr, uint8_t priority, const uint8_t *src, int64_t at_ns) noexcept nogil:
+    """What an advert heard at `at_ns` means to `vr` (RFC 9568 s6.4.2, s6.4.3). It is not from our own address.
 
     A BACKUP compares no addresses: an equal priority keeps it where it is. A MASTER compares them at equal priority.
     """
-    if compare_addresses(src, vr.src) == 0:
-        return ADVERT_OWN
     if priority == PRIORITY_RELEASE:
         return ADVERT_ZERO
     if vr.state == ST_MASTER:
@@ -58,9 +57,35 @@ cdef verdict_t judge(const vr_t *vr, uint8_t priority, const uint8_t *src) noexc
         if vr.flags & VRF_STALLED and not vr.flags & VRF_PREEMPT:
             return ADVERT_WINS
         return ADVERT_LOSES
-    if priority >= vr.priority or not vr.flags & VRF_PREEMPT:
+    if priority >= vr.priority:
+        vr.preempt_until_ns = 0
+        return ADVERT_WINS
+    if not vr.flags & VRF_PREEMPT or _leaves_it_alone(vr, at_ns):
         return ADVERT_WINS
     return ADVERT_LOSES
+
+
+cdef inline bint _leaves_it_alone(vr_t *vr, int64_t at_ns) noexcept nogil:
+    """Whether preempt_delay has a BACKUP obey a lower advert (keepalived's).
+
+    The first one starts the clock. While it runs they are obeyed; later ones are not, and do not start it again.
+    """
+    if vr.preempt_delay_ms == 0 or vr.state != ST_BACKUP:
+        return False
+    if vr.preempt_until_ns == 0:
+        vr.preempt_until_ns = at_ns + <int64_t>vr.preempt_delay_ms * NS_PER_MS
+    return at_ns < vr.preempt_until_ns
+
+
+cdef uint16_t learned_interval_cs(const vr_t *vr, uint16_t max_adver_int_cs) noexcept nogil:
+    """The Master_Adver_Interval that a router takes from an advert: what it says, but no less than the floor.
+
+    The floor is for those who do not advertise faster themselves.
+    """
+    cdef uint16_t floor_cs = vr.min_interval_cs
+    if floor_cs > vr.advertisement_interval_cs:
+        floor_cs = vr.advertisement_interval_cs
+    return max_adver_int_cs if max_adver_int_cs > floor_cs else floor_cs
 
 
 def skew_time(version: int, priority: int, interval_cs: int) -> int:

@@ -2,9 +2,8 @@
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from vrrpcore.counters cimport TOTAL_COUNT
 from vrrpcore.outbox cimport Outbox
-from vrrpcore.packet cimport DROP_COUNT, advert_t, expect_t, rx_meta_t
+from vrrpcore.packet cimport DROP_COUNT, advert_t, rx_meta_t
 from vrrpcore.slots cimport SlotBook
 from vrrpcore.table cimport Table
 from vrrpcore.vr cimport vr_t
@@ -30,6 +29,8 @@ cdef enum event_kind_t:
     EVENT_UNLISTED = 5      # obeyed, though not a configured peer
     EVENT_STALL = 6         # value: how late a turn came, in microseconds; no router
     EVENT_SEND_ERR = 7      # the kernel refused a datagram; value: errno
+    EVENT_FIRST_ADDRESS = 8     # an IPv6 advert does not list a link-local address first
+    EVENT_INTERVAL_SHORT = 9    # the master's interval is shorter than what is learned; value: that, in centiseconds
 
 cdef struct event_t:
     int64_t at_ns
@@ -61,7 +62,11 @@ cdef class Engine:
     cdef uint32_t look_count        # domains that want a look
     cdef int64_t polled_ns          # when the idle domains were last seen idle
     cdef Outbox outbox              # what is to be sent
-    cdef uint64_t total[TOTAL_COUNT]    # by TOTAL_*; the reactor counts here too
+    cdef readonly uint64_t events_coalesced
+    cdef readonly uint64_t events_dropped
+    cdef readonly uint64_t stalls
+    cdef readonly int64_t stall_longest_ns
+    cdef readonly uint64_t down_timers_held
     cdef event_t *_events
     cdef uint32_t _event_head       # next to be taken
     cdef uint32_t _event_count
@@ -69,8 +74,6 @@ cdef class Engine:
     cdef SlotBook slots             # which MASTER sends when
 
     # For the reactor; no Python object is touched.
-    cdef inline void tally(self, size_t total, uint64_t more) noexcept nogil:
-        self.total[total] += more
     cdef void receive(self, heard_t *batch, size_t count) noexcept nogil
     cdef void count_drop(self, uint32_t domain, uint32_t reason) noexcept nogil
     cdef size_t expire(self, int64_t now_ns, size_t limit) noexcept nogil
@@ -94,8 +97,6 @@ cdef class Engine:
     cdef void _announce_start(self, uint32_t i, int64_t now_ns) noexcept nogil
     cdef void _announce_timer(self, uint32_t i, int64_t now_ns) noexcept nogil
     cdef bint _may_expire(self, uint32_t i, int64_t now_ns) noexcept nogil
-    cdef void _limit_ttl(self, const vr_t *vr, const rx_meta_t *rx, expect_t *expect) noexcept nogil
-    cdef bint _has_our_addresses(self, const vr_t *vr, const advert_t *advert) noexcept nogil
     cdef void _emit(self, uint8_t kind, uint32_t i, int64_t at_ns, uint8_t old_state, uint8_t reason,
                     const rx_meta_t *rx, const advert_t *advert, uint32_t value) noexcept nogil
     cdef void _emit_once(self, uint8_t kind, uint32_t i, uint32_t bit, const rx_meta_t *rx,

@@ -15,7 +15,7 @@ One thread at a time may use an Engine.
 
 cimport cython
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 
 from vrrpcore.consts cimport (
     FAMILY_IPV4,
@@ -33,37 +33,29 @@ from vrrpcore.counters cimport (
     CNT_BECOME_MASTER,
     CNT_CHECKSUM_FOREIGN,
     CNT_DROP,
+    CNT_FIRST_ADDR_ERR,
     CNT_INTERVAL_DIFFERS,
+    CNT_INTERVAL_SHORT,
     CNT_OTHER_MASTER,
     CNT_PRI_ZERO_RCVD,
     CNT_RELEASE_MASTER,
     CNT_SEND_ERR,
     CNT_UNLISTED_SOURCE,
-    TOTAL_DOWN_TIMERS_HELD,
-    TOTAL_EVENTS_COALESCED,
-    TOTAL_EVENTS_DROPPED,
-    TOTAL_TIMERS_FIRED,
-    count_adver_late,
-    count_down_late,
-    count_stall,
-    counters_array,
     counters_by_name,
     drops_by_name,
-    row_count,
-    status_arrays,
-    totals_array,
 )
 from vrrpcore.election cimport (
-    ADVERT_OWN,
     ADVERT_WINS,
     ADVERT_ZERO,
-    compare_addresses,
     judge,
+    learned_interval_cs,
     master_down_interval_ns,
     skew_time_ns,
     verdict_t,
 )
 from vrrpcore.fsm cimport (
+    ACT_ANSWER_HIGHER,
+    ACT_ANSWER_LOWER,
     ACT_ARM_ADVER,
     ACT_ARM_DOWN,
     ACT_ARM_SKEW,
@@ -96,19 +88,19 @@ from vrrpcore.limits cimport (
     OVERFLOW_DOWN_INTERVALS,
     STALL_NS_MIN,
 )
+from vrrpcore.lower cimport lower_heard, lower_timer
 from vrrpcore.outbox cimport TX_FRAME, Outbox, tx_t
 from vrrpcore.packet cimport (
     DROP_MODE,
     DROP_NONE,
-    DROP_OWN,
-    DROP_SOURCE,
     DROP_VRID,
     advert_decode,
     advert_peek,
     drop_t,
     expect_t,
 )
-from vrrpcore.setup cimport copy_address, mix_address, vr_check, vr_encode, vr_free, vr_setup
+from vrrpcore.scrutiny cimport REMARK_ADDRESS_LIST, REMARK_FIRST_ADDRESS, limit_ttl, scrutinize
+from vrrpcore.setup cimport copy_address, vr_check, vr_encode, vr_free, vr_setup
 from vrrpcore.sync cimport sync_has_fault, sync_join, sync_leave, sync_others_want_master
 from vrrpcore.vr cimport (
     FAULT_GROUP,
@@ -118,13 +110,17 @@ from vrrpcore.vr cimport (
     ST_MASTER,
     TIMER_ADVER,
     TIMER_ANNOUNCE,
+    TIMER_LOWER,
     TIMER_MASTER_DOWN,
     TIMERS_PER_VR,
     VR_NONE,
     VRF_ANNOUNCED,
-    VRF_CHECK_SOURCE,
     VRF_COALESCED,
+    VRF_HIGHER_ADVERT,
     VRF_KEYED,
+    VRF_LOWER_AGAIN,
+    VRF_LOWER_SECOND,
+    VRF_LOWER_SILENT,
     VRF_OWNER_START,
     VRF_PEER_TTL,
     VRF_STALLED,
@@ -133,7 +129,6 @@ from vrrpcore.vr cimport (
     VRF_WANTS_MASTER,
 )
 
-from vrrpcore.counters import TOTAL_NAMES
 from vrrpcore.settings import Event, Transmit, VrStatus
 
 cdef extern from *:
@@ -142,19 +137,21 @@ cdef extern from *:
 cdef enum:
     DUE_BATCH = 128             # timers taken from the wheel at a time
     # Above the bits of drop_t in vr_t.told.
+    TOLD_FIRST_ADDRESS = 1 << 24
+    TOLD_INTERVAL_SHORT = 1 << 25
     TOLD_SEND_ERR = 1 << 26
     TOLD_OTHER_MASTER = 1 << 27
     TOLD_ADDRESS_LIST = 1 << 28
     TOLD_INTERVAL = 1 << 29
     TOLD_UNLISTED = 1 << 30
 
-assert DROP_COUNT <= 26
+assert DROP_COUNT <= 24
 
 STATES = {"INIT": ST_INIT, "BACKUP": ST_BACKUP, "MASTER": ST_MASTER, "FAULT": ST_FAULT}
 EVENTS = {
     "state": EVENT_STATE, "drop": EVENT_DROP, "other_master": EVENT_OTHER_MASTER,
     "address_list": EVENT_ADDRESS_LIST, "interval": EVENT_INTERVAL, "unlisted": EVENT_UNLISTED, "stall": EVENT_STALL,
-    "send_err": EVENT_SEND_ERR,
+    "send_err": EVENT_SEND_ERR, "first_address": EVENT_FIRST_ADDRESS, "interval_short": EVENT_INTERVAL_SHORT,
 }
 FAULT_GROUP_BIT = <uint32_t>FAULT_GROUP
 
@@ -464,25 +461,6 @@ cdef class Engine:
         self._vr(index)
         return counters_by_name(self.table.counters[index].count)
 
-    def counters_array(self):
-        """Return a copy of the counters of all routers (array of "Q", the caller's), row by row.
-
-        Row i is router i's, all 0 where nobody has the index; its columns are vrrpcore.counters.COUNTER_NAMES.
-        """
-        return counters_array(self.table.counters, row_count(self.table.vrs, self.table.capacity))
-
-    def status_arrays(self):
-        """Return how all routers stand (StatusArrays, the caller's)."""
-        return status_arrays(self.table.vrs, row_count(self.table.vrs, self.table.capacity))
-
-    def totals(self) -> dict:
-        """Return what is counted for all together, by name."""
-        return dict(zip(TOTAL_NAMES, self.totals_array()))
-
-    def totals_array(self):
-        """Return a copy of what is counted for all together (array of "Q"), by vrrpcore.counters.TOTAL_NAMES."""
-        return totals_array(self.total, self.wheel.bookings)
-
     def domain_drops(self, domain: int) -> dict:
         """Return by name how many datagrams of a domain belonged to no router. Raises IndexError."""
         self._check_domains((domain,))
@@ -544,6 +522,7 @@ cdef class Engine:
         cdef int64_t at_ns
         cdef verdict_t verdict
         cdef drop_t drop
+        cdef uint32_t remarks
         if i == VR_NONE:
             i = self.table.find_vrid(rx.domain, rx.ifindex, heard.vrid)
             if i != VR_NONE and (self.table.vrs[i].flags & VRF_UNICAST != 0) == rx.multicast:
@@ -557,20 +536,17 @@ cdef class Engine:
         expect = &vr.expect
         if vr.flags & VRF_PEER_TTL and listed:
             limited = vr.expect
-            self._limit_ttl(vr, rx, &limited)
+            limit_ttl(vr, rx, &limited)
             expect = &limited
         drop = advert_decode(message, length, rx, expect, &advert)
-        if drop == DROP_NONE and not listed and vr.flags & VRF_CHECK_SOURCE:
-            drop = DROP_SOURCE
+        if drop == DROP_NONE:
+            drop = scrutinize(vr, rx, listed, &advert, &remarks)
         if drop != DROP_NONE:
             count[CNT_DROP + drop] += 1
-            self._emit_once(EVENT_DROP, i, <uint32_t>1 << drop, rx, NULL, drop)
+            self._emit_once(EVENT_DROP, i, <uint32_t>1 << drop, rx, NULL if drop < DROP_MODE else &advert, drop)
             return
-        verdict = judge(vr, advert.priority, rx.src)
-        if verdict == ADVERT_OWN:
-            count[CNT_DROP + DROP_OWN] += 1
-            self._emit_once(EVENT_DROP, i, 1 << DROP_OWN, rx, &advert, DROP_OWN)
-            return
+        at_ns = rx.arrival_ns if rx.arrival_ns > vr.since_ns else vr.since_ns
+        verdict = judge(vr, advert.priority, rx.src, at_ns)
 
         count[CNT_ADVERT_RCVD] += 1
         memcpy(vr.peer_addr, rx.src, 16)
@@ -584,10 +560,16 @@ cdef class Engine:
         if advert.max_adver_int_cs != vr.advertisement_interval_cs:
             count[CNT_INTERVAL_DIFFERS] += 1
             self._emit_once(EVENT_INTERVAL, i, TOLD_INTERVAL, rx, &advert, advert.max_adver_int_cs)
-        if not self._has_our_addresses(vr, &advert):
+            if verdict == ADVERT_WINS and learned_interval_cs(vr, advert.max_adver_int_cs) != advert.max_adver_int_cs:
+                count[CNT_INTERVAL_SHORT] += 1
+                self._emit_once(EVENT_INTERVAL_SHORT, i, TOLD_INTERVAL_SHORT, rx, &advert,
+                                learned_interval_cs(vr, advert.max_adver_int_cs))
+        if remarks & REMARK_FIRST_ADDRESS:
+            count[CNT_FIRST_ADDR_ERR] += 1
+            self._emit_once(EVENT_FIRST_ADDRESS, i, TOLD_FIRST_ADDRESS, rx, &advert, 0)
+        if remarks & REMARK_ADDRESS_LIST:
             count[CNT_ADDR_LIST_ERR] += 1
             self._emit_once(EVENT_ADDRESS_LIST, i, TOLD_ADDRESS_LIST, rx, &advert, advert.addr_count)
-        at_ns = rx.arrival_ns if rx.arrival_ns > vr.since_ns else vr.since_ns
         if verdict == ADVERT_ZERO:
             count[CNT_PRI_ZERO_RCVD] += 1
             self._dispatch(i, EV_ADVERT_ZERO, at_ns, rx, &advert)
@@ -595,33 +577,6 @@ cdef class Engine:
             self._dispatch(i, EV_ADVERT_WINS, at_ns, rx, &advert)
         else:
             self._dispatch(i, EV_ADVERT_LOSES, at_ns, rx, &advert)
-
-    cdef void _limit_ttl(self, const vr_t *vr, const rx_meta_t *rx, expect_t *expect) noexcept nogil:
-        """Let the decoder ask for the min_ttl and max_ttl of the peer that an advert comes from (R4)."""
-        cdef const uint8_t *limits = vr.dsts + 16 * vr.dst_count
-        cdef uint32_t d
-        for d in range(vr.dst_count):
-            if compare_addresses(vr.dsts + 16 * d, rx.src) == 0:
-                expect.ttl_min = limits[2 * d]
-                expect.ttl_max = limits[2 * d + 1]
-                return
-
-    cdef bint _has_our_addresses(self, const vr_t *vr, const advert_t *advert) noexcept nogil:
-        """Whether an advert lists the addresses that ours does, in any order (R10)."""
-        cdef size_t addr_len = IPV6_LEN if vr.family == FAMILY_IPV6 else IPV4_LEN
-        cdef uint64_t ours = 0, theirs = 0
-        cdef size_t k
-        if advert.addr_count != vr.addr_count:
-            return False
-        if vr.addr_count == 1 and vr.family == FAMILY_IPV4:
-            return memcmp(advert.addrs, &vr.first_addr, IPV4_LEN) == 0
-        if vr.addr_count == 0 or memcmp(advert.addrs, vr.addrs, vr.addr_count * addr_len) == 0:
-            return True
-        # Sums of mixed addresses, so that a hostile list costs no more than its length.
-        for k in range(vr.addr_count):
-            ours += mix_address(vr.addrs + k * addr_len, addr_len)
-            theirs += mix_address(advert.addrs + k * addr_len, addr_len)
-        return ours == theirs
 
     # ---- time
 
@@ -642,17 +597,17 @@ cdef class Engine:
             if found == 0:
                 break
             fired += found
-            self.total[TOTAL_TIMERS_FIRED] += found
             for k in range(found):
                 self.table.fetch(self.wheel._timers[due[k]].owner // TIMERS_PER_VR)
             for k in range(found):
                 owner = self.wheel._timers[due[k]].owner
                 i = owner // TIMERS_PER_VR
                 if owner % TIMERS_PER_VR == TIMER_ADVER:
-                    count_adver_late(self.total, now_ns - self.wheel._timers[due[k]].deadline_ns)
                     self._dispatch(i, EV_ADVER_TIMER, now_ns, NULL, NULL)
                 elif owner % TIMERS_PER_VR == TIMER_ANNOUNCE:
                     self._announce_timer(i, now_ns)
+                elif owner % TIMERS_PER_VR == TIMER_LOWER:
+                    lower_timer(self.table.vrs, i, self.wheel, self.outbox, now_ns)
                 elif self._may_expire(i, now_ns):
                     self._dispatch(i, EV_MASTER_DOWN_TIMER, now_ns, NULL, NULL)
         return fired
@@ -667,10 +622,9 @@ cdef class Engine:
         if domain.is_idle and domain.heard_until_ns < self.polled_ns:
             domain.heard_until_ns = self.polled_ns
         if domain.heard_until_ns >= vr.held_ns:
-            count_down_late(self.total, now_ns - vr.held_ns)
             vr.held_ns = 0
             return True
-        self.total[TOTAL_DOWN_TIMERS_HELD] += 1
+        self.down_timers_held += 1
         if not domain.wants_look:
             domain.wants_look = 1
             self.look_count += 1
@@ -689,7 +643,9 @@ cdef class Engine:
         cdef vr_t *vr
         if late_ns < STALL_NS_MIN:
             return
-        count_stall(self.total, late_ns)
+        self.stalls += 1
+        if late_ns > self.stall_longest_ns:
+            self.stall_longest_ns = late_ns
         for i in range(self.table.capacity):
             vr = &self.table.vrs[i]
             if not vr.flags & VRF_USED:
@@ -778,6 +734,7 @@ cdef class Engine:
             self.wheel.disarm(timer + TIMER_ADVER)
             self.wheel.disarm(timer + TIMER_MASTER_DOWN)
             self.wheel.disarm(timer + TIMER_ANNOUNCE)
+            self.wheel.disarm(timer + TIMER_LOWER)
             vr.held_ns = 0
             vr.listen_until_ns = 0
         if act & ACT_LEARN:
@@ -785,18 +742,21 @@ cdef class Engine:
             memcpy(vr.master_addr, rx.src, 16)
             vr.master_priority = advert.priority
             if vr.version == 3:
-                vr.master_adver_interval_cs = advert.max_adver_int_cs
+                vr.master_adver_interval_cs = learned_interval_cs(vr, advert.max_adver_int_cs)
         if act & ACT_FORGET:
             vr.master_adver_interval_cs = vr.advertisement_interval_cs
             memset(vr.master_addr, 0, 16)
             vr.master_priority = 0
         if act & ACT_SEND_ZERO:
             self.outbox.add_zero(i, vr)
-        if act & ACT_SEND_ADVERT:
+        if act & ACT_ANSWER_HIGHER and vr.flags & VRF_HIGHER_ADVERT and advert.priority >= vr.priority:
+            self.outbox.add_adverts(i, vr)
+        if act & ACT_SEND_ADVERT or act & ACT_ANSWER_LOWER and not vr.flags & VRF_LOWER_SILENT:
             self.outbox.add_adverts(i, vr)
             if vr.flags & VRF_STALLED:
                 vr.flags &= ~<uint32_t>VRF_STALLED
-                self._announce_start(i, now_ns)
+                if not (act & ACT_ANSWER_LOWER and vr.garp_lower_prio_repeat):      # that announces as well
+                    self._announce_start(i, now_ns)
         if act & ACT_ARM_ADVER:
             self._arm_adver(i, now_ns, event != EV_ADVER_TIMER)
         if act & ACT_ARM_DOWN:
@@ -811,10 +771,12 @@ cdef class Engine:
         if act & ACT_ASSERT:
             self.table.tally(i, CNT_OTHER_MASTER)
             self._emit_once(EVENT_OTHER_MASTER, i, TOLD_OTHER_MASTER, rx, advert, 0)
+            lower_heard(self.table.vrs, i, self.wheel, self.outbox, now_ns)
         if vr.state != old_state:
             vr.since_ns = now_ns
             vr.told = 0
-            vr.flags &= ~<uint32_t>(VRF_STALLED | VRF_WANTS_MASTER)
+            vr.preempt_until_ns = 0
+            vr.flags &= ~<uint32_t>(VRF_STALLED | VRF_WANTS_MASTER | VRF_LOWER_AGAIN | VRF_LOWER_SECOND)
             self._emit(EVENT_STATE, i, now_ns, old_state, event, rx, advert, 0)
 
     cdef void _arm_adver(self, uint32_t i, int64_t now_ns, bint first) noexcept nogil:
@@ -896,9 +858,9 @@ cdef class Engine:
             if kind == EVENT_STATE:
                 vr.flags |= VRF_COALESCED
                 self._has_coalesced = True
-                self.total[TOTAL_EVENTS_COALESCED] += 1
+                self.events_coalesced += 1
             else:
-                self.total[TOTAL_EVENTS_DROPPED] += 1
+                self.events_dropped += 1
             return
         event = &self._events[(self._event_head + self._event_count) % EVENT_RING_SIZE]
         self._event_count += 1

@@ -24,12 +24,14 @@ cdef enum:
     ACT_FORGET = 1 << 2         # back to our own interval
     ACT_SEND_ZERO = 1 << 3      # advert with priority 0
     ACT_SEND_ADVERT = 1 << 4
-    ACT_ARM_ADVER = 1 << 5      # Adver_Timer := Advertisement_Interval
-    ACT_ARM_DOWN = 1 << 6       # Master_Down_Timer := Master_Down_Interval
-    ACT_ARM_SKEW = 1 << 7       # Master_Down_Timer := Skew_Time
-    ACT_CLAIM = 1 << 8          # became MASTER
-    ACT_RELEASE = 1 << 9        # no longer MASTER
-    ACT_ASSERT = 1 << 10        # a lower-priority master is heard: count it
+    ACT_ANSWER_HIGHER = 1 << 5  # advert, under higher_prio_send_advert
+    ACT_ANSWER_LOWER = 1 << 6   # advert, unless lower_prio_no_advert
+    ACT_ARM_ADVER = 1 << 7      # Adver_Timer := Advertisement_Interval
+    ACT_ARM_DOWN = 1 << 8       # Master_Down_Timer := Master_Down_Interval
+    ACT_ARM_SKEW = 1 << 9       # Master_Down_Timer := Skew_Time
+    ACT_CLAIM = 1 << 10         # became MASTER
+    ACT_RELEASE = 1 << 11       # no longer MASTER
+    ACT_ASSERT = 1 << 12        # a lower-priority master is heard: count it, announce again
 
 cdef struct transition_t:
     uint16_t actions

@@ -19,8 +19,8 @@ EVENT_NAMES = (
     "advert_zero", "advert_wins", "advert_loses", "vip_lost", "group_master", "group_backup",
 )
 ACTION_NAMES = (
-    "disarm", "learn", "forget", "send_zero", "send_advert", "arm_adver", "arm_down", "arm_skew", "claim", "release",
-    "assert",
+    "disarm", "learn", "forget", "send_zero", "send_advert", "answer_higher", "answer_lower", "arm_adver", "arm_down",
+    "arm_skew", "claim", "release", "assert",
 )
 
 
@@ -39,6 +39,7 @@ cdef int _fill() except -1:
             TABLE[state][event].next_state = state
             TABLE[state][event].actions = 0
     cdef uint16_t become_master = ACT_SEND_ADVERT | ACT_CLAIM | ACT_ARM_ADVER
+    cdef uint16_t yield_to_better = ACT_DISARM | ACT_LEARN | ACT_ANSWER_HIGHER | ACT_RELEASE | ACT_ARM_DOWN
 
     #   state      event                  next state  actions
     # RFC 9568 s6.4.1, Initialize
@@ -57,8 +58,8 @@ cdef int _fill() except -1:
     _on(ST_MASTER, EV_FAULT,              ST_FAULT,   ACT_DISARM | ACT_SEND_ZERO | ACT_RELEASE)
     _on(ST_MASTER, EV_ADVER_TIMER,        ST_MASTER,  ACT_SEND_ADVERT | ACT_ARM_ADVER)
     _on(ST_MASTER, EV_ADVERT_ZERO,        ST_MASTER,  ACT_SEND_ADVERT | ACT_ARM_ADVER)
-    _on(ST_MASTER, EV_ADVERT_WINS,        ST_BACKUP,  ACT_DISARM | ACT_LEARN | ACT_RELEASE | ACT_ARM_DOWN)
-    _on(ST_MASTER, EV_ADVERT_LOSES,       ST_MASTER,  ACT_SEND_ADVERT | ACT_ASSERT)
+    _on(ST_MASTER, EV_ADVERT_WINS,        ST_BACKUP,  yield_to_better)
+    _on(ST_MASTER, EV_ADVERT_LOSES,       ST_MASTER,  ACT_ANSWER_LOWER | ACT_ASSERT)
     _on(ST_MASTER, EV_VIP_LOST,           ST_BACKUP,  ACT_DISARM | ACT_SEND_ZERO | ACT_RELEASE | ACT_ARM_SKEW)
     _on(ST_MASTER, EV_GROUP_BACKUP,       ST_BACKUP,  ACT_DISARM | ACT_RELEASE | ACT_ARM_DOWN)
     # keepalived's FAULT

@@ -18,6 +18,17 @@ cdef enum:
     ANNOUNCE_REPEAT_MAX = 255
     ANNOUNCE_S_MAX = 1000000
 
+    # The shortest interval that is learned from a master, unless our own is shorter: keepalived's users set 100 ms for
+    # the fastest takeover. One advert with 1 cs would otherwise have 10,000 backups promote 35 ms later, which is less
+    # than a busy host takes to hear the next.
+    LEARNED_INTERVAL_CS_MIN = 10
+
+    # preempt_delay: keepalived's bound.
+    PREEMPT_DELAY_S_MAX = 1000
+
+    # After a lower advert the announcements are sent at most once in this time, whatever garp_lower_prio_delay says.
+    LOWER_REST_S_MIN = 1
+
     # Events that wait for the layer above; a power of two. 10,000 routers may change state in one turn.
     EVENT_RING_SIZE = 16384
 

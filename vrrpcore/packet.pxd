@@ -20,6 +20,9 @@ cdef enum drop_t:
     DROP_MODE               # R12: multicast for a unicast instance, or the reverse
     DROP_SOURCE             # R12: not a configured peer
     DROP_OWN                # S12: our own address
+    DROP_OWNER              # R11: an owner that ignores adverts
+    DROP_FIRST_ADDRESS      # R9: not link-local, under strict
+    DROP_ADDRESS_LIST       # R10: other addresses than ours, under strict
     DROP_COUNT
 
 cdef enum csum_profile_t:

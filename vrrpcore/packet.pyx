@@ -261,6 +261,11 @@ cdef dict _DROPS = {
     DROP_MODE: ("mode", "a multicast advert for a unicast instance, or the reverse"),
     DROP_SOURCE: ("source", "the sender is not a configured unicast peer"),
     DROP_OWN: ("own", "the sender has our own address: the packet was looped, or two hosts use the address"),
+    DROP_OWNER: ("owner", "this host owns the addresses and ignores adverts (owner_ignore_adverts)"),
+    DROP_FIRST_ADDRESS: ("first_address", "the first IPv6 address is not link-local, which strict asks for"
+                                          " (RFC 9568 s5.2.9)"),
+    DROP_ADDRESS_LIST: ("address_list", "it lists other addresses than this host, which strict asks for"
+                                        " (RFC 3768 s7.1)"),
 }
 assert sorted(_DROPS) == list(range(DROP_COUNT)), "every drop_t has one name and one sentence"
 

@@ -6,7 +6,6 @@ status.
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,17 +35,28 @@ class VrSettings:
     addresses: tuple[bytes, ...] = ()           # as in the advert, in order
     auth_pass: bytes | None = None              # v2 over IPv4: up to 8 bytes
     preempt: bool = True
+    preempt_delay_s: float = 0.0                # S13: so long a lower master is left alone, once heard; 0..1000
     starts_as_owner: bool = False               # priority 255 and `state MASTER`
     check_source: bool = False                  # unicast: hear configured peers only
     down_timer_adverts: int = 3
     # Unicast: the lowest and highest TTL of each destination's adverts, or nothing. Multicast is always 255.
     peer_ttls: tuple[tuple[int, int], ...] = ()
     checksum_of_message: bool = False           # v3 over IPv4 as RFC 9568 has it: no pseudo-header
-    checksum_strict: bool = False
+    # What an RFC lets a router drop is dropped: the other form of the checksum (K4), unicast with a TTL other than 255
+    # or from an unlisted source (R4, R12), IPv6 adverts that do not list a link-local address first (R9), and adverts
+    # that list other addresses (R10).
+    strict: bool = False
+    owner_ignore_adverts: bool = False          # R11: with priority 255 it drops all adverts
+    lower_prio_no_advert: bool = False          # S10: a MASTER does not answer a lower advert
+    higher_prio_send_advert: bool = False       # S9: a MASTER sends an advert before it yields to a higher one
+    # Nothing shorter is learned from a master, but for a router whose own interval is shorter. None: 10; 1: no floor.
+    min_interval_cs: int | None = None
     announces: tuple[Announce, ...] = ()
     announce_repeat: int = 5                    # frames per address in each set
     announce_delay_s: int = 5                   # until the second set; 0: none
     announce_refresh_s: int = 0                 # 0: no refresh
+    garp_lower_prio_repeat: int = 5             # S10: frames per address after a lower advert; 0: none
+    garp_lower_prio_delay_s: int = 5            # until the second set, and before the next first one; 0: no second
 
 
 class Transmit(NamedTuple):
@@ -73,19 +83,6 @@ class Event(NamedTuple):
     priority: int               # of the advert that caused it
     source: bytes               # 16 bytes; an IPv4 address stands in the first four
     value: int
-
-
-class StatusArrays(NamedTuple):
-    """How all routers stood at one moment, a place for each index from 0 to the highest that is in use.
-
-    The arrays are copies, and the caller's.
-    """
-
-    state: array[int]           # "B"; NO_ROUTER of vrrpcore.counters where nobody has the index
-    priority: array[int]        # "B": effective
-    fault_reasons: array[int]   # "I"
-    since_ns: array[int]        # "q": when the state began, CLOCK_MONOTONIC
-    peer_heard_ns: array[int]   # "q": when the last advert that passed the checks arrived; 0: never
 
 
 class VrStatus(NamedTuple):

@@ -18,17 +18,30 @@ from vrrpcore.consts cimport (
     PRIORITY_OWNER,
     VRRP_TTL,
 )
-from vrrpcore.limits cimport ANNOUNCE_MAX, ANNOUNCE_REPEAT_MAX, ANNOUNCE_S_MAX, PEERS_MAX
+from vrrpcore.limits cimport (
+    ANNOUNCE_MAX,
+    ANNOUNCE_REPEAT_MAX,
+    ANNOUNCE_S_MAX,
+    LEARNED_INTERVAL_CS_MIN,
+    PEERS_MAX,
+    PREEMPT_DELAY_S_MAX,
+)
 from vrrpcore.packet cimport CSUM_MESSAGE, CSUM_PSEUDO, advert_encode, advert_form_t, advert_length
 from vrrpcore.vr cimport (
     ST_BACKUP,
     VRF_ANNOUNCED,
     VRF_CHECK_SOURCE,
     VRF_COALESCED,
+    VRF_HIGHER_ADVERT,
+    VRF_LOWER_AGAIN,
+    VRF_LOWER_SECOND,
+    VRF_LOWER_SILENT,
+    VRF_OWNER_IGNORES,
     VRF_OWNER_START,
     VRF_PEER_TTL,
     VRF_PREEMPT,
     VRF_STALLED,
+    VRF_STRICT,
     VRF_UNICAST,
     VRF_USED,
     VRF_WANTS_MASTER,
@@ -80,17 +93,26 @@ cdef int vr_setup(vr_t *vr, settings, uint8_t family) except -1:
     if vr.version == 2 or vr.state != ST_BACKUP or vr.master_priority == 0:
         vr.master_adver_interval_cs = vr.advertisement_interval_cs         # none has been learned
     vr.told = 0                     # what is wrong with the new settings has not been told
-    vr.flags &= VRF_USED | VRF_WANTS_MASTER | VRF_STALLED | VRF_COALESCED | VRF_ANNOUNCED
+    vr.flags &= (VRF_USED | VRF_WANTS_MASTER | VRF_STALLED | VRF_COALESCED | VRF_ANNOUNCED | VRF_LOWER_AGAIN
+                 | VRF_LOWER_SECOND)
     vr.flags |= VRF_UNICAST if settings.is_unicast else 0
     vr.flags |= VRF_PREEMPT if settings.preempt else 0
     vr.flags |= VRF_OWNER_START if settings.starts_as_owner else 0
-    vr.flags |= VRF_CHECK_SOURCE if settings.check_source else 0
-    vr.flags |= VRF_PEER_TTL if settings.peer_ttls else 0
+    vr.flags |= VRF_CHECK_SOURCE if settings.check_source or settings.strict else 0
+    vr.flags |= VRF_PEER_TTL if settings.peer_ttls and not settings.strict else 0
+    vr.flags |= VRF_STRICT if settings.strict else 0
+    vr.flags |= VRF_OWNER_IGNORES if settings.owner_ignore_adverts else 0
+    vr.flags |= VRF_LOWER_SILENT if settings.lower_prio_no_advert else 0
+    vr.flags |= VRF_HIGHER_ADVERT if settings.higher_prio_send_advert else 0
     copy_address(vr.src, vr.family, settings.source)
     _fill_expect(vr, settings)
     vr.announce_repeat = settings.announce_repeat
     vr.announce_delay_s = settings.announce_delay_s
     vr.announce_refresh_s = settings.announce_refresh_s
+    vr.garp_lower_prio_repeat = settings.garp_lower_prio_repeat
+    vr.garp_lower_prio_delay_s = settings.garp_lower_prio_delay_s
+    vr.preempt_delay_ms = round(settings.preempt_delay_s * 1000)
+    vr.min_interval_cs = (LEARNED_INTERVAL_CS_MIN if settings.min_interval_cs is None else settings.min_interval_cs)
     vr.dst_count = len(settings.destinations)
     vr.addr_count = len(settings.addresses)
     vr.announce_count = len(settings.announces)
@@ -177,8 +199,8 @@ cdef int _fill_expect(vr_t *vr, settings) except -1:
     memset(&vr.expect, 0, sizeof(vr.expect))
     vr.expect.version = vr.version
     vr.expect.csum_profile = CSUM_MESSAGE if settings.checksum_of_message else CSUM_PSEUDO
-    vr.expect.csum_strict = settings.checksum_strict
-    if not settings.is_unicast:
+    vr.expect.csum_strict = settings.strict
+    if settings.strict or not settings.is_unicast:
         vr.expect.ttl_min = vr.expect.ttl_max = VRRP_TTL
     vr.expect.auth_type = AUTH_NONE
     if vr.version == 2:
@@ -233,4 +255,12 @@ cdef int vr_check(settings, uint32_t domain_count) except -1:
         raise ValueError(f"announce_delay_s {settings.announce_delay_s} is not in 0..{ANNOUNCE_S_MAX}")
     if not 0 <= settings.announce_refresh_s <= ANNOUNCE_S_MAX:
         raise ValueError(f"announce_refresh_s {settings.announce_refresh_s} is not in 0..{ANNOUNCE_S_MAX}")
+    if not 0 <= settings.garp_lower_prio_repeat <= ANNOUNCE_REPEAT_MAX:
+        raise ValueError(f"garp_lower_prio_repeat {settings.garp_lower_prio_repeat} is not in 0..{ANNOUNCE_REPEAT_MAX}")
+    if not 0 <= settings.garp_lower_prio_delay_s <= ANNOUNCE_S_MAX:
+        raise ValueError(f"garp_lower_prio_delay_s {settings.garp_lower_prio_delay_s} is not in 0..{ANNOUNCE_S_MAX}")
+    if not 0 <= settings.preempt_delay_s <= PREEMPT_DELAY_S_MAX:
+        raise ValueError(f"preempt_delay_s {settings.preempt_delay_s} is not in 0..{PREEMPT_DELAY_S_MAX}")
+    if settings.min_interval_cs is not None and not 1 <= settings.min_interval_cs <= ADVER_INT_MAX_CS:
+        raise ValueError(f"min_interval_cs {settings.min_interval_cs} is not in 1..{ADVER_INT_MAX_CS}")
     return 0

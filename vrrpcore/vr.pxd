@@ -18,6 +18,7 @@ cdef enum vr_timer_t:
     TIMER_ADVER = 0
     TIMER_MASTER_DOWN = 1
     TIMER_ANNOUNCE = 2
+    TIMER_LOWER = 3             # announcements after a lower advert
     TIMERS_PER_VR = 4           # a power of two, so that owner and timer part by a shift
 
 cdef enum:
@@ -32,6 +33,12 @@ cdef enum:
     VRF_COALESCED = 1 << 8      # a state change did not fit the event ring
     VRF_ANNOUNCED = 1 << 9      # the delayed second set is behind us: the refresh comes next
     VRF_PEER_TTL = 1 << 10      # behind `dsts` stand the TTL limits of each
+    VRF_STRICT = 1 << 11        # what the RFC lets a router drop is dropped
+    VRF_OWNER_IGNORES = 1 << 12     # with priority 255 it hears nobody
+    VRF_LOWER_SILENT = 1 << 13      # a MASTER does not answer a lower advert
+    VRF_HIGHER_ADVERT = 1 << 14     # a MASTER sends one advert before it yields
+    VRF_LOWER_AGAIN = 1 << 15       # lower adverts came while TIMER_LOWER ran
+    VRF_LOWER_SECOND = 1 << 16      # the second set is behind us
 
 cdef enum:
     FAULT_GROUP = 1 << 31       # another member of its sync group is in FAULT; all other bits are the caller's
@@ -95,4 +102,10 @@ cdef struct vr_t:               # four cache lines; an advert heard touches the 
     uint32_t announce_delay_s           # until the second set; 0: none
     uint32_t announce_refresh_s         # 0: none
     uint16_t booking                    # the slot of the interval that it has booked, + 1; 0: none
-    uint8_t zero[50]
+    # What follows is for adverts that are the exception.
+    uint16_t min_interval_cs            # nothing shorter is learned; our own interval where that is shorter
+    int64_t preempt_until_ns            # S13: lower adverts are obeyed until then; 0: none was heard
+    uint32_t preempt_delay_ms           # 0: none
+    uint32_t garp_lower_prio_delay_s    # until the second set; 0: none
+    uint16_t garp_lower_prio_repeat     # frames per address in each set; 0: no set
+    uint8_t zero[30]

@@ -58,7 +58,7 @@ ROUTERS = (
     settings(53, version=2, auth_pass=b"secret"),
     settings(51, family=6),
     settings(52, family=6, version=2),
-    settings(54, checksum_strict=True, checksum_of_message=True),
+    settings(54, strict=True, checksum_of_message=True),
     settings(55, priority=255, starts_as_owner=True, advertisement_interval_cs=10),
     settings(56, **FAST),
     settings(57, preempt=False),
@@ -74,10 +74,18 @@ ROUTERS = (
     settings(69, source=bytes(4)),                  # FAULT: no source address yet
     settings(70, **FAST), settings(71, family=6, **FAST),   # a sync group of masters
     settings(72, peers=(2, 3), version=2, checksum_of_message=True),
+    settings(73, priority=255, owner_ignore_adverts=True, starts_as_owner=True),
+    settings(74, family=6, peers=(2, 3), strict=True),
+    settings(75, preempt_delay_s=1.0, lower_prio_no_advert=True),
+    settings(76, higher_prio_send_advert=True, min_interval_cs=20, **FAST),
 )
 FAULT, INIT, NO_SOURCE = 13, 14, 19
 GROUPS = ((15, 16), (20, 21))
 TOGETHER = {router: set(group) for group in GROUPS for router in group}
+# Reasons that decode() alone cannot know of.
+NOT_IN_BYTES = (
+    "mode_err", "unknown_source_err", "own_address_err", "owner_ignored", "first_addr_dropped", "addr_list_dropped",
+)
 REASONS = {name: packet.drop_name(code) for code, name in enumerate(DROP_COUNTER_NAMES) if name}
 
 
@@ -111,12 +119,12 @@ def host() -> Host:
 
 def asked(wanted: VrSettings, source: bytes) -> Asked:
     """What a router asks of an advert from `source`."""
-    ttl_min, ttl_max = (0, 0) if wanted.is_unicast else (255, 255)
+    ttl_min, ttl_max = (0, 0) if wanted.is_unicast and not wanted.strict else (255, 255)
     if wanted.peer_ttls and source in wanted.destinations:
         ttl_min, ttl_max = wanted.peer_ttls[wanted.destinations.index(source)]
     return Asked(
         version=wanted.version, password=wanted.auth_pass, ttl_min=ttl_min, ttl_max=ttl_max,
-        adver_int_s=wanted.advertisement_interval_cs // 100, strict=wanted.checksum_strict,
+        adver_int_s=wanted.advertisement_interval_cs // 100, strict=wanted.strict,
         checksum="message" if wanted.checksum_of_message else "pseudo",
     )
 
@@ -174,7 +182,7 @@ def hear(made: Host, router: int, ttl: int, flags: int, message: bytes) -> objec
         (i, names), = counted
         assert len(names) == 1, names
         assert names[0] in REASONS, names
-        if names[0] not in ("mode_err", "unknown_source_err", "own_address_err"):
+        if names[0] not in NOT_IN_BYTES:
             why, _ = read(message, asked(ROUTERS[i], source), src=source, dst=destination, ttl=ttl)
             assert why == REASONS[names[0]], f"router {i} counted {names[0]}, should be {why}"
         return names[0], before[i][0].state
@@ -186,7 +194,9 @@ def hear(made: Host, router: int, ttl: int, flags: int, message: bytes) -> objec
     assert source != local
     assert (ROUTERS[i].domain, ROUTERS[i].vrid, ROUTERS[i].is_unicast) == (wanted.domain, message[1], not to_group)
     assert ROUTERS[i].ifindex in (0, ifindex)
-    assert source in ROUTERS[i].destinations or not ROUTERS[i].check_source
+    assert source in ROUTERS[i].destinations or not (
+        ROUTERS[i].check_source or (ROUTERS[i].strict and ROUTERS[i].is_unicast)
+    )
     assert set(states) <= TOGETHER.get(i, set()) | {i}, f"router {i} heard it, but {states} changed"
     names = next(names for k, names in counted if k == i)
     assert ("checksum_foreign" in names) == foreign

@@ -30,7 +30,7 @@ LOOPBACK = 1                        # its index in every namespace
 US, PEERS = fuzz_engine.address(4, 1), (2, 3, 9)
 KINDS = (
     {}, {"check_source": True}, {"version": 2}, {"version": 2, "auth_pass": b"secret"},
-    {"checksum_strict": True}, {"peer_ttls": ((255, 255), (1, 64))}, {"preempt": False}, {"ifindex": 0},
+    {"strict": True}, {"peer_ttls": ((255, 255), (1, 64))}, {"preempt": False}, {"ifindex": 0},
 )
 ROUTERS = tuple(
     fuzz_engine.settings(vrid, peers=(2, 3), **{"ifindex": LOOPBACK, "advertisement_interval_cs": 1000} | kind)

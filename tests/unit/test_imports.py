@@ -24,7 +24,7 @@ CORE: dict[str, set[str]] = {
     "checksum": {"consts"},
     "packet": {"consts", "limits", "checksum"},
     "announce": {"consts", "limits", "checksum"},
-    "counters": {"packet", "vr", "settings"},
+    "counters": {"packet"},             # one for each reason to drop
     "vr": {"packet"},                   # holds an expect_t
     "election": {"consts", "vr"},
     "fsm": {"vr", "election"},
@@ -34,14 +34,16 @@ CORE: dict[str, set[str]] = {
     "setup": {"consts", "limits", "packet", "vr"},
     "slots": {"consts", "limits", "vr", "setup"},
     "outbox": {"consts", "counters", "packet", "announce", "vr", "setup"},
+    "scrutiny": {"consts", "packet", "vr", "setup"},
+    "lower": {"consts", "limits", "wheel", "vr", "outbox"},
     "engine": {
         "consts", "limits", "settings", "wheel", "packet", "counters", "vr", "election", "fsm", "sync", "table",
-        "setup", "outbox", "slots",
+        "setup", "outbox", "slots", "scrutiny", "lower",
     },
-    "reactor": {"consts", "limits", "packet", "counters", "rawio", "outbox", "engine"},
+    "reactor": {"consts", "limits", "packet", "rawio", "outbox", "engine"},
 }
 
-FLOOR = {"", "_linux", "errors", "limits", "linux", "model", "netns", "statistics"}  # "": __init__.py, the version
+FLOOR = {"", "_linux", "errors", "limits", "linux", "model", "netns"}       # "": pyvrrp/__init__.py, the version
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
 MIDDLE = {"network", "router", "interests", "journal"}
 SHELL: dict[str, set[str]] = {
@@ -53,7 +55,6 @@ SHELL: dict[str, set[str]] = {
     "linux": {"_linux", "errors"},
     "model": {"errors", "limits"},
     "netns": {"errors", "linux"},
-    "statistics": set(),
     "config": FLOOR,
     "netlink": FLOOR,
     "scripts": FLOOR,

@@ -488,9 +488,9 @@ def test_peek() -> None:
 
 
 def test_every_reason_has_a_name_and_a_sentence() -> None:
-    assert list(packet.DROP_SENTENCES) == list(range(16))
-    assert len(DROPS) == len(set(packet.DROP_SENTENCES.values())) == 16
-    for wrong in (-1, 16):
+    assert list(packet.DROP_SENTENCES) == list(range(19))
+    assert len(DROPS) == len(set(packet.DROP_SENTENCES.values())) == 19
+    for wrong in (-1, 19):
         with pytest.raises(ValueError):
             packet.drop_name(wrong)
 

@@ -57,6 +57,15 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"announce_delay_s": 1000001}, "announce_delay_s 1000001"),
     ({"announce_refresh_s": -1}, "announce_refresh_s -1"),
     ({"announce_refresh_s": 1 << 40}, "announce_refresh_s"),
+    ({"garp_lower_prio_repeat": -1}, "garp_lower_prio_repeat -1"),
+    ({"garp_lower_prio_repeat": 256}, "garp_lower_prio_repeat 256"),
+    ({"garp_lower_prio_delay_s": -1}, "garp_lower_prio_delay_s -1"),
+    ({"garp_lower_prio_delay_s": 1000001}, "garp_lower_prio_delay_s 1000001"),
+    ({"preempt_delay_s": -0.1}, "preempt_delay_s -0.1"),
+    ({"preempt_delay_s": 1000.1}, "preempt_delay_s 1000.1"),
+    ({"preempt_delay_s": float("nan")}, "preempt_delay_s nan"),
+    ({"min_interval_cs": 0}, "min_interval_cs 0"),
+    ({"min_interval_cs": 4096}, "min_interval_cs 4096"),
 ]
 IDS = ["-".join(f"{name}={value!r}"[:40] for name, value in changes.items()) for changes, _ in REFUSED]
 
