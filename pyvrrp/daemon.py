@@ -25,10 +25,11 @@ from typing import TypeVar
 import uvloop
 
 from pyvrrp import __version__, limits, netns
-from pyvrrp.config import Loaded, load_in_worker
-from pyvrrp.config.check import check, exit_status, report
+from pyvrrp.config import Loaded, load_all_in_worker
+from pyvrrp.config.check import check, exit_status, files, report
 from pyvrrp.control.server import ControlServer
 from pyvrrp.errors import PyvrrpError
+from pyvrrp.model import Configuration, GlobalDefs
 from pyvrrp.options import Options, parse
 from pyvrrp.runtime import Runtime
 from pyvrrp.scripts.pool import ScriptPool
@@ -47,6 +48,7 @@ _GC_YOUNG = 20_000          # allocations between two looks at the young; what w
 # keepalived's requests for dump files. Unhandled they would end the process.
 _DUMP_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGRTMIN + 2, signal.SIGRTMAX - 1)
 _CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13}        # bits of CapEff, capabilities(7)
+_NOTHING = Configuration(global_defs=GlobalDefs(router_id=""))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -105,8 +107,10 @@ class Daemon:
         loaded = await self._unless_stopped(self._load())
         if loaded is None:
             return EXIT_OK
-        configuration = loaded.configuration
-        if configuration is None:
+        configurations = {
+            path: each.configuration for path, each in loaded.items() if each.configuration is not None
+        }
+        if not configurations:
             return EXIT_CONFIG
         reactor = Reactor()
         pool = ScriptPool()
@@ -114,7 +118,7 @@ class Daemon:
         try:
             await pool.start()
             runtime = Runtime(reactor, pool)
-            await self._unless_stopped(runtime.start(configuration))
+            await self._unless_stopped(runtime.start(configurations))
             if not self._stop.is_set():
                 # Only now: whoever asks is told of instances that run.
                 if self._options.socket is not None:
@@ -149,14 +153,8 @@ class Daemon:
             loaded = await self._unless_stopped(self._load())
             if loaded is None:
                 return
-            refusals = loaded.why_not_reload(runtime.configuration)
-            if refusals or loaded.configuration is None:
-                for refusal in refusals:
-                    log.error("reload refused: %s", refusal)
-                log.error("everything goes on as it was")
-                continue
             try:
-                await runtime.reload(loaded.configuration)
+                await runtime.reload(_accepted(loaded, runtime.configurations))
             except Exception:
                 # What runs must go on running; the next reload finds what this one left undone.
                 log.exception("the reload broke off; please report this fault")
@@ -175,14 +173,39 @@ class Daemon:
             return None
         return doing.result()
 
-    async def _load(self) -> Loaded:
-        path, *others = self._options.config_files
-        for other in others:
-            log.error("%s is not read: one configuration file is run for now", other)
-        loaded = await load_in_worker(path, config_id=self._config_id, interfaces=_interfaces())
-        for diagnostic in loaded.diagnostics:
-            log.log(logging.ERROR if diagnostic.is_error else logging.WARNING, "%s", diagnostic)
+    async def _load(self) -> dict[str, Loaded]:
+        """Read every file that the options name, by path."""
+        paths: list[str] = []
+        for name in self._options.config_files:
+            found, why_none = files(name)
+            if why_none:
+                log.error("%s: %s", name, why_none)
+            paths += found
+        loaded = await load_all_in_worker(paths, config_id=self._config_id, interfaces=_interfaces())
+        for each in loaded.values():
+            for diagnostic in each.diagnostics:
+                log.log(logging.ERROR if diagnostic.is_error else logging.WARNING, "%s", diagnostic)
         return loaded
+
+
+def _accepted(loaded: dict[str, Loaded], running: dict[str, Configuration]) -> dict[str, Configuration]:
+    """What a reload goes over to: of each file the new text, or what it runs now where that is refused."""
+    accepted: dict[str, Configuration] = {}
+    for path, each in loaded.items():
+        old = running.get(path)
+        refusals = each.why_not_reload(old or _NOTHING)
+        if each.configuration is not None and not refusals:
+            accepted[path] = each.configuration
+            continue
+        for refusal in refusals:
+            log.error("reload refused: %s", refusal)
+        if old is not None:
+            accepted[path] = old
+        log.error("%s goes on as it was", path if len(loaded) > 1 else "everything")
+    if running and not loaded:
+        log.error("reload refused: no file is left to run; to run none, stop the daemon")
+        return running
+    return accepted
 
 
 def _check_privileges() -> None:

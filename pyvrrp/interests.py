@@ -1,6 +1,7 @@
 """Who has to be judged anew when an interface, an address or a script changes.
 
-An interest is a pair of kind and name: ("link", "eth0"), ("address", b"..."), ("script", "chk"). With thousands of
+An interest says where, what kind and which: (network, "link", "eth0"), (network, "address", b"..."), (scope, "script",
+"chk"). With thousands of
 routers a change must find those that it concerns without asking all of them.
 """
 
@@ -10,7 +11,7 @@ from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
 T = TypeVar("T", bound=Hashable)
-Interest = tuple[str, str | bytes]
+Interest = tuple[Hashable, str, str | bytes]
 
 
 class Interests(Generic[T]):

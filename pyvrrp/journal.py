@@ -29,7 +29,7 @@ def tell(router: Router, event: Event) -> None:
 
 def tell_why(router: Router, event: Event) -> None:
     """Say what made a state change, in keepalived's words where it has some."""
-    name = router.instance.name
+    name = router.title
     reason = EVENT_NAMES[event.reason]
     source = text(event.source, router.instance.family)
     if reason == "master_down_timer":
@@ -54,14 +54,14 @@ def _tell_drop(router: Router, event: Event) -> None:
         "%s vrid %d ipv%d: advert from %s dropped: %s "
         "(%s; counted, not said again before its next change of state)",
         instance.interface or "any interface", instance.vrid, instance.family,
-        text(event.source, instance.family), DROP_SENTENCES[event.reason], instance.name,
+        text(event.source, instance.family), DROP_SENTENCES[event.reason], router.title,
     )
 
 
 def _tell_other_master(router: Router, event: Event) -> None:
     log.warning(
         "(%s) Received advert from %s with lower priority %d, ours %d, forcing new election",
-        router.instance.name, text(event.source, router.instance.family), event.priority, router.priority,
+        router.title, text(event.source, router.instance.family), event.priority, router.priority,
     )
 
 
@@ -69,7 +69,7 @@ def _tell_address_list(router: Router, event: Event) -> None:
     log.warning(
         "(%s) %s advertises other virtual addresses (%d of them) than this host; its adverts are obeyed, "
         "make the two virtual_ipaddress lists equal",
-        router.instance.name, text(event.source, router.instance.family), event.value,
+        router.title, text(event.source, router.instance.family), event.value,
     )
 
 
@@ -77,7 +77,7 @@ def _tell_interval(router: Router, event: Event) -> None:
     log.warning(
         "(%s) %s advertises every %g s, this host every %g s; VRRPv3 follows the master, "
         "make advert_int equal on both",
-        router.instance.name, text(event.source, router.instance.family), event.value / 100,
+        router.title, text(event.source, router.instance.family), event.value / 100,
         router.instance.advertisement_interval_cs / 100,
     )
 
@@ -101,7 +101,7 @@ def _tell_first_address(router: Router, event: Event) -> None:
 def _tell_unlisted(router: Router, event: Event) -> None:
     log.warning(
         "(%s) obeys adverts from %s, which is not in unicast_peer; add it, or set vrrp_check_unicast_src",
-        router.instance.name, text(event.source, router.instance.family),
+        router.title, text(event.source, router.instance.family),
     )
 
 
@@ -110,7 +110,7 @@ def _tell_send_err(router: Router, event: Event) -> None:
     level = logging.INFO if router.state is State.FAULT else logging.ERROR
     log.log(
         level, "(%s) the kernel refuses its adverts: %s (counted as send_err)",
-        router.instance.name, os.strerror(event.value),
+        router.title, os.strerror(event.value),
     )
 
 

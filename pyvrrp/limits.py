@@ -40,6 +40,10 @@ NETLINK_FAILURE_LOGS_PER_S = 20         # ten thousand routers can fail for one 
 RETRY_FIRST_S = 1.0                     # a refused address is tried again after this, then after twice as long ...
 RETRY_MAX_S = 60.0
 
+# Network namespaces
+NAMESPACE_LOOK_S = 1.0                  # between two looks for one that is missing, or that has a path for a name
+NAMESPACE_LEAVE_S = 1.0                 # for the addresses in one whose name is gone
+
 # Control socket
 CONTROL_CLIENTS_MAX = 64
 CONTROL_REQUEST_BYTES_MAX = 1024 * 1024

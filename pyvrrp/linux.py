@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from struct import Struct
 from typing import NamedTuple
 
 from pyvrrp._linux import ffi, lib
@@ -35,6 +38,22 @@ MCL_CURRENT = 1
 MCL_FUTURE = 2
 MCL_ONFAULT = 4
 
+# sys/inotify.h
+IN_MODIFY = 0x2
+IN_CLOSE_WRITE = 0x8
+IN_MOVED_FROM = 0x40
+IN_MOVED_TO = 0x80
+IN_CREATE = 0x100
+IN_DELETE = 0x200
+IN_DELETE_SELF = 0x400
+IN_MOVE_SELF = 0x800
+IN_Q_OVERFLOW = 0x4000
+IN_IGNORED = 0x8000
+_INOTIFY_EVENT = Struct("=iIII")        # watch, mask, cookie, length of the name
+_INOTIFY_READ = 65_536
+
+_NS_GET_NSTYPE = 0xB703                 # linux/nsfs.h
+
 # What `spawn` was doing when it failed; the same order as STEP_* in linux_build.py.
 _STEPS = ("fork", "prepare the process", "enter its network namespace", "become its user", "execute it")
 STEP_EXECUTE = 4
@@ -51,6 +70,74 @@ def setns(fd: int, nstype: int = CLONE_NEWNET) -> None:
     Raises OSError.
     """
     _checked(lib.pyvrrp_setns(fd, nstype), "setns")
+
+
+@contextlib.contextmanager
+def inside(fd: int, home_fd: int) -> Iterator[None]:
+    """Have the calling thread in the network namespace of `fd`, then again in that of `home_fd`.
+
+    Costs no fork and some 10 us. Raises OSError.
+    """
+    setns(fd)
+    try:
+        yield
+    finally:
+        setns(home_fd)
+
+
+def is_network_namespace(fd: int) -> bool:
+    """Whether `fd` is open on a network namespace, and not on what will be mounted over by one soon."""
+    try:
+        return fcntl.ioctl(fd, _NS_GET_NSTYPE) == CLONE_NEWNET
+    except OSError:
+        return False
+
+
+class Notice(NamedTuple):
+    """Something happened in a watched directory, or to a watched file."""
+
+    watch: int          # what watch() returned; -1 with IN_Q_OVERFLOW: notices were lost
+    mask: int           # IN_*
+    name: str           # of the entry in the directory; "" for the watched file itself
+
+
+class Inotify:
+    """Watches on files and directories behind one descriptor (inotify(7))."""
+
+    def __init__(self) -> None:
+        """Raises OSError: EMFILE beyond fs.inotify.max_user_instances."""
+        fd = lib.pyvrrp_inotify_open()
+        _checked(fd, "inotify")
+        self._fd: int = fd
+
+    def fileno(self) -> int:
+        """Return the descriptor, which is readable when there are notices."""
+        return self._fd
+
+    def watch(self, path: str, mask: int) -> int:
+        """Watch a path; a path that is watched already keeps its number. Raises OSError."""
+        number: int = lib.pyvrrp_inotify_watch(self._fd, os.fsencode(path), mask)
+        _checked(number, path)
+        return number
+
+    def read(self) -> list[Notice]:
+        """Return what has happened since; never waits."""
+        try:
+            data = os.read(self._fd, _INOTIFY_READ)
+        except BlockingIOError:
+            return []
+        notices = []
+        at = 0
+        while at < len(data):
+            watch, mask, _, length = _INOTIFY_EVENT.unpack_from(data, at)
+            at += _INOTIFY_EVENT.size
+            notices.append(Notice(watch, mask, os.fsdecode(data[at : at + length].rstrip(b"\0"))))
+            at += length
+        return notices
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self._fd)
 
 
 def unshare(flags: int) -> None:

@@ -20,6 +20,8 @@ ffibuilder.cdef(
     int pyvrrp_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable);
     int pyvrrp_prctl(int option, unsigned long argument);
     int pyvrrp_mlockall(int flags);
+    int pyvrrp_inotify_open(void);
+    int pyvrrp_inotify_watch(int fd, const char *path, uint32_t mask);
 
     typedef struct {
         const char *path;
@@ -50,6 +52,7 @@ ffibuilder.set_source(
     #include <signal.h>
     #include <stdint.h>
     #include <string.h>
+    #include <sys/inotify.h>
     #include <sys/mman.h>
     #include <sys/prctl.h>
     #include <sys/syscall.h>
@@ -65,6 +68,17 @@ ffibuilder.set_source(
         return prctl(option, argument, 0UL, 0UL, 0UL) < 0 ? -errno : 0;
     }
     static int pyvrrp_mlockall(int flags) { return mlockall(flags) ? -errno : 0; }
+
+    static int pyvrrp_inotify_open(void)
+    {
+        int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+    }
+    static int pyvrrp_inotify_watch(int fd, const char *path, uint32_t mask)
+    {
+        int number = inotify_add_watch(fd, path, mask);
+        return number < 0 ? -errno : number;
+    }
 
     /* Version 3 of the capability interface: two words of 32 bits for each set. */
     static int pyvrrp_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)

@@ -227,7 +227,7 @@ class Instance:
     unicast_fault_no_peer: bool = False     # unicast was asked for and there is no peer: FAULT
     track_src_ip: bool = False
     vrf: str = ""
-    net_namespace: str = ""             # "": that of its file
+    net_namespace: str = ""             # a name of `ip netns`, or a path; "": the daemon's own
     strict: bool = False                # its consequences are applied to the other fields already
     accept: bool = True                 # no: packets to the addresses are dropped unless priority is 255
     v3_checksum_as_v2: bool = False     # IPv4: the checksum covers the message alone
@@ -269,10 +269,10 @@ class Instance:
         return bool(self.peers)
 
     @property
-    def identity(self) -> tuple[int, int, str, bool, bytes]:
+    def identity(self) -> tuple[int, int, str, str, bool, bytes]:
         """What makes it the same Virtual Router after a reload: not its name (keepalived does the same)."""
         cast = self.source or b"" if self.peers else self.group
-        return self.vrid, self.family, self.interface, self.is_unicast, cast
+        return self.vrid, self.family, self.interface, self.net_namespace, self.is_unicast, cast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,7 +297,7 @@ class GlobalDefs:
     script_user: str | None = None
     script_group: str | None = None
     enable_script_security: bool = False
-    net_namespace: str = ""             # "": the daemon's own
+    net_namespace: str = ""             # of its scripts, and of instances that do not say; "": the daemon's own
     instance_name: str = ""             # `instance` outside blocks: of this daemon, for its pid files
     startup_delay_s: float = 0.0
     delay_after_boot_s: float = 0.0

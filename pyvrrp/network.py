@@ -1,6 +1,11 @@
 """One network namespace as the daemon uses it: its sockets in the reactor, its links, its virtual addresses.
 
-Everything is opened in the network namespace of the calling thread, and belongs to it for good.
+A Network is a *name*: the namespace behind it may be missing, appear, vanish and come back as another one. Its domains
+in the engine stay for its whole life, so that its routers need not be told; they are in FAULT while it is not open.
+Nothing here ever makes a namespace.
+
+The calling thread goes into a namespace for the few calls that need it and comes back before anything waits: that
+costs some 10 us and no fork.
 """
 
 from __future__ import annotations
@@ -9,60 +14,175 @@ import asyncio
 import contextlib
 import errno
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyvrrp import limits, linux
+from pyvrrp.errors import NetlinkError
 from pyvrrp.netlink.links import Links
 from pyvrrp.netlink.transport import Netlink
 from pyvrrp.netlink.vips import VipApplier
+from pyvrrp.netns import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from pyvrrp.model import Vip
+    from pyvrrp.netlink.sender import Sender
     from vrrpcore.reactor import Reactor
 
 log = logging.getLogger("pyvrrp.network")
 
+_HOME = Path("/proc/thread-self/ns/net")
+
 
 class Network:
-    """A namespace's sockets, links and addresses."""
+    """A namespace's sockets, links and addresses, for as long as somebody may want them."""
 
     def __init__(
         self,
+        name: str | None,
         reactor: Reactor,
+        sender: Sender,
         *,
         on_applied: Callable[[Hashable, bool, tuple[Vip, ...]], None],
         on_lost: Callable[[Hashable, Vip], None],
         describe: Callable[[Hashable], str],
     ) -> None:
-        """Callbacks as for VipApplier. Raises OSError when the kernel refuses a socket."""
-        self._reactor = reactor
-        self._namespace = reactor.open_namespace()
+        """`name`: as in the configuration; None is the daemon's own namespace. Callbacks as for VipApplier."""
+        self.name = name
+        self.why_closed = "it is not open yet"
+        self.is_vanishing = False                           # its name is gone; its routers are leaving
+        self.links: Links | None = None                     # None while it is closed
+        self.vips: VipApplier | None = None
+        self._reactor, self._sender = reactor, sender
+        self._make_vips = partial(VipApplier, on_applied=on_applied, on_lost=on_lost, describe=describe)
+        self._namespace: int | None = None                  # the reactor's number
+        self._identity: tuple[int, int] | None = None
+        self._fd = self._home_fd = -1
         self._domains: dict[int, int] = {}
         self._adverts_per_s: dict[int, float] = {}
-        self.netlink = Netlink()
-        self.links = Links(self.netlink)
-        self.vips = VipApplier(
-            self.netlink, self.links, on_applied=on_applied, on_lost=on_lost, describe=describe
-        )
+        self._sized: dict[int, float] = {}
+        self._netlink: Netlink | None = None
         self._applying: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        """Read the links and begin to carry wishes out. Raises NetlinkError."""
-        await self.links.start()
-        self._applying = asyncio.get_running_loop().create_task(self.vips.run(), name="vips")
+    @property
+    def title(self) -> str:
+        """How messages call it."""
+        return "the daemon's network namespace" if self.name is None else f"network namespace {self.name}"
+
+    @property
+    def is_open(self) -> bool:
+        """Its links and addresses are known, and wishes are carried out."""
+        return self.links is not None
+
+    @property
+    def usable_links(self) -> Links | None:
+        """Its links; None while no router can run there."""
+        return None if self.is_vanishing else self.links
+
+    @property
+    def identity(self) -> tuple[int, int] | None:
+        """Device and inode of the namespace that is open; None while none is."""
+        return self._identity
+
+    def look(self) -> tuple[int, int] | None:
+        """Return device and inode of the namespace that its name means now; None: there is none."""
+        path = _HOME if self.name is None else path_of(self.name)
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    async def open(self) -> bool:
+        """Open what there is behind the name; False, with `why_closed`, when there is nothing.
+
+        Reads the links, and begins to carry wishes out. Raises NetlinkError, OSError; it is closed then.
+        """
+        path = _HOME if self.name is None else path_of(self.name)
+        try:
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            self.why_closed = f"there is no {self.title}" if error.errno == errno.ENOENT else (
+                f"{self.title} cannot be opened: {error.strerror}"
+            )
+            return False
+        if not linux.is_network_namespace(self._fd):
+            self._close_fd()
+            self.why_closed = f"{path} is no network namespace"
+            return False
+        try:
+            found = os.fstat(self._fd)
+            self._identity = found.st_dev, found.st_ino
+            with self._inside():
+                self._open_sockets()
+            assert self._netlink is not None
+            links = Links(self._netlink)
+            vips = self._make_vips(self._netlink, links)
+            await links.start()
+        except (OSError, NetlinkError):
+            await self.close()
+            raise
+        self.links, self.vips = links, vips
+        self._applying = asyncio.get_running_loop().create_task(vips.run(), name="vips")
+        self.why_closed = ""
+        return True
+
+    def _open_sockets(self) -> None:
+        self._namespace = self._reactor.open_namespace()
+        for domain in self._domains.values():
+            self._reactor.reopen_domain(domain, self._namespace)
+        self._sized.clear()
+        for family in self._domains:
+            self._size(family)
+        self._netlink = Netlink(sender=self._sender)
 
     async def close(self) -> None:
-        """Let go of links and addresses, as they are. The reactor's sockets are the reactor's."""
-        self.vips.close()
-        await self.links.close()
+        """Let go of everything in the namespace, addresses as they are. Its domains stay."""
+        links, self.links = self.links, None
+        vips, self.vips = self.vips, None
+        if vips is not None:
+            vips.close()
+        if links is not None:
+            await links.close()
         if self._applying is not None:
             self._applying.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._applying
-        self.netlink.close()
+            self._applying = None
+        if self._netlink is not None:
+            self._netlink.close()
+            self._netlink = None
+        if self._namespace is not None:
+            self._reactor.close_namespace(self._namespace)
+            self._namespace = None
+        self._close_fd()
+        self._identity = None
+        self.why_closed = self.why_closed or f"{self.title} was closed"
+
+    def _close_fd(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
+
+    @contextlib.contextmanager
+    def _inside(self) -> Iterator[None]:
+        """Have the calling thread in this namespace."""
+        if self.name is None:
+            yield
+            return
+        home_fd = os.open(_HOME, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with linux.inside(self._fd, home_fd):
+                yield
+        finally:
+            os.close(home_fd)
+
+    # ---- adverts
 
     @property
     def domains(self) -> dict[int, int]:
@@ -70,24 +190,33 @@ class Network:
         return self._domains
 
     def domain(self, family: int) -> int:
-        """Return the engine's domain of a family, opened at first use. Raises OSError.
-
-        To be called in the namespace's own thread of opening: later namespaces come with their own Network.
-        """
+        """Return the engine's domain of a family, made at first use. Raises OSError."""
         if family not in self._domains:
-            self._domains[family] = self._reactor.open_domain(self._namespace, family)
+            if self._namespace is None:
+                self._domains[family] = self._reactor.open_domain(None, family)
+            else:
+                with self._inside():
+                    self._domains[family] = self._reactor.open_domain(self._namespace, family)
         return self._domains[family]
 
     def expect_adverts(self, family: int, per_s: float) -> None:
-        """Size the receive buffer of a family for that many adverts a second."""
-        if per_s <= self._adverts_per_s.get(family, 0.0):
-            return
+        """Size the receive buffer of a family for that many adverts a second, now or when it is open."""
         self._adverts_per_s[family] = per_s
-        if not self._reactor.expect_adverts(self.domain(family), per_s):
+        self.domain(family)
+        if self._namespace is not None:
+            self._size(family)
+
+    def _size(self, family: int) -> None:
+        per_s = self._adverts_per_s.get(family, 0.0)
+        if per_s <= self._sized.get(family, 0.0):
+            return
+        self._sized[family] = per_s
+        if not self._reactor.expect_adverts(self._domains[family], per_s):
             log.warning(
-                "the receive buffer for IPv%d is smaller than %.0f adverts a second need; "
+                "the receive buffer for IPv%d in %s is smaller than %.0f adverts a second need; "
                 "raise net.core.rmem_max, or give the daemon CAP_NET_ADMIN",
                 family,
+                self.title,
                 per_s,
             )
 
@@ -97,7 +226,7 @@ class Network:
             try:
                 self._reactor.join(self.domain(family), ifindex, group)
             except OSError as error:
-                if error.errno == errno.ENOBUFS and not raised and _raise_membership_limit(family):
+                if error.errno == errno.ENOBUFS and not raised and self._raise_membership_limit(family):
                     continue
                 hint = "; raise net.ipv4.igmp_max_memberships" if error.errno == errno.ENOBUFS else ""
                 return f"its multicast group cannot be joined: {error.strerror}{hint}"
@@ -106,25 +235,57 @@ class Network:
 
     def leave(self, family: int, ifindex: int, group: bytes) -> None:
         """Undo one join()."""
-        self._reactor.leave(self._domains[family], ifindex, group)
+        if self._namespace is not None:
+            self._reactor.leave(self._domains[family], ifindex, group)
 
-    @staticmethod
-    def forwards_ipv6(name: str) -> bool:
+    def forget_interface(self, ifindex: int) -> None:
+        """An interface is gone, and its memberships with it."""
+        if self._namespace is not None:
+            self._reactor.forget_interface(ifindex, namespace=self._namespace)
+
+    # ---- settings of the namespace
+
+    def forwards_ipv6(self, name: str) -> bool:
         """Whether an interface forwards IPv6, and so is a router's."""
         path = Path("/proc/sys/net/ipv6/conf") / name / "forwarding"
         try:
-            return path.read_text().strip() == "1"
+            with self._inside():
+                return path.read_text().strip() == "1"
         except OSError:
             return False
 
+    def _raise_membership_limit(self, family: int) -> bool:
+        """Memberships of one socket are bounded (20 for IPv4); say whether the bound could be doubled."""
+        if family != 4:
+            return False
+        path = Path("/proc/sys/net/ipv4/igmp_max_memberships")
+        try:
+            with self._inside():
+                path.write_text(str(int(path.read_text()) * 2))
+        except (OSError, ValueError):
+            return False
+        return True
 
-def _raise_membership_limit(family: int) -> bool:
-    """Memberships of one socket are bounded (20 for IPv4); say whether the bound could be doubled."""
-    if family != 4:
-        return False
-    path = Path("/proc/sys/net/ipv4/igmp_max_memberships")
-    try:
-        path.write_text(str(int(path.read_text()) * 2))
-    except (OSError, ValueError):
-        return False
-    return True
+    # ---- wishes: while it is closed they are kept by whoever has them
+
+    def want(self, number: int, *, present: bool) -> bool:
+        """Have a router's addresses there or gone; False: it is closed, and nothing will follow."""
+        if self.vips is None:
+            return False
+        self.vips.want(number, present)
+        return True
+
+    def problem(self, number: int) -> str:
+        """Why the last attempt with a router's addresses failed; empty: it did not."""
+        return "" if self.vips is None else self.vips.state(number).error
+
+    async def drain(self, within_s: float = limits.STOP_ADDRESSES_S) -> bool:
+        """Wait until every wish was carried out or has failed; False: not in that time."""
+        if self.vips is None:
+            return True
+        try:
+            async with asyncio.timeout(within_s):
+                await self.vips.drain()
+        except TimeoutError:
+            return False
+        return True

@@ -1,6 +1,6 @@
 """One instance as it runs: what the configuration, the kernel's links and the trackers come to for the engine. Pure.
 
-`Runtime` keeps a Router per instance and asks here what its settings and its reasons for FAULT are now; nothing here
+A Scope keeps a Router per instance and asks here what its settings and its reasons for FAULT are now; nothing here
 acts.
 """
 
@@ -10,10 +10,15 @@ import ipaddress
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from enum import IntFlag
+from typing import TYPE_CHECKING, Protocol
 
 from pyvrrp.model import MULTICAST_GROUPS, Instance, State, Tracked, Vip
 from pyvrrp.netlink.links import Link, Links
 from vrrpcore.settings import Announce, VrSettings
+
+if TYPE_CHECKING:
+    from pyvrrp.network import Network
+    from vrrpcore.settings import Event
 
 _NO_ADDRESS = {4: bytes(4), 6: bytes(16)}
 
@@ -27,6 +32,26 @@ class Fault(IntFlag):
     NO_GROUP = 8            # its multicast group cannot be joined
     TRACK_INTERFACE = 16
     TRACK_SCRIPT = 32
+    NO_NAMESPACE = 64
+
+
+class Keeper(Protocol):
+    """Whose a router is: its scope."""
+
+    def title_of(self, instance: Instance) -> str:
+        """How people call an instance."""
+
+    def judge(self, router: Router) -> None:
+        """Bring the engine to what is known of a router."""
+
+    def on_event(self, router: Router, event: Event) -> None:
+        """The engine has something to say of it."""
+
+    def on_applied(self, router: Router, *, present: bool, vips: tuple[Vip, ...]) -> None:
+        """The kernel has its addresses, or has them no more."""
+
+    def on_lost(self, router: Router, vip: Vip) -> None:
+        """Somebody else removed an address."""
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +60,8 @@ class Router:
 
     number: int                         # for life, and never used again: the VIP applier's key
     instance: Instance
+    scope: Keeper
+    network: Network
     index: int = -1                     # in the engine
     settings: VrSettings | None = None
     state: State = State.INIT
@@ -48,6 +75,11 @@ class Router:
     untold: list[State] = field(default_factory=list)   # changes whose notify scripts wait for the addresses
     told: State | None = None           # the last state that notify scripts were told
     group_error: str | None = None      # why its multicast group could not be joined
+
+    @property
+    def title(self) -> str:
+        """How people call it: scope/instance once there is more than one scope."""
+        return self.scope.title_of(self.instance)
 
 
 def addresses_of(instance: Instance) -> tuple[Vip, ...]:
@@ -74,9 +106,14 @@ def source_of(instance: Instance, links: Links) -> bytes | None:
 
 
 def link_faults(
-    instance: Instance, tracked_interfaces: Collection[Tracked], links: Links
+    instance: Instance, tracked_interfaces: Collection[Tracked], links: Links | None, why_closed: str = ""
 ) -> tuple[Fault, tuple[str, ...]]:
-    """What the kernel's interfaces say against an instance: the bits, and a sentence for each."""
+    """What its namespace's interfaces say against an instance: the bits, and a sentence for each.
+
+    links: None while that namespace is not there, for the reason `why_closed`.
+    """
+    if links is None:
+        return Fault.NO_NAMESPACE, (why_closed,)
     faults = Fault(0)
     why: list[str] = []
     ignored = {vip.dev for vip in addresses_of(instance) if not vip.is_tracked}
@@ -119,14 +156,16 @@ def interface_is_up(name: str, links: Links) -> bool:
 
 
 def settings_of(
-    instance: Instance, links: Links, *, domain: int, priority: int, forwards: Callable[[str], bool]
+    instance: Instance, links: Links | None, *, domain: int, priority: int, forwards: Callable[[str], bool]
 ) -> VrSettings:
     """What the engine is told of an instance now. Without interface or source address it hears nothing.
 
+    links: of its namespace; None while it is not there.
     forwards: whether an interface forwards IPv6, for the R flag of its Neighbor Advertisements (G2).
     """
-    link = links.by_name.get(instance.interface)
-    source = source_of(instance, links)
+    by_name = links.by_name if links is not None else {}
+    link = by_name.get(instance.interface)
+    source = source_of(instance, links) if links is not None else None
     bound = source is not None and (link is not None or not instance.interface)
     return VrSettings(
         domain=domain,
@@ -145,7 +184,7 @@ def settings_of(
         check_source=instance.check_unicast_src,
         peer_ttls=instance.peer_ttls,
         down_timer_adverts=instance.down_timer_adverts,
-        announces=tuple(_announces(addresses_of(instance), links.by_name, forwards)),
+        announces=tuple(_announces(addresses_of(instance), by_name, forwards)),
     )
 
 

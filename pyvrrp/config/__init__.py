@@ -8,6 +8,6 @@ raises: what is wrong is a Diagnostic, and all of it is found in one run.
 
 from pyvrrp.config.load import Loaded, load
 from pyvrrp.config.plan import Change, Plan, Steps, plan, plan_in_turns
-from pyvrrp.config.process import load_in_worker
+from pyvrrp.config.process import load_all_in_worker, load_in_worker
 
-__all__ = ["Change", "Loaded", "Plan", "Steps", "load", "load_in_worker", "plan", "plan_in_turns"]
+__all__ = ["Change", "Loaded", "Plan", "Steps", "load", "load_all_in_worker", "load_in_worker", "plan", "plan_in_turns"]

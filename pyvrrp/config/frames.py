@@ -1,4 +1,4 @@
-"""What daemon and configuration worker say to each other: one request, and a row of frames as the answer.
+"""What daemon and configuration worker say to each other: one request, and a row of frames for each file as the answer.
 
 Each frame is its length (4 bytes, network order) and a msgpack part of a Loaded, small enough that decoding it takes
 less than 2 ms: the daemon decodes one in each turn of its loop.
@@ -22,7 +22,7 @@ LENGTH = struct.Struct("!I")
 
 
 class Request(msgspec.Struct, array_like=True):
-    path: bytes
+    paths: list[bytes]
     config_id: str
     interfaces: list[str] | None
 

@@ -14,6 +14,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -31,27 +32,59 @@ async def load_in_worker(
     path: str, *, config_id: str, interfaces: frozenset[str] | None, timeout_s: float = limits.CONFIG_WORKER_S
 ) -> Loaded:
     """As load(), in another process. Cancellation kills the worker."""
-    request = Request(os.fsencode(path), clean(config_id), None if interfaces is None else sorted(interfaces))
+    loaded = await load_all_in_worker((path,), config_id=config_id, interfaces=interfaces, timeout_s=timeout_s)
+    return loaded[path]
+
+
+async def load_all_in_worker(
+    paths: Iterable[str],
+    *,
+    config_id: str,
+    interfaces: frozenset[str] | None,
+    timeout_s: float = limits.CONFIG_WORKER_S,
+) -> dict[str, Loaded]:
+    """As load(), for many files in one other process; by path. Cancellation kills the worker.
+
+    A file that ends the worker, or that takes longer than timeout_s together with those before it, is the one that
+    is blamed; the files behind it get another worker.
+    """
+    loaded: dict[str, Loaded] = {}
+    left = list(dict.fromkeys(paths))
+    while left:
+        found, problem = await _load_some(left, config_id, interfaces, timeout_s)
+        loaded.update(zip(left, found, strict=False))
+        left = left[len(found) :]
+        if left:
+            culprit = left.pop(0)
+            loaded[culprit] = Loaded(None, (Diagnostic(Where(clean(culprit)), problem),))
+    return loaded
+
+
+async def _load_some(
+    paths: Sequence[str], config_id: str, interfaces: frozenset[str] | None, timeout_s: float
+) -> tuple[list[Loaded], str]:
+    """Run one worker. Returns what it made of the first of the files, and why it did not come to the next."""
+    request = Request(
+        [os.fsencode(path) for path in paths], clean(config_id), None if interfaces is None else sorted(interfaces)
+    )
     with contextlib.ExitStack() as stack:
         try:
             stdin, stdout, stderr = (_memfd(stack, name) for name in ("request", "answer", "errors"))
             os.pwrite(stdin, msgspec.msgpack.encode(request), 0)
             pidfd = _spawn(stdin, stdout, stderr)
         except OSError as error:
-            return _failed(path, f"the process that reads it cannot be started: {error.strerror}; try again")
+            return [], f"the process that reads it cannot be started: {error.strerror}; try again"
         status = await _end_of(pidfd, timeout_s)
-        if status is None:
-            return _failed(path, f"reading it took longer than {timeout_s:g} s and was given up; is its disk there?")
-        if status != 0:
-            return _failed(path, f"the process that read it {_died(status)}; {_last_words(stderr)}")
+        found: list[Loaded] = []
         try:
-            return await _collect(stdout)
+            await _collect(stdout, len(paths), found)
         except (msgspec.DecodeError, EOFError) as error:
-            return _failed(path, f"the process that read it answered nonsense ({error}); {_last_words(stderr)}")
-
-
-def _failed(path: str, message: str) -> Loaded:
-    return Loaded(None, (Diagnostic(Where(clean(path)), message),))
+            if status is None:
+                return found, f"reading it took longer than {timeout_s:g} s and was given up; is its disk there?"
+            if status != 0:
+                return found, f"the process that read it {_died(status)}; {_last_words(stderr)}"
+            return found, f"the process that read it answered nonsense ({error}); {_last_words(stderr)}"
+        return found, ""
 
 
 def _memfd(stack: contextlib.ExitStack, name: str) -> int:
@@ -131,23 +164,31 @@ def _last_words(stderr: int) -> str:
     return f"it said: {text}" if text else "it said nothing"
 
 
-async def _collect(answer: int) -> Loaded:
-    """Read the frames, one in each turn of the loop."""
+async def _collect(answer: int, count: int, found: list[Loaded]) -> None:
+    """Read the frames of `count` files, one in each turn of the loop; each whole file is appended to `found`.
+
+    Raises msgspec.DecodeError, EOFError.
+    """
     decoder = msgspec.msgpack.Decoder(Frame)
     offset = 0
-    whole = Frame()
-    while not whole.is_last:
-        data = _read(answer, LENGTH.unpack(_read(answer, LENGTH.size, offset))[0], offset + LENGTH.size)
-        offset += LENGTH.size + len(data)
-        frame = decoder.decode(data)
-        whole.is_last = frame.is_last
-        whole.global_defs = whole.global_defs or frame.global_defs
-        whole.diagnostics += frame.diagnostics
-        whole.scripts += frame.scripts
-        whole.groups += frame.groups
-        whole.refused += frame.refused
-        whole.instances += frame.instances
-        await asyncio.sleep(0)
+    while len(found) < count:
+        whole = Frame()
+        while not whole.is_last:
+            data = _read(answer, LENGTH.unpack(_read(answer, LENGTH.size, offset))[0], offset + LENGTH.size)
+            offset += LENGTH.size + len(data)
+            frame = decoder.decode(data)
+            whole.is_last = frame.is_last
+            whole.global_defs = whole.global_defs or frame.global_defs
+            whole.diagnostics += frame.diagnostics
+            whole.scripts += frame.scripts
+            whole.groups += frame.groups
+            whole.refused += frame.refused
+            whole.instances += frame.instances
+            await asyncio.sleep(0)
+        found.append(_loaded(whole))
+
+
+def _loaded(whole: Frame) -> Loaded:
     configuration = None
     if whole.global_defs is not None:
         configuration = Configuration(

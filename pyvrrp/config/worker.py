@@ -26,17 +26,16 @@ def main() -> int:
         os.nice(5)
     with open(0, "rb", closefd=False) as stdin:
         request = msgspec.msgpack.decode(stdin.read(), type=Request)
-    loaded = load(
-        os.fsdecode(request.path),
-        config_id=request.config_id,
-        interfaces=None if request.interfaces is None else frozenset(request.interfaces),
-    )
+    interfaces = None if request.interfaces is None else frozenset(request.interfaces)
     encoder = msgspec.msgpack.Encoder()
     with open(1, "wb", closefd=False) as stdout:
-        for frame in frames(loaded):
-            data = encoder.encode(frame)
-            stdout.write(LENGTH.pack(len(data)))
-            stdout.write(data)
+        for path in request.paths:
+            loaded = load(os.fsdecode(path), config_id=request.config_id, interfaces=interfaces)
+            for frame in frames(loaded):
+                data = encoder.encode(frame)
+                stdout.write(LENGTH.pack(len(data)))
+                stdout.write(data)
+            stdout.flush()
     return 0
 
 

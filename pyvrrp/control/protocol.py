@@ -36,6 +36,7 @@ class InstanceStatus(msgspec.Struct, frozen=True, kw_only=True):
     base_priority: int = 0              # as configured
     vrid: int = 0
     interface: str = ""
+    net_namespace: str | None = None    # None: the daemon's own
     family: int = 4                     # 4 or 6
     version: int = 2                    # of VRRP: 2 or 3
     vips: list[str] = []                # address/prefix, in the order of the configuration

@@ -191,7 +191,7 @@ def test_the_worker_is_not_a_copy_of_the_daemon(monkeypatch) -> None:
 def test_the_worker_says_nothing_of_its_own(tmp_path) -> None:
     """Else it would stand in front of the last words of one that dies."""
     path = tmp_path / "request"
-    path.write_bytes(msgspec.msgpack.encode(Request(b"/nonexistent.conf", "x", None)))
+    path.write_bytes(msgspec.msgpack.encode(Request([b"/nonexistent.conf"], "x", None)))
     with path.open("rb") as stdin:
         done = subprocess.run(
             [sys.executable, "-P", "-W", "error", "-m", "pyvrrp.config.worker"],

@@ -105,7 +105,7 @@ def test_a_missing_namespace_is_refused_and_not_made(capsys):
 @pytest.mark.parametrize("name", ["../x", "", "."])
 def test_a_namespace_is_named_and_not_a_path(name, capsys):
     assert daemon.main(["-n", "-t", "-s", name, "-f", "/dev/null"]) == daemon.EXIT_FAILED
-    assert "is not the name of a network namespace" in capsys.readouterr().err
+    assert "is neither the name of a network namespace" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ CORE: dict[str, set[str]] = {
 
 FLOOR = {"", "_linux", "errors", "limits", "linux", "model", "netns"}       # "": pyvrrp/__init__.py, the version
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
-MIDDLE = {"network", "router", "interests", "journal"}
+MIDDLE = {"network", "namespaces", "router", "interests", "journal", "portrait", "host", "scope"}
 SHELL: dict[str, set[str]] = {
     "": set(),
     "_linux": set(),
@@ -62,10 +62,14 @@ SHELL: dict[str, set[str]] = {
     "track": FLOOR | {"scripts"},
     "notify": FLOOR | {"scripts"},
     # Between the parts and the runtime: each knows the core and some of the parts.
+    "interests": FLOOR,
     "network": FLOOR | {"netlink"},
-    "router": FLOOR | {"netlink"},
-    "interests": FLOOR | {"router"},
+    "router": FLOOR | {"netlink", "network"},
+    "namespaces": FLOOR,
     "journal": FLOOR | {"router"},
+    "portrait": FLOOR | {"control", "journal", "router"},
+    "host": FLOOR | {"netlink", "scripts", "interests", "network", "namespaces", "router"},
+    "scope": WORKERS | MIDDLE - {"scope"},
     "simulate": FLOOR | {"config", "router"},
     "meter": FLOOR,
     "runtime": WORKERS | MIDDLE,
@@ -73,7 +77,9 @@ SHELL: dict[str, set[str]] = {
     "daemon": WORKERS | MIDDLE | {"runtime", "options"},
     "cli": WORKERS | MIDDLE | {"runtime", "options", "daemon", "simulate", "meter"},
 }
-KNOW_THE_CORE = {"network", "router", "journal", "simulate", "meter", "runtime", "daemon"}
+KNOW_THE_CORE = {
+    "network", "router", "journal", "portrait", "host", "scope", "simulate", "meter", "runtime", "daemon",
+}
 ONLY_IN = {"pyroute2": "netlink", "uvloop": "daemon", "h11": "control"}
 
 CYTHON_IMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+c?import\s+\(?\s*(\w+)|c?import\s+([\w.]+))", re.MULTILINE)

@@ -170,3 +170,30 @@ def test_another_user_has_its_ids_and_no_groups(null_fd: int, tmp_path: Path) ->
     assert lines["Gid"].split() == ["23456"] * 4
     assert lines["Groups"].split() == []
     assert int(lines["CapEff"], 16) == 0
+
+
+def test_inotify_names_what_came_and_went(tmp_path: Path) -> None:
+    inotify = linux.Inotify()
+    try:
+        watch = inotify.watch(str(tmp_path), linux.IN_CREATE | linux.IN_DELETE)
+        assert inotify.read() == []
+        (tmp_path / "a-long-name.conf").touch()
+        (tmp_path / "b").touch()
+        (tmp_path / "b").unlink()
+        assert inotify.read() == [
+            (watch, linux.IN_CREATE, "a-long-name.conf"),
+            (watch, linux.IN_CREATE, "b"),
+            (watch, linux.IN_DELETE, "b"),
+        ]
+        with pytest.raises(OSError, match="none"):
+            inotify.watch(str(tmp_path / "none"), linux.IN_CREATE)
+    finally:
+        inotify.close()
+
+
+def test_what_is_a_network_namespace(null_fd: int) -> None:
+    assert not linux.is_network_namespace(null_fd)
+    for name, expected in (("net", True), ("mnt", False)):
+        fd = os.open(f"/proc/self/ns/{name}", os.O_RDONLY)
+        assert linux.is_network_namespace(fd) is expected
+        os.close(fd)

@@ -1,0 +1,342 @@
+"""What all scopes share: one reactor, its events, the network namespaces, and the loop's time.
+
+    reactor -> events -> the router's scope
+    links, addresses, namespaces -> routers to judge -> their scope
+
+Python work goes in slices of SLICE_S for all scopes together, so that the reactor has its turn at least every
+millisecond however many scopes there are. It is used from one event loop only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Hashable, Iterable
+from functools import partial
+from typing import TypeVar
+
+from pyvrrp import limits
+from pyvrrp.errors import NetlinkError
+from pyvrrp.interests import Interest, Interests
+from pyvrrp.model import Vip
+from pyvrrp.namespaces import NamespaceWatch
+from pyvrrp.netlink.links import Link
+from pyvrrp.netlink.sender import Sender
+from pyvrrp.network import Network
+from pyvrrp.router import Router, addresses_of
+from pyvrrp.scripts.pool import ScriptPool
+from vrrpcore.reactor import Reactor
+
+log = logging.getLogger("pyvrrp")
+
+T = TypeVar("T")
+
+_EVENTS_PER_SLICE = 64          # about 1 ms of Python
+
+
+class Host:
+    """Reactor, namespaces and routers of the whole daemon."""
+
+    def __init__(self, reactor: Reactor, pool: ScriptPool) -> None:
+        """Reactor and pool are the caller's to close."""
+        self.reactor, self.engine, self.pool = reactor, reactor.engine, pool
+        self.loop = asyncio.get_running_loop()
+        self.changing = asyncio.Lock()          # held while routers or namespaces come and go
+        self.is_stopping = False
+        self.interests: Interests[Router] = Interests()
+        self.shows_scopes = False               # instances are called scope/instance
+        self._networks: dict[str | None, Network] = {}
+        self._sender = Sender()
+        self._watch = NamespaceWatch(self._namespaces_changed)
+        self._following: asyncio.Task[None] | None = None
+        self._look = asyncio.Event()
+        self._routers: dict[int, Router] = {}       # by number, those that leave included
+        self._in: dict[Network, dict[int, Router]] = {}     # those of a namespace, by number
+        self._by_index: dict[int, Router] = {}      # by the engine's index
+        self._to_judge: dict[Router, None] = {}     # in order; judged in slices
+        self._adverts_per_s: dict[Hashable, dict[tuple[str | None, int], float]] = {}     # by scope
+        self._next_number = 0
+        self._drain_scheduled = False
+
+    # ---- life
+
+    async def start(self) -> None:
+        """Begin to take turns. Raises NetlinkError, OSError: the daemon's own namespace cannot be used."""
+        own = self.network(None)
+        await own.open()
+        self._listen(own)
+        self.loop.add_reader(self.reactor.fileno(), self._on_ready)
+        self._following = self.loop.create_task(self._follow(), name="namespaces")
+
+    async def close(self) -> None:
+        """Let go of every namespace, addresses as they are."""
+        self.loop.remove_reader(self.reactor.fileno())
+        self._watch.close()
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.wait([self._following])
+        for network in self._networks.values():
+            await network.close()
+        self._sender.close()
+
+    # ---- routers
+
+    def next_number(self) -> int:
+        """A number that no router had before."""
+        self._next_number += 1
+        return self._next_number
+
+    def admit(self, router: Router) -> None:
+        """A router is here: its addresses are known to its namespace from now on."""
+        self._routers[router.number] = router
+        self._in.setdefault(router.network, {})[router.number] = router
+        if router.network.vips is not None:
+            router.network.vips.configure(router.number, addresses_of(router.instance))
+
+    def enlisted(self, router: Router) -> None:
+        """The engine has a router: its events are the router's."""
+        self._by_index[router.index] = router
+
+    def delist(self, router: Router) -> None:
+        """The engine has it no more."""
+        del self._by_index[router.index]
+        self.interests.drop(router)
+        self._to_judge.pop(router, None)
+
+    def dismiss(self, router: Router) -> None:
+        """A router is gone, and its addresses are or will be."""
+        del self._routers[router.number], self._in[router.network][router.number]
+        if router.network.vips is not None:
+            router.network.vips.forget(router.number)
+
+    def rivalry(self, router: Router) -> str:
+        """Say which router's adverts could not be told from this one's; empty if none is seen."""
+        mine = router.instance
+        for other in self._routers_in(router.network):
+            its = other.instance
+            if other is not router and (its.vrid, its.family, its.is_unicast, its.interface) == (
+                mine.vrid, mine.family, mine.is_unicast, mine.interface
+            ):
+                where = f" on {mine.interface}" if mine.interface else ""
+                return f"virtual_router_id {mine.vrid}{where} is already used by {other.title}; pick a free id"
+        return ""
+
+    def title_of(self, number: Hashable) -> str:
+        """How messages call the router of a number."""
+        router = self._routers.get(number) if isinstance(number, int) else None
+        return router.title if router else f"removed instance {number}"
+
+    def expect_adverts(self, scope: Hashable, per_s: dict[tuple[str | None, int], float]) -> None:
+        """What a scope expects to hear, by namespace and address family, in adverts a second."""
+        self._adverts_per_s[scope] = per_s
+        for name, family in per_s:
+            total = sum(each.get((name, family), 0.0) for each in self._adverts_per_s.values())
+            self.network(name).expect_adverts(family, total)
+
+    def counters(self) -> dict[str, dict[str, int]]:
+        """What belongs to no instance: dropped datagrams by address family, and the reactor's own totals."""
+        reactor, engine = self.reactor, self.engine
+        found: dict[str, dict[str, int]] = {}
+        for network in self.networks:
+            for family, domain in network.domains.items():
+                drops = found.setdefault(f"ipv{family}", {})
+                for name, count in engine.domain_drops(domain).items():
+                    drops[name] = drops.get(name, 0) + count
+        found["engine"] = {
+            "turns": reactor.turns,
+            "datagrams_received": reactor.datagrams_received,
+            "datagrams_sent": reactor.datagrams_sent,
+            "receive_drops": reactor.receive_drops,
+            "send_errors": reactor.send_errors,
+            "stalls": engine.stalls,
+            "stall_longest_us": engine.stall_longest_ns // 1000,
+            "events_coalesced": engine.events_coalesced,
+            "events_dropped": engine.events_dropped,
+        }
+        return found
+
+    # ---- the engine's events
+
+    def kick(self) -> None:
+        """Something was changed: send what that queued, and look at the events soon."""
+        self.reactor.flush()
+        self._drain_soon()
+
+    def settle_events(self) -> None:
+        """Send what is queued, and hand out every event that waits, now."""
+        self.reactor.flush()
+        while self.engine.events_waiting():
+            self._take_events()
+
+    def _on_ready(self) -> None:
+        if self.reactor.run():
+            self._drain_soon()
+
+    def _drain_soon(self) -> None:
+        if not self._drain_scheduled and self.engine.events_waiting():
+            self._drain_scheduled = True
+            self.loop.call_soon(self._drain)
+
+    def _drain(self) -> None:
+        self._drain_scheduled = False
+        self._take_events()
+        self._drain_soon()
+
+    def _take_events(self) -> None:
+        for event in self.engine.take_events(_EVENTS_PER_SLICE):
+            if event.vr < 0:
+                level = logging.WARNING if event.value >= limits.STALL_TOLD_S * 1e6 else logging.DEBUG
+                log.log(level, "this process stood still for %.0f ms; it listens again before it acts",
+                        event.value / 1000)
+            elif router := self._by_index.get(event.vr):
+                router.scope.on_event(router, event)
+
+    # ---- judging
+
+    def judge_soon(self, routers: Iterable[Router]) -> None:
+        """Have routers judged by their scopes, each once, in slices."""
+        if not self._to_judge:
+            self.loop.call_soon(self._judge_some)
+        self._to_judge.update(dict.fromkeys(routers))
+
+    def _judge_some(self) -> None:
+        until = time.monotonic() + limits.SLICE_S
+        while self._to_judge:
+            router = next(iter(self._to_judge))
+            del self._to_judge[router]
+            if not self.is_stopping:
+                router.scope.judge(router)
+            if time.monotonic() >= until:
+                break
+        self.kick()
+        if self._to_judge:
+            self.loop.call_soon(self._judge_some)
+
+    # ---- addresses
+
+    def _on_applied(self, number: Hashable, present: bool, vips: tuple[Vip, ...]) -> None:
+        if isinstance(number, int) and (router := self._routers.get(number)):
+            router.scope.on_applied(router, present=present, vips=vips)
+
+    def _on_lost(self, number: Hashable, vip: Vip) -> None:
+        if isinstance(number, int) and (router := self._routers.get(number)):
+            router.scope.on_lost(router, vip)
+
+    # ---- namespaces
+
+    def network(self, name: str | None) -> Network:
+        """The network namespace of a name, None the daemon's own; it may be closed."""
+        network = self._networks.get(name)
+        if network is None:
+            network = Network(name, self.reactor, self._sender, on_applied=self._on_applied,
+                              on_lost=self._on_lost, describe=self.title_of)
+            own = self._networks.get(None)
+            if own is not None and network.look() == own.identity:
+                network = own           # as with -s NAME and a file that says the same
+            self._networks[name] = network
+        return network
+
+    @property
+    def networks(self) -> list[Network]:
+        """Every namespace that somebody asked for, each once."""
+        return list({id(network): network for network in self._networks.values()}.values())
+
+    def _routers_in(self, network: Network) -> list[Router]:
+        return list(self._in.get(network, {}).values())
+
+    async def take_up(self, network: Network) -> None:
+        """Open a namespace if it is there, and remove what a crash has left on its interfaces (S11).
+
+        Its routers have to be judged afterwards.
+        """
+        if not network.is_open:
+            before = network.why_closed
+            twin = network.look()
+            if twin is not None and any(other.identity == twin for other in self.networks):
+                network.why_closed = f"{network.title} has another name in the configuration; use one name for it"
+            else:
+                try:
+                    await network.open()
+                except (OSError, NetlinkError) as error:
+                    network.why_closed = f"{network.title} cannot be used: {error}"
+            if not network.is_open:
+                if network.why_closed != before:
+                    log.warning("%s; its %d instances wait for it", network.why_closed, len(self._routers_in(network)))
+                return
+            self._listen(network)
+            log.info("%s is there", network.title)
+        assert network.vips is not None
+        async for router in in_slices(self._routers_in(network)):
+            network.vips.configure(router.number, addresses_of(router.instance))
+        await network.vips.remove_leftovers()
+
+    async def _give_up(self, network: Network) -> None:
+        """The name of a namespace means nothing now, or another: its routers say so, and leave."""
+        log.warning("%s is gone; its %d instances are in FAULT until it is back", network.title,
+                    len(self._routers_in(network)))
+        network.why_closed = f"there is no {network.title}"
+        network.is_vanishing = True
+        async for router in in_slices(self._routers_in(network)):
+            router.scope.judge(router)
+        self.settle_events()
+        await network.drain(limits.NAMESPACE_LEAVE_S)
+        await network.close()
+        network.is_vanishing = False
+        for router in self._routers_in(network):
+            router.joined = None
+
+    def _listen(self, network: Network) -> None:
+        assert network.links is not None
+        network.links.watch(partial(self._on_link, network))
+
+    def _on_link(self, network: Network, old: Link | None, new: Link | None) -> None:
+        changed: list[Interest] = [(network, "link", link.name) for link in (old, new) if link is not None]
+        before = {a.address for a in old.addresses} if old is not None else set()
+        after = {a.address for a in new.addresses} if new is not None else set()
+        changed += [(network, "address", address) for address in before ^ after]
+        if old is not None and (new is None or new.index != old.index):
+            network.forget_interface(old.index)
+            for router in self.interests.concerned([(network, "link", old.name)]):
+                router.joined = None
+        self.judge_soon(self.interests.concerned(changed))
+
+    def _namespaces_changed(self) -> None:
+        self._look.set()
+
+    async def _follow(self) -> None:
+        """Open namespaces that appear, give up those that vanish."""
+        while True:
+            await self._look.wait()
+            self._look.clear()
+            async for network in in_slices([network for network in self.networks if network.name is not None]):
+                there = network.look()
+                if there == network.identity:
+                    continue
+                async with self.changing:
+                    try:
+                        if network.is_open:
+                            await self._give_up(network)
+                        if there is not None and self._in.get(network):
+                            await self.take_up(network)
+                            self.judge_soon(self._routers_in(network))
+                    except Exception:
+                        log.exception("%s: this is a bug in pyvrrp; its instances wait", network.title)
+            self._watch.rest(is_waiting=any(
+                not network.is_open or (network.name or "").startswith("/")
+                for network in self.networks if network.name is not None
+            ))
+
+    def follow(self) -> None:
+        """Look at all names soon: there may be new ones."""
+        self._look.set()
+
+
+async def in_slices(items: Iterable[T]) -> AsyncIterator[T]:
+    """The items, with a turn for the loop after each millisecond of work on them."""
+    until = time.monotonic() + limits.SLICE_S
+    for item in items:
+        yield item
+        if time.monotonic() >= until:
+            await asyncio.sleep(0)
+            until = time.monotonic() + limits.SLICE_S

@@ -1,0 +1,485 @@
+"""One configuration as it runs: its instances, its groups, its scripts. Several scopes share one Host.
+
+    events -> log, wanted addresses -> (kernel's ack) -> announcements, notify scripts
+    links, track scripts -> settings, effective priority, reasons for FAULT -> engine
+
+What a change of state does is wanted state, not a delta: the newest wish of a router counts. Notify scripts are the
+exception: each change is told, in order, once its addresses are in place or have failed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Iterable, Iterator
+
+from pyvrrp import limits
+from pyvrrp.config import plan_in_turns
+from pyvrrp.control.protocol import REFUSED, InstanceStatus
+from pyvrrp.host import Host, in_slices
+from pyvrrp.interests import Interest
+from pyvrrp.journal import tell, tell_why
+from pyvrrp.model import Configuration, GlobalDefs, Instance, State, SyncGroup, Tracked, Vip
+from pyvrrp.netns import path_of
+from pyvrrp.notify.scripts import Notifier, Stopping
+from pyvrrp.portrait import portrait
+from pyvrrp.router import (
+    Fault,
+    Router,
+    addresses_of,
+    interface_is_up,
+    link_faults,
+    links_of,
+    settings_of,
+)
+from pyvrrp.scripts.pool import ScopeRunner, ScriptPolicy
+from pyvrrp.track.priority import Contribution, Effective, effective
+from pyvrrp.track.scripts import ScriptTracker
+from vrrpcore.engine import EVENTS
+from vrrpcore.settings import Event, VrSettings
+
+log = logging.getLogger("pyvrrp")
+
+_STATE = EVENTS["state"]
+
+
+class Scope:
+    """Runs one configuration; between load() and stop() its routers are the host's."""
+
+    def __init__(self, name: str, host: Host) -> None:
+        """`name`: how people call it, unique among scopes."""
+        self.name = name
+        self._host, self._engine, self._reactor = host, host.engine, host.reactor
+        self._configuration = Configuration(global_defs=GlobalDefs(router_id=""))
+        self._runner: ScopeRunner = host.pool.scope(ScriptPolicy())
+        self._notifier = Notifier(self._runner)
+        self._routers: dict[int, Router] = {}               # by number
+        self._leaving: dict[int, Router] = {}               # by number: removed, but for their addresses
+        self._by_name: dict[str, Router] = {}
+        self._groups: dict[str, SyncGroup] = {}
+        self._group_states: dict[str, State] = {}
+        self._trackers: dict[str, ScriptTracker] = {}
+        self._verdicts: dict[str, bool] = {}                # of the command before, until the new one has its own
+        self._is_whole = True           # no reload broke off
+
+    def title_of(self, instance: Instance) -> str:
+        """How people call an instance."""
+        return f"{self.name}/{instance.name}" if self._host.shows_scopes else instance.name
+
+    @property
+    def configuration(self) -> Configuration:
+        """What runs now."""
+        return self._configuration
+
+    # ---- life
+
+    async def load(self, configuration: Configuration) -> None:
+        """Take a first configuration. Nothing runs before start()."""
+        self._adopt(configuration)
+        async for instance in in_slices(configuration.instances):
+            self._new_router(instance)
+
+    async def start(self) -> None:
+        """Run it: the addresses in its namespaces are known, and leftovers are gone. Raises OSError."""
+        async for router in in_slices(list(self._routers.values())):
+            self._enlist(router)
+        self._regroup(self._configuration.groups)
+        self._retrack()
+        async for router in in_slices(list(self._routers.values())):
+            self.judge(router)
+        self._host.kick()
+
+    async def reload(self, configuration: Configuration) -> None:
+        """Go over to another configuration; what the plan does not touch is not touched.
+
+        The plan begins at what runs, not at what was asked for last: so a reload that broke off does not spoil the
+        next one, which configures every instance anew.
+        """
+        was_whole, self._is_whole = self._is_whole, False
+        runs = dataclasses.replace(
+            self._configuration, instances=tuple(router.instance for router in self._routers.values())
+        )
+        steps = await plan_in_turns(runs, configuration)
+        log.info(
+            "reload%s: %d added, %d removed, %d changed, %d untouched",
+            f" of {self.name}" if self._host.shows_scopes else "",
+            len(steps.added), len(steps.removed), len(steps.changed), len(steps.untouched),
+        )
+        old_routers = {id(router.instance): router for router in self._routers.values()}
+        by_name = {router.instance.name: router for router in self._routers.values()}
+        continued = [
+            *((old_routers[id(change.old)], change.new, True) for change in steps.changed),
+            *((by_name[new.name], new, not was_whole) for new in steps.untouched),
+        ]
+        async for gone in in_slices(steps.removed):
+            self._remove(old_routers[id(gone)])
+        self._adopt(configuration)
+        self._retrack()
+        self._by_name = {}
+        for router, instance, _ in continued:
+            router.instance = instance
+            self._by_name[instance.name] = router
+            self._interest(router)
+        networks = {self._host.network(instance.net_namespace or None) for instance in steps.added}
+        for network in networks:
+            if not network.is_open:
+                await self._host.take_up(network)
+        added = []
+        async for instance in in_slices(steps.added):
+            router = self._new_router(instance)
+            self._enlist(router)
+            added.append(router)
+        self._regroup(configuration.groups)
+        async for router, instance, is_changed in in_slices(continued):
+            if is_changed and router.network.vips is not None:
+                router.network.vips.configure(router.number, addresses_of(instance))
+            self.judge(router)
+        async for router in in_slices(added):
+            self.judge(router)
+        self._is_whole = True
+        self._host.kick()
+
+    async def clear(self) -> None:
+        """Remove every instance, as a reload without any does: the scope is gone from the configuration."""
+        await self.reload(Configuration(global_defs=self._configuration.global_defs))
+
+    def stop_tracking(self) -> None:
+        """Run no track script any more."""
+        for tracker in self._trackers.values():
+            tracker.stop()
+
+    def stop_engine(self) -> None:
+        """Shut every instance down: masters say priority 0, once the host sends."""
+        now_ns = self._reactor.now_ns()
+        for router in self._routers.values():
+            if router.is_started:
+                self._engine.stop(router.index, now_ns)
+                if router.state is State.MASTER:
+                    log.info("(%s) sent 0 priority", router.title)
+
+    def give_addresses_up(self) -> None:
+        """Want none of the addresses any more."""
+        for router in self._routers.values():
+            router.network.want(router.number, present=False)
+
+    async def tell_stop(self) -> None:
+        """Run the STOP scripts (N7)."""
+        await self._notifier.stopped(
+            (Stopping(r.instance.name, r.instance.notify, r.priority) for r in self._routers.values()),
+            (Stopping(group.name, group.notify) for group in self._groups.values()),
+        )
+
+    # ---- status
+
+    def instances(self) -> Iterator[InstanceStatus]:
+        """How every instance stands, those that are refused last."""
+        for router in list(self._routers.values()):
+            yield portrait(router, self._engine, self._reactor.now_ns())
+        for name, where, reason in self._configuration.refused:
+            title = f"{self.name}/{name}" if self._host.shows_scopes else name
+            yield InstanceStatus(name=title, state=REFUSED, reason=f"{where}: {reason}")
+
+    # ---- what happened
+
+    def on_event(self, router: Router, event: Event) -> None:
+        """The engine has something to say of a router."""
+        if event.kind == _STATE:
+            self._on_state(router, event)
+        else:
+            tell(router, event)
+
+    def _on_state(self, router: Router, event: Event) -> None:
+        state = State(event.state)
+        if state is router.state:
+            return
+        tell_why(router, event)
+        router.state = state
+        router.since_s = time.time() - (self._reactor.now_ns() - event.at_ns) / 1e9
+        if state is State.INIT:
+            return
+        log.info("(%s) Entering %s STATE", router.title, state.name)
+        router.untold.append(state)
+        if addresses_of(router.instance) and router.network.want(router.number, present=state is State.MASTER):
+            self._host.loop.call_later(limits.NOTIFY_WAITS_S, self._tell_late, router, state)
+        else:
+            self._tell(router)
+
+    def on_applied(self, router: Router, *, present: bool, vips: tuple[Vip, ...]) -> None:
+        """The kernel has a router's addresses, or has them no more."""
+        if router.number in self._leaving:
+            del self._leaving[router.number]
+            self._left(router)
+            return
+        if present and vips and router.state is State.MASTER:
+            self._engine.announce(router.index, self._reactor.now_ns())
+            self._host.kick()
+        self._tell(router)
+
+    def on_lost(self, router: Router, vip: Vip) -> None:
+        """Somebody else removed an address."""
+        if router.state is not State.MASTER or not vip.is_tracked:
+            return
+        log.warning("(%s) somebody removed %s; priority 0 is sent and the election starts again", router.title, vip)
+        self._engine.vip_lost(router.index, self._reactor.now_ns())
+        self._host.kick()
+
+    def _on_verdict(self, name: str, up: bool) -> None:
+        self._host.judge_soon(self._host.interests.concerned([(self, "script", name)]))
+
+    # ---- notify scripts
+
+    def _tell_late(self, router: Router, state: State) -> None:
+        if state in router.untold and not self._host.is_stopping:
+            log.warning("(%s) its addresses take longer than %g s; its notify scripts do not wait for them",
+                        router.title, limits.NOTIFY_WAITS_S)
+            self._tell(router)
+
+    def _tell(self, router: Router) -> None:
+        """Have notify scripts told what they have not been told yet, the group's after the instance's (Y5)."""
+        untold, router.untold = router.untold, []
+        if self._host.is_stopping:
+            return
+        instance = router.instance
+        for state in untold:
+            router.told = state
+            self._notifier.instance_changed(instance.name, instance.notify, state.name, router.priority)
+        if untold and router.group is not None:
+            self._tell_group(self._groups[router.group])
+
+    def _tell_group(self, group: SyncGroup) -> None:
+        told = {self._by_name[name].told for name in group.members if name in self._by_name}
+        if len(told) != 1:
+            return
+        (state,) = told
+        if state is None or self._group_states.get(group.name) is state:
+            return
+        self._group_states[group.name] = state
+        log.info("VRRP_Group(%s) Syncing instances to %s state", group.name, state.name)
+        self._notifier.group_changed(group.name, group.notify, state.name)
+
+    # ---- what decides priority and FAULT
+
+    def _tracked(self, router: Router) -> tuple[tuple[Tracked, ...], tuple[Tracked, ...]]:
+        """The scripts and the interfaces that a router tracks, its own and its group's."""
+        instance, group = router.instance, self._groups.get(router.group or "")
+        if group is None:
+            return instance.track_scripts, instance.track_interfaces
+        return (
+            instance.track_scripts + group.track_scripts,
+            instance.track_interfaces + group.track_interfaces,
+        )
+
+    def _effective(self, router: Router, interfaces: Iterable[Tracked]) -> Effective:
+        scripts, _ = self._tracked(router)
+        links = router.network.usable_links
+        items = [
+            Contribution(tracked.name, tracked.weight, self._verdict(tracked.name), tracked.reverse)
+            for tracked in scripts
+            if tracked.name in self._trackers
+        ]
+        items += [
+            Contribution(
+                tracked.name,
+                tracked.weight,
+                links is not None and interface_is_up(tracked.name, links),
+                tracked.reverse,
+            )
+            for tracked in interfaces
+            if tracked.weight
+        ]
+        return effective(router.instance.priority, items)
+
+    def _verdict(self, name: str) -> bool | None:
+        up = self._trackers[name].up
+        return self._verdicts.get(name) if up is None else up
+
+    def judge(self, router: Router) -> None:
+        """Bring the engine to what configuration, links and trackers say of a router now."""
+        instance, network = router.instance, router.network
+        links = network.usable_links
+        interfaces = self._tracked(router)[1]
+        result = self._effective(router, interfaces)
+        faults, why = link_faults(instance, interfaces, links, network.why_closed)
+        if result.failed:
+            faults |= Fault.TRACK_SCRIPT
+            why += tuple(f"{name} failed" for name in result.failed)
+        router.priority = result.priority
+        settings = self._settings(router, result.priority)
+        self._rejoin(router, settings.domain, settings.ifindex, settings.destinations[0])
+        if router.group_error is not None:
+            faults |= Fault.NO_GROUP
+            why += (router.group_error,)
+        router.faults = why
+        router.held_by = result.undecided
+        now_ns = self._reactor.now_ns()
+        if router.is_started and faults:
+            self._engine.set_fault(router.index, int(faults), now_ns)
+        if settings != router.settings:
+            try:
+                self._configure(router, settings, now_ns)
+            except ValueError as error:
+                # The configuration has refused what it could see; two instances met here only now.
+                faults |= Fault.NO_SOURCE
+                reason = self._host.rivalry(router) or str(error)
+                router.faults += (reason,)
+                log.error("(%s) cannot run: %s", router.title, reason)
+                self._engine.set_fault(router.index, int(faults), now_ns)
+        if not router.is_started:
+            if result.is_held:
+                return
+            router.is_started = True
+            router.since_s = time.time()
+            self._engine.set_fault(router.index, int(faults), now_ns)
+            self._engine.start(router.index, now_ns)
+        elif not faults:
+            self._engine.set_fault(router.index, 0, now_ns)
+
+    def _settings(self, router: Router, priority: int) -> VrSettings:
+        network = router.network
+        return settings_of(
+            router.instance,
+            network.usable_links,
+            domain=network.domain(router.instance.family),
+            priority=priority,
+            forwards=network.forwards_ipv6,
+        )
+
+    def _configure(self, router: Router, settings: VrSettings, now_ns: int) -> None:
+        old = router.settings
+        if old is not None and dataclasses.replace(old, priority=settings.priority) == settings:
+            log.info("(%s) Changing effective priority from %d to %d",
+                     router.title, old.priority, settings.priority)
+            self._engine.set_priority(router.index, settings.priority, now_ns)
+        else:
+            self._engine.configure(router.index, settings, now_ns)
+        router.settings = settings
+
+    def _rejoin(self, router: Router, domain: int, ifindex: int, group: bytes) -> None:
+        """Have the multicast group of a router heard on its interface, and no other."""
+        wanted = None if router.instance.is_unicast or not ifindex else (domain, ifindex, group)
+        if wanted == router.joined:
+            return
+        family = router.instance.family
+        if router.joined is not None:
+            router.network.leave(family, *router.joined[1:])
+            router.joined = None
+        router.group_error = None
+        if wanted is not None:
+            router.group_error = router.network.join(family, ifindex, group)
+            if router.group_error is None:
+                router.joined = wanted
+
+    # ---- instances, scripts and groups come and go
+
+    def _adopt(self, configuration: Configuration) -> None:
+        defs = configuration.global_defs
+        self._runner.policy = ScriptPolicy(
+            default_user=defs.script_user,
+            default_group=defs.script_group,
+            enable_script_security=defs.enable_script_security,
+            netns=str(path_of(defs.net_namespace)) if defs.net_namespace else None,
+        )
+        self._configuration = configuration
+        per_s: dict[tuple[str | None, int], float] = {}
+        for i in configuration.instances:
+            rate = 100 / i.advertisement_interval_cs * max(1, len(i.peers))
+            place = (i.net_namespace or None, i.family)
+            per_s[place] = per_s.get(place, 0.0) + rate
+        self._host.expect_adverts(self, per_s)
+
+    def _new_router(self, instance: Instance) -> Router:
+        host = self._host
+        router = Router(host.next_number(), instance, self, host.network(instance.net_namespace or None))
+        self._routers[router.number] = router
+        self._by_name[instance.name] = router
+        self._interest(router)
+        host.admit(router)
+        return router
+
+    def _enlist(self, router: Router) -> None:
+        """Make the engine's router, in INIT and deaf until it has been judged."""
+        unbound = dataclasses.replace(
+            self._settings(router, router.instance.priority), source=bytes(4 if router.instance.family == 4 else 16)
+        )
+        router.index = self._engine.add(unbound)
+        self._host.enlisted(router)
+
+    def _remove(self, router: Router) -> None:
+        """An instance is gone from the configuration: priority 0, addresses off, told as FAULT (N8)."""
+        log.info("(%s) removed", router.title)
+        self._engine.stop(router.index, self._reactor.now_ns())
+        self._host.settle_events()
+        self._rejoin(router, 0, 0, b"")
+        self._engine.leave_group(router.index)
+        self._engine.remove(router.index)
+        self._host.delist(router)
+        del self._routers[router.number]
+        if addresses_of(router.instance) and router.network.want(router.number, present=False):
+            self._leaving[router.number] = router
+        else:
+            self._left(router)
+
+    def _left(self, router: Router) -> None:
+        """A removed instance has no address left."""
+        instance = router.instance
+        self._host.dismiss(router)
+        if not self._host.is_stopping:
+            self._notifier.instance_changed(instance.name, instance.notify, State.FAULT.name, router.priority)
+
+    def _interest(self, router: Router) -> None:
+        """Note what a router's settings and faults depend on."""
+        scripts, interfaces = self._tracked(router)
+        network = router.network
+        interests: list[Interest] = [(network, "link", name) for name in links_of(router.instance, interfaces)]
+        interests += [(self, "script", tracked.name) for tracked in scripts]
+        if router.instance.source is not None:
+            # A configured source address may be on any interface.
+            interests.append((network, "address", router.instance.source))
+        self._host.interests.set(router, interests)
+
+    def _retrack(self) -> None:
+        """Run the scripts that something tracks (T1), and no others; the same command keeps its verdict (Q5)."""
+        configuration = self._configuration
+        names = {tracked.name for instance in configuration.instances for tracked in instance.track_scripts}
+        names.update(tracked.name for group in configuration.groups for tracked in group.track_scripts)
+        wanted = {script.name: script for script in configuration.scripts if script.name in names}
+        for name, tracker in list(self._trackers.items()):
+            script = wanted.get(name)
+            if script is None or script.command != tracker.script.command:
+                tracker.stop()
+                del self._trackers[name]
+                if script is not None and tracker.up is not None:
+                    self._verdicts[name] = tracker.up
+            elif script != tracker.script:
+                tracker.update(script)
+        for name in self._verdicts.keys() - wanted.keys():
+            del self._verdicts[name]
+        for script in wanted.values():
+            if script.name not in self._trackers:
+                # A known verdict counts until the new command has its own, whatever init_fail says.
+                script = dataclasses.replace(script, init_fail=script.init_fail and script.name not in self._verdicts)
+                tracker = ScriptTracker(script, self._runner, on_verdict=self._on_verdict)
+                self._trackers[script.name] = tracker
+                tracker.start()
+
+    def _regroup(self, groups: Iterable[SyncGroup]) -> None:
+        """Couple the members of each group, and uncouple those that are in none any more."""
+        wanted = {name: group.name for group in groups for name in group.members if name in self._by_name}
+        self._groups = {group.name: group for group in groups}
+        for name in self._group_states.keys() - self._groups.keys():
+            del self._group_states[name]
+        for router in self._routers.values():
+            if router.group is not None and wanted.get(router.instance.name) != router.group:
+                self._engine.leave_group(router.index)
+                router.group = None
+        for group in self._groups.values():
+            members = [self._by_name[name] for name in group.members if name in self._by_name]
+            coupled = [router for router in members if router.group is not None]
+            for router in members:
+                if router.group is None:
+                    if coupled:
+                        self._engine.join_group(router.index, coupled[0].index)
+                    coupled.append(router)
+                    router.group = group.name
+                self._interest(router)
