@@ -1,0 +1,151 @@
+"""`pyvrrp format`: keepalived.conf files in the canonical layout.
+
+What is written is compared with what was there before: were the meaning another, the file would stay as it is. A file
+is replaced in one step (a new file beside it, then rename), with its owner and mode, and what a link points at is
+replaced, not the link.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from pyvrrp.config.check import Checked, report
+from pyvrrp.config.format import formatted
+from pyvrrp.config.lexer import clean, decode
+from pyvrrp.config.load import Loaded, load
+from pyvrrp.config.meaning import same_meaning
+from pyvrrp.errors import ConfigError
+
+EXIT_OTHER_LAYOUT = 1
+EXIT_REFUSED = 5
+
+EXAMPLES = """\
+examples:
+  pyvrrp format keepalived.conf             print it as it should look
+  pyvrrp format --check keepalived.conf     say whether it looks so already
+  pyvrrp format --write keepalived.conf     change the file
+  pyvrrp format - < keepalived.conf         from an editor
+
+exit status:
+  0  done; with --check: every file looks as it should
+  1  with --check: a file would be changed
+  2  the command line is wrong
+  4  a file does not exist, cannot be read or cannot be written
+  5  a brace or quote is missing in a file, so it is left as it is
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `format` takes."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a file; - is the standard input")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--check", action="store_true", help="print the names of the files that would be changed")
+    how.add_argument("--write", action="store_true", help="change the files, and print the names of those that were")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Format every file, and return the exit status."""
+    status = 0
+    for name in arguments.files:
+        try:
+            found = _format(name, is_check=arguments.check, is_write=arguments.write and name != "-")
+        except _Refused as refusal:
+            sys.stderr.write("".join(f"{line}\n" for line in refusal.lines))
+            found = refusal.status
+        except OSError as error:
+            print(f"{clean(name)}: {error.strerror}; it is left as it is", file=sys.stderr)
+            found = 4
+        status = max(status, found)
+    return status
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, lines: list[str]) -> None:
+        super().__init__(lines)
+        self.status = status
+        self.lines = lines
+
+
+def _format(name: str, *, is_check: bool, is_write: bool) -> int:
+    """One file. Raises _Refused and OSError."""
+    seen = None
+    path = name
+    if name == "-":
+        before = sys.stdin.buffer.read()
+        with tempfile.NamedTemporaryFile(prefix="pyvrrp-format-") as copy:
+            copy.write(before)
+            copy.flush()
+            _refuse_faulty(copy.name, load(copy.name, config_id="", interfaces=None))
+    else:
+        _refuse_faulty(path, load(path, config_id="", interfaces=None))
+        seen = Path(path).stat()
+        before = Path(path).read_bytes()
+    after = formatted(decode(before)).encode("utf-8", "surrogateescape")
+    if not is_check and not is_write:
+        _compare(name, before, after)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(after)
+        sys.stdout.buffer.flush()
+        return 0
+    if after == before:
+        return 0
+    _compare(name, before, after)
+    if is_write:
+        assert seen is not None
+        replace_file(Path(path), after, seen)
+    print(clean(name))
+    return EXIT_OTHER_LAYOUT if is_check else 0
+
+
+def _refuse_faulty(path: str, loaded: Loaded) -> None:
+    if loaded.configuration is None:
+        raise _Refused(4, list(report([Checked(path, loaded)])))
+    faults = tuple(found for found in loaded.diagnostics if found.is_structural)
+    if faults:
+        lines = list(report([Checked(path, Loaded(None, faults))]))
+        raise _Refused(EXIT_REFUSED, [*lines, f"{clean(path)}: left as it is; mend that first"])
+
+
+def _compare(name: str, before: bytes, after: bytes) -> None:
+    if not same_meaning(before, after):
+        sentence = "left as it is: laid out anew it would mean something else; please report this fault"
+        raise _Refused(EXIT_REFUSED, [f"{clean(name)}: {sentence}"])
+
+
+def replace_file(path: Path, data: bytes, seen: os.stat_result) -> None:
+    """Write a file in one step, with owner and mode as they were. seen: what it was when it was read.
+
+    Raises OSError, and ConfigError if it was changed meanwhile.
+    """
+    real = Path(os.path.realpath(path))
+    fd, name = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
+    os.close(fd)
+    new = Path(name)
+    try:
+        new.write_bytes(data)
+        with contextlib.suppress(PermissionError):      # not root: it is ours already
+            os.chown(new, seen.st_uid, seen.st_gid)
+        new.chmod(seen.st_mode & 0o7777)
+        _copy_attributes(real, new)
+        with new.open("rb") as stream:
+            os.fsync(stream.fileno())
+        now = real.stat()
+        if (now.st_ino, now.st_mtime_ns, now.st_size) != (seen.st_ino, seen.st_mtime_ns, seen.st_size):
+            raise ConfigError(f"{path}: it was changed meanwhile and is left as it is; do it again")
+        new.replace(real)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def _copy_attributes(source: Path, target: Path) -> None:
+    """SELinux labels and the like, where there are any."""
+    with contextlib.suppress(OSError):
+        for name in os.listxattr(source):
+            os.setxattr(target, name, os.getxattr(source, name))
