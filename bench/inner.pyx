@@ -12,6 +12,7 @@ from libc.string cimport memcpy, memset
 
 from vrrpcore.checksum cimport csum_add, csum_fold
 from vrrpcore.consts cimport FAMILY_IPV4, VRRP_TTL
+from vrrpcore.counters cimport TOTAL_DATAGRAMS_RECEIVED, TOTAL_DATAGRAMS_SENT
 from vrrpcore.engine cimport Engine, heard_t
 from vrrpcore.packet cimport (
     DROP_NONE,
@@ -270,7 +271,7 @@ def advert_turns(reactor: Reactor, turns: int, interval_ns: int) -> tuple:
     cdef Engine engine = shell.engine
     cdef int64_t now_ns = monotonic_ns()
     cdef int64_t step_ns = interval_ns
-    cdef uint64_t sent = shell.datagrams_sent
+    cdef uint64_t sent = shell.engine.total[TOTAL_DATAGRAMS_SENT]
     cdef int _k, n = turns
     cdef uint32_t i
     for i in range(engine.table.capacity):
@@ -283,15 +284,15 @@ def advert_turns(reactor: Reactor, turns: int, interval_ns: int) -> tuple:
             pass
         shell._flush()
     start_ns = cpu_ns() - start_ns
-    return start_ns, shell.datagrams_sent - sent
+    return start_ns, shell.engine.total[TOTAL_DATAGRAMS_SENT] - sent
 
 
 def read_domain(reactor: Reactor, domain: int) -> tuple:
     """Read and judge what waits in a domain's socket; (ns, datagrams received)."""
     cdef Reactor shell = reactor
-    cdef uint64_t received = shell.datagrams_received
+    cdef uint64_t received = shell.engine.total[TOTAL_DATAGRAMS_RECEIVED]
     cdef uint32_t d = domain
     cdef int64_t start_ns = cpu_ns()
     shell._read(d)
     start_ns = cpu_ns() - start_ns
-    return start_ns, shell.datagrams_received - received
+    return start_ns, shell.engine.total[TOTAL_DATAGRAMS_RECEIVED] - received

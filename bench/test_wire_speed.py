@@ -236,12 +236,12 @@ def hear(reactor: Reactor) -> float:
     """Wait and run, as an event loop does, for HEAR_S; adverts received per second of CPU time."""
     poll = select.poll()
     poll.register(reactor.fileno(), select.POLLIN)
-    received, cpu_ns = reactor.datagrams_received, time.thread_time_ns()
+    received, cpu_ns = reactor.engine.totals()["datagrams_received"], time.thread_time_ns()
     until_s = time.monotonic() + HEAR_S
     while time.monotonic() < until_s:
         poll.poll(10)
         reactor.run()
-    received = reactor.datagrams_received - received
+    received = reactor.engine.totals()["datagrams_received"] - received
     return received / (time.thread_time_ns() - cpu_ns) * 1e9
 
 

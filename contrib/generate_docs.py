@@ -3,6 +3,7 @@
     generate_docs.py DIRECTORY
 
 state-machine.md: the table and the diagram of vrrpcore.fsm.
+counters.md: the names of what is counted, from pyvrrp.statistics.
 rules.md: the rules of rules.toml beside the tests that hold and that break each, found in the sources of the tests by
 their markers, @pytest.mark.rule("R5") and @pytest.mark.rule("R5", breaks=True).
 """
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pyvrrp import statistics
 from vrrpcore import fsm
 
 ROOT = Path(__file__).parents[1]
@@ -164,8 +166,64 @@ def rules_document() -> str:
     return "\n".join([*lines, ""])
 
 
+def counters_document() -> str:
+    """What is counted: of an instance, of all together, and as histograms."""
+    lines = [
+        "# What is counted",
+        "",
+        "Made by `make docs` from the table in `pyvrrp/statistics.py`; a test compares the two.",
+        "",
+        "## Of an instance",
+        "",
+        "Under `counters` of each instance in `pyvrrp status --json`, and by the names of",
+        "[RFC 8347](https://www.rfc-editor.org/rfc/rfc8347) (module `ietf-vrrp`) under `statistics`. Where several",
+        "counters name one leaf, the leaf is their sum. What cannot be given to an instance is counted by address",
+        "family, with the same names, under `counters` of the whole answer: `ipv4`, `ipv6`.",
+        "",
+        "| counter | keepalived has it | RFC 8347 | meaning |",
+        "|---|---|---|---|",
+    ]
+    for counter in statistics.COUNTERS:
+        leaf = f"`{counter.leaf}`" if counter.leaf else ""
+        if counter.leaf in statistics.GLOBAL_LEAVES:
+            leaf += ", global"
+        lines.append(f"| `{counter.name}` | {'yes' if counter.keepalived else ''} | {leaf} | {counter.means} |")
+    lines += [
+        "",
+        "From `packet_short_err` on they are reasons for which an advert was dropped; it changed no state and moved no",
+        "timer. `discontinuity-datetime` is `counted_since` of the instance: when its counters began at 0. The global",
+        "leaves are sums over all instances and what belonged to none; their `discontinuity-datetime` is when the",
+        "daemon began, or an instance was last removed. keepalived's `invalid_authtype` has no counter: AH is refused",
+        "when the configuration is read.",
+        "",
+        "## Of all together",
+        "",
+        "Under `counters` of the whole answer, in `engine`.",
+        "",
+        "| counter | meaning |",
+        "|---|---|",
+    ]
+    for name, means in statistics.TOTALS.items():
+        shown = f"{name.removesuffix('_ns')}_us" if name.endswith("_ns") else name
+        lines.append(f"| `{shown}` | {means} |")
+    lines += [
+        "| `counted_since_s` | Since when the global leaves above have only grown, in seconds since 1970 |",
+        "",
+        "## Histograms",
+        "",
+        "Under `counters` of the whole answer, each by its own name. A column is named by its bound: it counts the",
+        "values below it that are not below half of it; `inf` has no bound. Columns that are 0 are left out.",
+        "",
+        "| histogram | of what |",
+        "|---|---|",
+        *(f"| `{name}` | {means} |" for name, means in statistics.HISTOGRAMS.items()),
+    ]
+    return "\n".join([*lines, ""])
+
+
 def main(directory: str) -> None:
     """Write every generated document into `directory`."""
+    (Path(directory) / "counters.md").write_text(counters_document())
     (Path(directory) / "state-machine.md").write_text(state_machine())
     (Path(directory) / "rules.md").write_text(rules_document())
 

@@ -26,6 +26,7 @@ from pyvrrp.netlink.sender import Sender
 from pyvrrp.network import Network
 from pyvrrp.router import Router, addresses_of
 from pyvrrp.scripts.pool import ScriptPool
+from pyvrrp.statistics import readings
 from vrrpcore.reactor import Reactor
 
 log = logging.getLogger("pyvrrp")
@@ -58,6 +59,7 @@ class Host:
         self._adverts_per_s: dict[Hashable, dict[tuple[str | None, int], float]] = {}     # by scope
         self._next_number = 0
         self._drain_scheduled = False
+        self._counted_since_s = time.time()     # sums over all instances have only grown since
 
     # ---- life
 
@@ -97,10 +99,12 @@ class Host:
     def enlisted(self, router: Router) -> None:
         """The engine has a router: its events are the router's."""
         self._by_index[router.index] = router
+        router.counted_since_s = time.time()
 
     def delist(self, router: Router) -> None:
         """The engine has it no more."""
         del self._by_index[router.index]
+        self._counted_since_s = time.time()
         self.interests.drop(router)
         self._to_judge.pop(router, None)
 
@@ -136,24 +140,15 @@ class Host:
 
     def counters(self) -> dict[str, dict[str, int]]:
         """What belongs to no instance: dropped datagrams by address family, and the reactor's own totals."""
-        reactor, engine = self.reactor, self.engine
+        engine = self.engine
         found: dict[str, dict[str, int]] = {}
         for network in self.networks:
             for family, domain in network.domains.items():
                 drops = found.setdefault(f"ipv{family}", {})
                 for name, count in engine.domain_drops(domain).items():
                     drops[name] = drops.get(name, 0) + count
-        found["engine"] = {
-            "turns": reactor.turns,
-            "datagrams_received": reactor.datagrams_received,
-            "datagrams_sent": reactor.datagrams_sent,
-            "receive_drops": reactor.receive_drops,
-            "send_errors": reactor.send_errors,
-            "stalls": engine.stalls,
-            "stall_longest_us": engine.stall_longest_ns // 1000,
-            "events_coalesced": engine.events_coalesced,
-            "events_dropped": engine.events_dropped,
-        }
+        found |= readings(engine.totals())
+        found["engine"]["counted_since_s"] = int(self._counted_since_s)
         return found
 
     # ---- the engine's events

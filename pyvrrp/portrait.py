@@ -57,6 +57,7 @@ def portrait(router: Router, engine: Engine, now_ns: int) -> InstanceStatus:
         faults=faults,
         group=router.group,
         counters=engine.counters(router.index),
+        counted_since=rfc3339(router.counted_since_s),
     )
 
 

@@ -75,6 +75,7 @@ class Router:
     untold: list[State] = field(default_factory=list)   # changes whose notify scripts wait for the addresses
     told: State | None = None           # the last state that notify scripts were told
     group_error: str | None = None      # why its multicast group could not be joined
+    counted_since_s: float = 0.0        # when its counters began at 0, seconds since the epoch
 
     @property
     def title(self) -> str:

@@ -2,6 +2,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from vrrpcore.counters cimport TOTAL_COUNT
 from vrrpcore.outbox cimport Outbox
 from vrrpcore.packet cimport DROP_COUNT, advert_t, rx_meta_t
 from vrrpcore.slots cimport SlotBook
@@ -62,11 +63,7 @@ cdef class Engine:
     cdef uint32_t look_count        # domains that want a look
     cdef int64_t polled_ns          # when the idle domains were last seen idle
     cdef Outbox outbox              # what is to be sent
-    cdef readonly uint64_t events_coalesced
-    cdef readonly uint64_t events_dropped
-    cdef readonly uint64_t stalls
-    cdef readonly int64_t stall_longest_ns
-    cdef readonly uint64_t down_timers_held
+    cdef uint64_t total[TOTAL_COUNT]    # by TOTAL_*; the reactor counts here too
     cdef event_t *_events
     cdef uint32_t _event_head       # next to be taken
     cdef uint32_t _event_count
@@ -74,6 +71,8 @@ cdef class Engine:
     cdef SlotBook slots             # which MASTER sends when
 
     # For the reactor; no Python object is touched.
+    cdef inline void tally(self, size_t total, uint64_t more) noexcept nogil:
+        self.total[total] += more
     cdef void receive(self, heard_t *batch, size_t count) noexcept nogil
     cdef void count_drop(self, uint32_t domain, uint32_t reason) noexcept nogil
     cdef size_t expire(self, int64_t now_ns, size_t limit) noexcept nogil

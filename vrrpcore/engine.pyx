@@ -41,8 +41,19 @@ from vrrpcore.counters cimport (
     CNT_RELEASE_MASTER,
     CNT_SEND_ERR,
     CNT_UNLISTED_SOURCE,
+    TOTAL_DOWN_TIMERS_HELD,
+    TOTAL_EVENTS_COALESCED,
+    TOTAL_EVENTS_DROPPED,
+    TOTAL_TIMERS_FIRED,
+    count_adver_late,
+    count_down_late,
+    count_stall,
+    counters_array,
     counters_by_name,
     drops_by_name,
+    row_count,
+    status_arrays,
+    totals_array,
 )
 from vrrpcore.election cimport (
     ADVERT_WINS,
@@ -129,6 +140,7 @@ from vrrpcore.vr cimport (
     VRF_WANTS_MASTER,
 )
 
+from vrrpcore.counters import TOTAL_NAMES
 from vrrpcore.settings import Event, Transmit, VrStatus
 
 cdef extern from *:
@@ -461,6 +473,25 @@ cdef class Engine:
         self._vr(index)
         return counters_by_name(self.table.counters[index].count)
 
+    def counters_array(self):
+        """Return a copy of the counters of all routers (array of "Q", the caller's), row by row.
+
+        Row i is router i's, all 0 where nobody has the index; its columns are vrrpcore.counters.COUNTER_NAMES.
+        """
+        return counters_array(self.table.counters, row_count(self.table.vrs, self.table.capacity))
+
+    def status_arrays(self):
+        """Return how all routers stand (StatusArrays, the caller's)."""
+        return status_arrays(self.table.vrs, row_count(self.table.vrs, self.table.capacity))
+
+    def totals(self) -> dict:
+        """Return what is counted for all together, by name."""
+        return dict(zip(TOTAL_NAMES, self.totals_array()))
+
+    def totals_array(self):
+        """Return a copy of what is counted for all together (array of "Q"), by vrrpcore.counters.TOTAL_NAMES."""
+        return totals_array(self.total, self.wheel.bookings)
+
     def domain_drops(self, domain: int) -> dict:
         """Return by name how many datagrams of a domain belonged to no router. Raises IndexError."""
         self._check_domains((domain,))
@@ -597,12 +628,14 @@ cdef class Engine:
             if found == 0:
                 break
             fired += found
+            self.total[TOTAL_TIMERS_FIRED] += found
             for k in range(found):
                 self.table.fetch(self.wheel._timers[due[k]].owner // TIMERS_PER_VR)
             for k in range(found):
                 owner = self.wheel._timers[due[k]].owner
                 i = owner // TIMERS_PER_VR
                 if owner % TIMERS_PER_VR == TIMER_ADVER:
+                    count_adver_late(self.total, now_ns - self.wheel._timers[due[k]].deadline_ns)
                     self._dispatch(i, EV_ADVER_TIMER, now_ns, NULL, NULL)
                 elif owner % TIMERS_PER_VR == TIMER_ANNOUNCE:
                     self._announce_timer(i, now_ns)
@@ -622,9 +655,10 @@ cdef class Engine:
         if domain.is_idle and domain.heard_until_ns < self.polled_ns:
             domain.heard_until_ns = self.polled_ns
         if domain.heard_until_ns >= vr.held_ns:
+            count_down_late(self.total, now_ns - vr.held_ns)
             vr.held_ns = 0
             return True
-        self.down_timers_held += 1
+        self.total[TOTAL_DOWN_TIMERS_HELD] += 1
         if not domain.wants_look:
             domain.wants_look = 1
             self.look_count += 1
@@ -643,9 +677,7 @@ cdef class Engine:
         cdef vr_t *vr
         if late_ns < STALL_NS_MIN:
             return
-        self.stalls += 1
-        if late_ns > self.stall_longest_ns:
-            self.stall_longest_ns = late_ns
+        count_stall(self.total, late_ns)
         for i in range(self.table.capacity):
             vr = &self.table.vrs[i]
             if not vr.flags & VRF_USED:
@@ -858,9 +890,9 @@ cdef class Engine:
             if kind == EVENT_STATE:
                 vr.flags |= VRF_COALESCED
                 self._has_coalesced = True
-                self.events_coalesced += 1
+                self.total[TOTAL_EVENTS_COALESCED] += 1
             else:
-                self.events_dropped += 1
+                self.total[TOTAL_EVENTS_DROPPED] += 1
             return
         event = &self._events[(self._event_head + self._event_count) % EVENT_RING_SIZE]
         self._event_count += 1

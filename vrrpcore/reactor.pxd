@@ -1,6 +1,6 @@
 # cython: language_level=3
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from vrrpcore.engine cimport Engine
 from vrrpcore.rawio cimport Receiver, Sender
@@ -31,14 +31,6 @@ cdef class Reactor:
     cdef uint32_t _ring_size
     cdef int64_t _armed_ns          # what the timer is set to; -1: nothing
     cdef bint _clock_stepped
-    cdef readonly uint64_t turns
-    cdef readonly uint64_t datagrams_received
-    cdef readonly uint64_t datagrams_sent
-    cdef readonly uint64_t receive_batches
-    cdef readonly uint64_t send_batches
-    cdef readonly uint64_t send_errors
-    cdef readonly uint64_t receive_drops
-    cdef readonly uint64_t clock_steps
     cdef list _frame_sockets        # by namespace
     cdef list _sockets              # (receiver, sender) by domain; None while its namespace is not there
     cdef list _namespaces           # of which namespace, by domain; None as above

@@ -21,6 +21,20 @@ from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from vrrpcore.consts cimport FAMILY_IPV4, FAMILY_IPV6
+from vrrpcore.counters cimport (
+    BATCH_BUCKETS,
+    TOTAL_CLOCK_STEPS,
+    TOTAL_DATAGRAMS_RECEIVED,
+    TOTAL_DATAGRAMS_SENT,
+    TOTAL_RECEIVE_BATCH,
+    TOTAL_RECEIVE_BATCHES,
+    TOTAL_RECEIVE_DROPS,
+    TOTAL_SEND_BATCH,
+    TOTAL_SEND_BATCHES,
+    TOTAL_SEND_ERRORS,
+    TOTAL_TURNS,
+    bucket,
+)
 from vrrpcore.engine cimport heard_t
 from vrrpcore.limits cimport (
     DATAGRAM_TRUESIZE,
@@ -299,7 +313,7 @@ cdef class Reactor:
         cdef int64_t next_ns
         cdef size_t fired
         cdef uint32_t d
-        self.turns += 1
+        self.engine.tally(TOTAL_TURNS, 1)
         if self._armed_ns >= 0 and now_ns > self._armed_ns:
             self.engine.notice_stall(now_ns - self._armed_ns, now_ns)
         self.engine.polled_ns = self._poll(now_ns)
@@ -343,7 +357,7 @@ cdef class Reactor:
             for k in range(found):
                 if numbers[k] == NUMBER_CLOCK and clock_step_noticed(self._clock_fd):
                     self._clock_stepped = True
-                    self.clock_steps += 1
+                    self.engine.tally(TOTAL_CLOCK_STEPS, 1)
             for k in range(found):
                 if numbers[k] < self._port_count:
                     self._read(numbers[k])
@@ -371,8 +385,9 @@ cdef class Reactor:
                     break
                 left -= 1
                 continue
-            self.receive_batches += 1
-            self.datagrams_received += found
+            self.engine.tally(TOTAL_RECEIVE_BATCHES, 1)
+            self.engine.tally(TOTAL_DATAGRAMS_RECEIVED, found)
+            self.engine.tally(TOTAL_RECEIVE_BATCH + bucket(found, BATCH_BUCKETS), 1)
             after_ns = monotonic_ns()
             offset_ns = after_ns - realtime_ns()
             self._hear(d, found, after_ns, offset_ns)
@@ -383,7 +398,7 @@ cdef class Reactor:
         drops = socket_drops(port.rx_fd)
         if drops != port.drops_seen:
             # The queue keeps the oldest datagrams: the newest adverts may be among the lost.
-            self.receive_drops += <uint32_t>(drops - port.drops_seen)
+            self.engine.tally(TOTAL_RECEIVE_DROPS, <uint32_t>(drops - port.drops_seen))
             port.drops_seen = drops
             after_ns = monotonic_ns()
             self.engine.relisten(d, 0x7FFFFFFFFFFFFFFF, after_ns)
@@ -457,7 +472,7 @@ cdef class Reactor:
             if domain >= self._port_count or self._ports[domain].tx_fd < 0:
                 # The engine was given a domain that has no sockets, or has them no more.
                 self.engine.send_failed(self.engine.outbox.tx[k].vr, ENODEV, monotonic_ns())
-                self.send_errors += 1
+                self.engine.tally(TOTAL_SEND_ERRORS, 1)
                 k += 1
                 continue
             kind = self.engine.outbox.tx[k].kind
@@ -477,16 +492,17 @@ cdef class Reactor:
             done = 0
             while done < self._sender.count:
                 sent = self._sender.send(fd, done)
-                self.send_batches += 1
+                self.engine.tally(TOTAL_SEND_BATCHES, 1)
                 if sent <= 0:
                     self.engine.send_failed(self.engine.outbox.tx[first + done].vr, -sent, monotonic_ns())
-                    self.send_errors += 1
+                    self.engine.tally(TOTAL_SEND_ERRORS, 1)
                     done += 1
                     continue
                 for j in range(sent):
                     tx = &self.engine.outbox.tx[first + done + j]
                     self.engine.table.tally(tx.vr, tx.counter)
-                self.datagrams_sent += sent
+                self.engine.tally(TOTAL_DATAGRAMS_SENT, sent)
+                self.engine.tally(TOTAL_SEND_BATCH + bucket(sent, BATCH_BUCKETS), 1)
                 done += sent
         self.engine.outbox.clear()
 

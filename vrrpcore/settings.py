@@ -6,6 +6,7 @@ status.
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -83,6 +84,19 @@ class Event(NamedTuple):
     priority: int               # of the advert that caused it
     source: bytes               # 16 bytes; an IPv4 address stands in the first four
     value: int
+
+
+class StatusArrays(NamedTuple):
+    """How all routers stood at one moment, a place for each index from 0 to the highest that is in use.
+
+    The arrays are copies, and the caller's.
+    """
+
+    state: array[int]           # "B"; NO_ROUTER of vrrpcore.counters where nobody has the index
+    priority: array[int]        # "B": effective
+    fault_reasons: array[int]   # "I"
+    since_ns: array[int]        # "q": when the state began, CLOCK_MONOTONIC
+    peer_heard_ns: array[int]   # "q": when the last advert that passed the checks arrived; 0: never
 
 
 class VrStatus(NamedTuple):

@@ -104,7 +104,6 @@ cdef class Table:
         i = self._free
         self._free = self.vrs[i].group_next
         memset(&self.vrs[i], 0, sizeof(vr_t))
-        memset(&self.counters[i], 0, sizeof(vr_counters_t))
         self.vrs[i].flags = VRF_USED
         self.vrs[i].group_next = i
         self.used += 1
@@ -112,6 +111,7 @@ cdef class Table:
 
     cdef void release(self, uint32_t i) noexcept:
         """Give a slab entry back. The router is not keyed, is in no group, and owns no memory any more."""
+        memset(&self.counters[i], 0, sizeof(vr_counters_t))
         self.vrs[i].flags = 0
         self.vrs[i].group_next = self._free
         self._free = i

@@ -25,6 +25,7 @@ cdef class TimerWheel:
     cdef size_t _capacity
     cdef size_t _armed_count
     cdef int64_t _elapsed_tick
+    cdef readonly uint64_t bookings         # timers filed in a slot, anew or again
     cdef uint64_t _occupied[WHEEL_LEVELS]
     cdef wslot_t _slots[WHEEL_LEVELS * WHEEL_SLOTS]
 

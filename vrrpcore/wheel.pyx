@@ -275,6 +275,7 @@ cdef class TimerWheel:
                 slot.earliest_ns = earliest_ns
         slot.head = i
         self._armed_count += 1
+        self.bookings += 1
 
     cdef void _unlink(self, uint32_t i) noexcept nogil:
         """Take timer `i`, which is armed, out of its slot. The slot's `earliest_ns` stays: it is a lower

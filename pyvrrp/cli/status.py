@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from pyvrrp.cli.totals import summary, with_statistics
 from pyvrrp.control.client import ControlClient
 from pyvrrp.control.protocol import REFUSED, InstanceStatus
 
@@ -48,12 +49,12 @@ COLUMNS = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `status` takes."""
     parser.add_argument("name", metavar="NAME", nargs="?", help="all that is known of this instance")
-    parser.add_argument("--json", action="store_true", help="the daemon's answer, whole, as JSON")
+    parser.add_argument("--json", action="store_true", help="the daemon's answer as JSON, with RFC 8347's statistics")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask, and print. Raises ControlError."""
-    reply = ControlClient(arguments.socket).instances()
+    reply = everything = ControlClient(arguments.socket).instances()
     if arguments.name is not None:
         chosen = [status for status in reply.instances if status.name == arguments.name]
         if not chosen:
@@ -61,13 +62,13 @@ def run(arguments: argparse.Namespace) -> int:
             return 1
         reply = msgspec.structs.replace(reply, instances=chosen)
     if arguments.json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(reply)) + b"\n")
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(with_statistics(reply, everything))) + b"\n")
         sys.stdout.buffer.flush()
     elif arguments.name is not None:
         print("\n".join(details(reply.instances[0])))
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        print("\n".join(report(reply.instances, width)))
+        print("\n".join([*report(reply.instances, width), *summary(reply.counters)]))
     return 0
 
 

@@ -47,7 +47,8 @@ class InstanceStatus(msgspec.Struct, frozen=True, kw_only=True):
     faults: list[str] = []              # why it is in FAULT
     group: str | None = None            # its vrrp_sync_group
     reason: str | None = None           # why it is REFUSED, with file and line
-    counters: dict[str, int] = {}       # by name, since the instance was started
+    counters: dict[str, int] = {}       # by name; pyvrrp.statistics has what each means
+    counted_since: str = ""             # when they began at 0: RFC 3339, UTC
 
 
 class InstancesReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +56,8 @@ class InstancesReply(msgspec.Struct, frozen=True, kw_only=True):
 
     version: str                        # of pyvrrp
     pid: int
-    counters: dict[str, dict[str, int]] = {}    # of no instance: dropped datagrams by family, the engine's totals
+    # Of no instance: dropped datagrams by family, the engine's totals, and its histograms by name.
+    counters: dict[str, dict[str, int]] = {}
     instances: list[InstanceStatus]
 
 

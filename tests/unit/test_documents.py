@@ -28,6 +28,10 @@ def test_the_state_machine_document_is_of_this_table() -> None:
     assert (ROOT / "docs" / "state-machine.md").read_text() == docs.state_machine(), "run make docs"
 
 
+def test_the_counters_document_is_of_this_table() -> None:
+    assert (ROOT / "docs" / "counters.md").read_text() == docs.counters_document(), "run make docs"
+
+
 def test_the_rules_document_is_of_these_tests() -> None:
     assert (ROOT / "docs" / "rules.md").read_text() == docs.rules_document(), "run make docs"
 

@@ -24,7 +24,7 @@ CORE: dict[str, set[str]] = {
     "checksum": {"consts"},
     "packet": {"consts", "limits", "checksum"},
     "announce": {"consts", "limits", "checksum"},
-    "counters": {"packet"},             # one for each reason to drop
+    "counters": {"packet", "vr", "settings"},
     "vr": {"packet"},                   # holds an expect_t
     "election": {"consts", "vr"},
     "fsm": {"vr", "election"},
@@ -40,10 +40,10 @@ CORE: dict[str, set[str]] = {
         "consts", "limits", "settings", "wheel", "packet", "counters", "vr", "election", "fsm", "sync", "table",
         "setup", "outbox", "slots", "scrutiny", "lower",
     },
-    "reactor": {"consts", "limits", "packet", "rawio", "outbox", "engine"},
+    "reactor": {"consts", "limits", "packet", "counters", "rawio", "outbox", "engine"},
 }
 
-FLOOR = {"", "_linux", "errors", "limits", "linux", "model", "netns"}       # "": pyvrrp/__init__.py, the version
+FLOOR = {"", "_linux", "errors", "limits", "linux", "model", "netns", "statistics"}  # "": __init__.py, the version
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
 MIDDLE = {"network", "namespaces", "router", "interests", "journal", "portrait", "host", "scope"}
 SHELL: dict[str, set[str]] = {
@@ -55,6 +55,7 @@ SHELL: dict[str, set[str]] = {
     "linux": {"_linux", "errors"},
     "model": {"errors", "limits"},
     "netns": {"errors", "linux"},
+    "statistics": set(),
     "config": FLOOR,
     "netlink": FLOOR,
     "scripts": FLOOR,
