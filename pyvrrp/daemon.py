@@ -113,7 +113,8 @@ class Daemon:
         if not configurations:
             return EXIT_CONFIG
         reactor = Reactor()
-        pool = ScriptPool()
+        asked = [each.global_defs.max_scripts for each in configurations.values()]
+        pool = ScriptPool(limit=max((number for number in asked if number), default=limits.SCRIPTS_MAX))
         control: ControlServer | None = None
         try:
             await pool.start()

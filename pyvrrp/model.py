@@ -230,13 +230,12 @@ class Instance:
     net_namespace: str = ""             # a name of `ip netns`, or a path; "": the daemon's own
     strict: bool = False                # its consequences are applied to the other fields already
     accept: bool = True                 # no: packets to the addresses are dropped unless priority is 255
-    v3_checksum_as_v2: bool = False     # IPv4: the checksum covers the message alone
-    old_unicast_checksum: bool | None = None    # None: found out from the peer
+    v3_checksum_as_v2: bool = False     # IPv4: the checksum covers the message alone (RFC 9568 s5.2.8)
     preempt_delay_s: float = 0.0
     lower_prio_no_advert: bool = False
     higher_prio_send_advert: bool = False
     owner_ignore_adverts: bool = False
-    timer_expired_backup: int = 0       # adverts; 0: off
+    min_interval_cs: int | None = None  # the shortest interval that is learned from a MASTER; None: the core's
     garp_master_delay_s: int = 5        # 0: no second set
     garp_master_repeat: int = 5         # 1 and more
     garp_master_refresh_s: int = 0      # 0: no refresh
@@ -313,6 +312,7 @@ class GlobalDefs:
     netlink_cmd_rcv_bytes: int | None = None
     netlink_monitor_rcv_bytes: int | None = None
     umask: int | None = None
+    max_scripts: int | None = None      # None: limits.SCRIPTS_MAX
     json_version: int = 1
     state_dump_file: str | None = None
     stats_dump_file: str | None = None

@@ -33,6 +33,7 @@ class Fault(IntFlag):
     TRACK_INTERFACE = 16
     TRACK_SCRIPT = 32
     NO_NAMESPACE = 64
+    NO_PEER = 128           # unicast without a peer, and the file wants FAULT then
 
 
 class Keeper(Protocol):
@@ -134,12 +135,17 @@ def link_faults(
         if link is None and (name == instance.interface or not weighted):
             faults |= Fault.NO_INTERFACE
             why.append(f"interface {name} does not exist")
+        elif link is not None and not link.is_up and name == instance.interface and instance.dont_track_primary:
+            continue
         elif link is not None and not link.is_up and name == instance.interface:
             faults |= Fault.LINK_DOWN
             why.append(f"interface {name} is down")
         elif link is not None and not link.is_up and not weighted:
             faults |= Fault.TRACK_INTERFACE
             why.append(f"tracked interface {name} is down")
+    if instance.unicast_fault_no_peer:
+        faults |= Fault.NO_PEER
+        why.append("it is unicast and has no peer")
     if not faults & Fault.NO_INTERFACE and source_of(instance, links) is None:
         faults |= Fault.NO_SOURCE
         if instance.source is not None:
@@ -181,10 +187,22 @@ def settings_of(
         addresses=tuple(vip.address for vip in instance.vips),
         auth_pass=instance.auth_pass,
         preempt=instance.preempt,
+        preempt_delay_s=instance.preempt_delay_s,
         starts_as_owner=instance.priority == 255 and instance.start_state is State.MASTER,
         check_source=instance.check_unicast_src,
         peer_ttls=instance.peer_ttls,
         down_timer_adverts=instance.down_timer_adverts,
+        checksum_of_message=instance.v3_checksum_as_v2,
+        strict=instance.strict,
+        owner_ignore_adverts=instance.owner_ignore_adverts,
+        lower_prio_no_advert=instance.lower_prio_no_advert,
+        higher_prio_send_advert=instance.higher_prio_send_advert,
+        min_interval_cs=instance.min_interval_cs,
+        announce_repeat=instance.garp_master_repeat,
+        announce_delay_s=instance.garp_master_delay_s,
+        announce_refresh_s=instance.garp_master_refresh_s,
+        garp_lower_prio_repeat=instance.garp_lower_prio_repeat,
+        garp_lower_prio_delay_s=instance.garp_lower_prio_delay_s,
         announces=tuple(_announces(addresses_of(instance), by_name, forwards)),
     )
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pyvrrp.config.commands import Commands
-from pyvrrp.config.instance import Defaults, RefusedInstance, build_instance
+from pyvrrp.config.global_defs import GlobalReader
+from pyvrrp.config.instance import RefusedInstance, build_instance
 from pyvrrp.config.keywords import INDEX, Kind
 from pyvrrp.config.parser import Statement
 from pyvrrp.config.report import Report, shown
@@ -20,7 +21,6 @@ from pyvrrp.config.values import BadValue, integer, seconds_us
 from pyvrrp.model import (
     Command,
     Configuration,
-    GlobalDefs,
     Instance,
     Refused,
     SyncGroup,
@@ -43,69 +43,32 @@ class _Builder:
         self._report = report
         self._interfaces = interfaces
         self._commands = Commands(report)
-        self._router_id = host_name
-        self._version = 2
-        self._check_unicast_src = False
-        self._script_user: tuple[str, str | None] | None = None
-        self._script_security = False
+        self._globals = GlobalReader(host_name, self._commands, report)
         self._refused: list[Refused] = []
 
     def build(self, statements: Sequence[Statement]) -> Configuration:
         blocks: dict[str, list[Statement]] = {name: [] for name in INDEX[""]}
         for statement in statements:
-            blocks[statement.words[0]].append(statement)
+            if statement.keyword is not None and statement.keyword.is_block:
+                blocks[statement.words[0]].append(statement)
+            else:
+                self._globals.read([statement])
         for statement in blocks["global_defs"]:
-            self._global_defs(statement)
+            self._globals.read(statement.statements)
         scripts = self._scripts(blocks["vrrp_script"])
         trackers = TrackerReader(
             self._interfaces, self._report, Defined("vrrp_script", {script.name: script for script in scripts}, {})
         )
         instances = self._without_clashes(self._instances(blocks["vrrp_instance"], trackers))
         groups = self._groups(blocks["vrrp_sync_group"], trackers, instances)
-        user, group = self._script_user or (_default_script_user(), None)
+        user, group = self._globals.script_user or (_default_script_user(), None)
         return Configuration(
-            global_defs=GlobalDefs(
-                router_id=self._router_id,
-                script_user=user,
-                script_group=group,
-                enable_script_security=self._script_security,
-            ),
+            global_defs=self._globals.finish(user, group),
             scripts=tuple(scripts),
             groups=tuple(groups),
             instances=tuple(self._in_groups(instances, groups)),
             refused=tuple(self._refused),
         )
-
-    # global_defs
-
-    def _global_defs(self, block: Statement) -> None:
-        for statement in block.statements:
-            name = statement.words[0]
-            if name == "router_id":
-                self._router_id = statement.words[1]
-            elif name == "vrrp_check_unicast_src":
-                self._check_unicast_src = True
-            elif name == "vrrp_version":
-                self._version = self._integer(statement, "global_defs", self._version)
-            elif name == "enable_script_security":
-                self._script_security = True
-            elif name == "script_user":
-                self._script_user = self._account(statement, "scripts that do not name their own")
-
-    def _account(self, statement: Statement, whose: str) -> tuple[str, str | None]:
-        """User and group of a line. If they do not exist, that is reported, and what runs as them fails.
-
-        It must not run as somebody else instead, who may have more rights.
-        """
-        words = statement.words
-        user, group = words[1], words[2] if len(words) > 2 else None
-        if group is not None and group.startswith(":"):
-            group = group[1:] or None
-        if problem := self._commands.account_problem(user, group):
-            self._report.error(
-                statement.where(1), f"{words[0]}: {problem}; {whose} fail until it does, create it first"
-            )
-        return user, group
 
     # vrrp_script
 
@@ -151,7 +114,7 @@ class _Builder:
             elif name == "fall":
                 fall = self._integer(statement, "vrrp_script", fall)
             elif name == "user":
-                account = self._account(statement, "runs of this script")
+                account = self._commands.account(statement, "runs of this script")
         if not has_script and block.broken is None:
             self._report.error(
                 block.where(),
@@ -201,9 +164,7 @@ class _Builder:
     # vrrp_instance
 
     def _instances(self, blocks: Sequence[Statement], trackers: TrackerReader) -> list[Instance]:
-        defaults = Defaults(
-            version=self._version, check_unicast_src=self._check_unicast_src, interfaces=self._interfaces
-        )
+        defaults = self._globals.defaults(self._interfaces)
         instances = []
         seen: dict[str, Statement] = {}
         for block in blocks:

@@ -124,6 +124,21 @@ class Commands:
             return None
         return self._command(statement, words[0], user, group, TOLD)
 
+    def account(self, statement: Statement, whose: str) -> tuple[str, str | None]:
+        """User and group of a line. If they do not exist, that is reported, and what runs as them fails.
+
+        It must not run as somebody else instead, who may have more rights.
+        """
+        words = statement.words
+        user, group = words[1], words[2] if len(words) > 2 else None
+        if group is not None and group.startswith(":"):
+            group = group[1:] or None
+        if problem := self.account_problem(user, group):
+            self._report.error(
+                statement.where(1), f"{words[0]}: {problem}; {whose} fail until it does, create it first"
+            )
+        return user, group
+
     def account_problem(self, user: str | None, group: str | None) -> str:
         """Why a user or group cannot be used, or ""."""
         key = user, group

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from typing import Any
 
 from pyvrrp import limits
 from pyvrrp.config.addresses import INTERFACE_NAME_MAX, read_host, read_peer, read_vip, show
+from pyvrrp.config.authentication import read_password
 from pyvrrp.config.commands import Commands
+from pyvrrp.config.global_defs import Defaults, apply_setting, extra_if, min_interval_cs
 from pyvrrp.config.keywords import INDEX, Keyword
-from pyvrrp.config.lexer import raw_words
 from pyvrrp.config.parser import Statement
 from pyvrrp.config.report import Report, shown
 from pyvrrp.config.trackers import NotifyReader, TrackerReader
-from pyvrrp.config.values import BadValue, address, integer, seconds_us
-from pyvrrp.model import MULTICAST_GROUPS, Instance, State, Tracked, Vip, Where
+from pyvrrp.config.tuning import apply_strict, settle_announcements, settle_preempt_delay
+from pyvrrp.config.values import BadValue, address, group, integer, namespace, seconds_us
+from pyvrrp.model import Instance, State, Tracked, Vip, Where
 
-_AUTH_LEN = 8  # RFC 2338 s5.3.10
 _ADVERT_INT_CS_MAX = 4095  # 12 bits, RFC 5798 s5.2.7
 _US_PER_CS = 10_000
 _CS_PER_S = 100
+_IPV6_ADDRESSES_IN_1500 = 90  # (1500 - 40 - 8) // 16
 
 
 class RefusedInstance(Exception):
@@ -34,17 +37,6 @@ class RefusedInstance(Exception):
         super().__init__(reason)
         self.where = where
         self.is_told = is_told
-
-
-class Defaults:
-    """What instances take from their file: global_defs and the interfaces that exist."""
-
-    __slots__ = ("check_unicast_src", "interfaces", "version")
-
-    def __init__(self, *, version: int, check_unicast_src: bool, interfaces: frozenset[str] | None) -> None:
-        self.version = version
-        self.check_unicast_src = check_unicast_src
-        self.interfaces = interfaces
 
 
 def build_instance(
@@ -90,10 +82,13 @@ class _Reader:
         self._source: bytes | None = None
         self._source_line: Statement | None = None
         self._unicast: Statement | None = None  # a line that asks for unicast
+        self._group = b""
+        self._group_line: Statement | None = None
         self._family = 0
         self._peers: list[bytes] = []
         self._peer_ttls: list[tuple[int, int]] = []
-        self._check_unicast_src = defaults.check_unicast_src
+        self._settings: dict[str, Any] = dict(defaults.settings)  # fields of Instance that are given
+        self._lines: dict[str, Statement] = {}  # by field: the instance's own line for it
         self._auth: list[Statement] = []  # several blocks count as one
         self._vip_lines: list[Statement] = []
         self._first_vip_line = block
@@ -106,6 +101,9 @@ class _Reader:
             read = _READ.get(statement.words[0])
             if read is not None:
                 read(self, statement)
+            elif (found := apply_setting(statement, self._report)) is not None:
+                field, self._settings[field] = found
+                self._lines[field] = statement
         self._require()
         priority = self._priority
         if priority is None:
@@ -113,6 +111,14 @@ class _Reader:
         state = self._state
         if state is None:
             state = State.MASTER if priority == 255 else State.BACKUP
+        is_strict = self._settings.get("strict", False)
+        if is_strict and state is State.MASTER and priority != 255:
+            self._report.error(
+                self._block.where(),
+                "in strict mode only priority 255 may have state MASTER; BACKUP is used, write that",
+                "conflict",
+            )
+            state = State.BACKUP
         vips = self._vips()
         excluded = self._excluded(vips)
         if len(vips) > limits.ADVERT_ADDRESSES_MAX:
@@ -126,7 +132,11 @@ class _Reader:
         family = self._family or 4
         version = self._version or (3 if family == 6 else self._defaults.version)
         self._check_vips(vips, family, version)
+        preempt = self._preempt(state, priority)
+        self._settle(family, state, priority, preempt=preempt, version=version)
         limits_ttl = any(ttls != (0, 255) for ttls in self._peer_ttls)
+        if limits_ttl:
+            self._settings["check_unicast_src"] = True  # limits mean something only for sources that are listed
         instance = Instance(
             name=self._name,
             family=family,
@@ -136,20 +146,19 @@ class _Reader:
             version=version,
             start_state=state,
             advertisement_interval_cs=self._interval_cs(version),
-            preempt=self._preempt(state, priority),
+            preempt=preempt,
             source=self._source,
             peers=tuple(self._peers),
-            group=b"" if self._peers else MULTICAST_GROUPS[family],
+            group=b"" if self._peers else self._group or self._defaults.groups[family],
             peer_ttls=tuple(self._peer_ttls) if limits_ttl else (),
-            # Limits mean something only for sources that are listed.
-            check_unicast_src=self._check_unicast_src or limits_ttl,
-            auth_pass=self._auth_pass(version),
+            auth_pass=self._auth_pass(version, is_strict=is_strict),
             vips=tuple(vips),
             excluded=tuple(excluded),
             track_interfaces=self._tracked_interfaces(priority),
             track_scripts=self._tracked_scripts(priority),
             notify=self._notify.finish(),
             where=self._block.where(),
+            **self._settings,
         )
         self._check_nopreempt(instance)
         if self._refusal is not None:
@@ -244,8 +253,58 @@ class _Reader:
                 self._peers.append(peer)
                 self._peer_ttls.append(ttls)
 
-    def _on_check_unicast_src(self, _statement: Statement) -> None:
-        self._check_unicast_src = True
+    def _on_mcast_dst_ip(self, statement: Statement) -> None:
+        try:
+            found = group(statement.words[1])
+            if len(found) == 16 and found[1] & 0x0F != 2:
+                raise BadValue(f"{shown(statement.words[1])} is not of link-local scope; write one of ff02::/16")
+        except BadValue as problem:
+            self._report.error(statement.where(1), f"mcast_dst_ip {problem}; the line is ignored")
+            return
+        self._group, self._group_line = found, statement
+
+    def _on_net_namespace(self, statement: Statement) -> None:
+        try:
+            self._settings["net_namespace"] = namespace(statement.words[1])
+        except BadValue as problem:
+            self._refuse(statement.where(1), f"net_namespace {problem}")
+
+    def _on_accept(self, statement: Statement) -> None:
+        self._settings["accept"] = statement.words[0] == "accept"
+        self._lines["accept"] = statement
+
+    def _on_extra_if(self, statement: Statement) -> None:
+        found = extra_if(statement, 0, self._report)
+        if found is not None:
+            self._settings["garp_extra_if_s"], self._settings["garp_extra_if_all"] = found
+
+    def _on_min_interval(self, statement: Statement) -> None:
+        found = min_interval_cs(statement, self._report)
+        if found is not None:
+            self._settings["min_interval_cs"] = found
+
+    def _on_native_ipv6(self, statement: Statement) -> None:
+        if self._family == 4:
+            self._report.error(statement.where(), "native_ipv6 in an IPv4 instance is ignored; remove it", "conflict")
+        else:
+            self._family = 6
+
+    def _on_old_unicast_checksum(self, statement: Statement) -> None:
+        if statement.words[1:] != ["never"]:
+            self._report.warning(
+                statement.where(),
+                "pyvrrp does not do the wrong checksum of keepalived before 1.3.6, and drops such adverts; "
+                "update the peer, then write old_unicast_checksum never",
+                "not-done",
+            )
+
+    def _on_auth_hmac(self, statement: Statement) -> None:
+        for line in statement.statements:
+            apply_setting(line, self._report)
+        self._refuse(
+            statement.where(),
+            "auth_hmac is not done by pyvrrp, and it would be unsafe to run without it; remove it on every node",
+        )
 
     def _on_authentication(self, statement: Statement) -> None:
         self._auth.append(statement)
@@ -304,6 +363,55 @@ class _Reader:
                 f"{self._unicast.words[0]} without a peer: adverts go by multicast; add the peers",
             )
 
+    def _settle(self, family: int, state: State, priority: int, *, preempt: bool, version: int) -> None:
+        """Bring what hangs on other settings to what it comes to."""
+        settings, lines = self._settings, self._lines
+        if settings.get("strict"):
+            self._check_strict(settings, lines, priority, version)
+        settle_preempt_delay(settings, lines, preempt=preempt, state=state, report=self._report)
+        settle_announcements(settings)
+        if self._group_line is not None:
+            if self._peers:
+                self._no_effect(self._group_line, "mcast_dst_ip does nothing with unicast peers")
+            elif (4 if len(self._group) == 4 else 6) != family:
+                self._report.error(
+                    self._group_line.where(1),
+                    f"mcast_dst_ip {show(self._group)} is not IPv{family} as the instance is; the line is ignored",
+                )
+                self._group = b""
+        if not self._peers:
+            if "unicast_ttl" in lines:
+                self._no_effect(lines["unicast_ttl"], "unicast_ttl does nothing without unicast peers")
+                del settings["unicast_ttl"]
+            settings["unicast_fault_no_peer"] = "unicast_fault_no_peer" in lines and self._unicast is not None
+        if "vmac_xmit_base" in lines and "use_vmac" not in lines:
+            self._no_effect(lines["vmac_xmit_base"], "vmac_xmit_base does nothing without use_vmac")
+        if "use_vmac" in lines and "use_ipvlan" in lines:
+            self._report.error(
+                lines["use_ipvlan"].where(), "use_ipvlan beside use_vmac is ignored; remove one of them", "conflict"
+            )
+            settings["use_ipvlan"] = None
+
+    def _no_effect(self, line: Statement, what: str) -> None:
+        self._report.warning(line.where(), f"{what}; remove it", "no-effect")
+
+    def _check_strict(self, settings: dict[str, Any], lines: dict[str, Statement], priority: int, version: int) -> None:
+        apply_strict(settings, lines, self._report)
+        accept = lines.get("accept")
+        if accept is not None and settings["accept"] and version == 2 and priority != 255:
+            self._report.error(
+                accept.where(), "accept cannot be in strict mode with version 2; it is ignored, remove it", "conflict"
+            )
+            accept = None
+        if accept is None:
+            settings["accept"] = priority == 255
+        if self._peers and self._unicast is not None:
+            self._report.warning(
+                self._unicast.where(),
+                "strict mode has no unicast, and keepalived 2.4 does not start with both; remove one of them",
+                "conflict",
+            )
+
     def _fits_family(self, found: bytes, statement: Statement, what: str) -> bool:
         family = 4 if len(found) == 4 else 6
         if not self._family:
@@ -358,20 +466,33 @@ class _Reader:
         return vip
 
     def _check_vips(self, vips: list[Vip], family: int, version: int) -> None:
+        strict = self._settings.get("strict", False)
         if not vips:
-            if version == 3:
+            if version == 3 or strict:
+                why = "version 3" if version == 3 else "strict mode"
                 self._refuse(
                     self._block.where(),
-                    "version 3 needs an address; add one to virtual_ipaddress (RFC 5798 s5.2.5)",
+                    f"{why} needs an address; add one to virtual_ipaddress (RFC 5798 s5.2.5)",
                 )
-            else:
+            elif not self._settings.get("no_virtual_ipaddress"):
                 self._report.warning(
                     self._block.where(),
                     f"vrrp_instance {shown(self._name)} has no virtual_ipaddress, so its adverts carry "
                     "no address; add at least one",
                 )
-        elif family == 6 and not self._peers and not _is_link_local(vips[0].address):
+            return
+        if "no_virtual_ipaddress" in self._lines:
+            self._no_effect(self._lines["no_virtual_ipaddress"], "no_virtual_ipaddress does nothing beside addresses")
+        if family == 6 and len(vips) > _IPV6_ADDRESSES_IN_1500:
             self._report.warning(
+                self._block.where(),
+                f"{len(vips)} IPv6 addresses make an advert that 1500 bytes cannot carry, so it goes in fragments; "
+                f"move those after {_IPV6_ADDRESSES_IN_1500} to virtual_ipaddress_excluded",
+                "limit",
+            )
+        if family == 6 and not self._peers and not _is_link_local(vips[0].address):
+            tell = self._report.error if strict else self._report.warning
+            tell(
                 self._first_vip_line.where(),
                 f"the first IPv6 address should be link-local, {show(vips[0].address)} is not; "
                 "put one of fe80::/64 first (RFC 5798 s5.2.9)",
@@ -418,54 +539,11 @@ class _Reader:
                 "nothing; remove the weight (failing is FAULT then), or nopreempt",
             )
 
-    def _auth_pass(self, version: int) -> bytes | None:
-        """The password for the wire: 8 bytes, zero padded (RFC 2338 s5.3.10)."""
-        if not self._auth:
-            return None
-        block = self._auth[-1]
-        kind = password = None
-        for part in self._auth:
-            if part.broken is not None and self._refusal is None:
-                self._refusal = part.broken  # running without the password would make a second MASTER
-            for statement in part.statements:
-                if statement.words[0] == "auth_type":
-                    kind = statement
-                else:
-                    password = statement
-        if kind is not None and kind.words[1] == "AH":
-            self._refuse(
-                kind.where(1),
-                "auth_type AH is not done by pyvrrp, and it would be unsafe to run without it; "
-                "use auth_type PASS on every node, or none",
-            )
-            return None
-        if kind is not None and kind.words[1] != "PASS":
-            self._report.error(
-                kind.where(1),
-                f"auth_type {shown(kind.words[1])} is not known; the instance runs without, write PASS",
-            )
-            return None
-        if version == 3:
-            self._report.error(
-                block.where(),
-                "version 3 has no authentication (RFC 5798 s9); the instance runs without, "
-                "remove the block or write version 2",
-            )
-            return None
-        if kind is None or password is None:
-            lacking = "auth_type" if kind is None else "auth_pass"
-            self._report.error(block.where(), f"authentication lacks {lacking}; the instance runs without, add it")
-            return None
-        data = raw_words(password.text)[1].encode("utf-8", "surrogateescape")
-        if not data:
-            self._report.error(password.where(), "auth_pass is empty; the instance runs without, write a password")
-            return None
-        if len(data) > _AUTH_LEN:
-            self._report.warning(
-                password.where(1),
-                "auth_pass is longer than 8 bytes; only the first 8 are used, as by keepalived",
-            )
-        return data[:_AUTH_LEN].ljust(_AUTH_LEN, b"\0")
+    def _auth_pass(self, version: int, *, is_strict: bool) -> bytes | None:
+        for block in self._auth:
+            if block.broken is not None and self._refusal is None:
+                self._refusal = block.broken  # running without the password would make a second MASTER
+        return read_password(self._auth, version=version, is_strict=is_strict, refuse=self._refuse, report=self._report)
 
     def _tracked_interfaces(self, priority: int) -> tuple[Tracked, ...]:
         own = self._interface
@@ -509,7 +587,16 @@ _READ: dict[str, Callable[[_Reader, Statement], None]] = {
     "unicast_src_ip": _Reader._on_source,
     "mcast_src_ip": _Reader._on_source,
     "unicast_peer": _Reader._on_unicast_peer,
-    "check_unicast_src": _Reader._on_check_unicast_src,
+    "mcast_dst_ip": _Reader._on_mcast_dst_ip,
+    "net_namespace": _Reader._on_net_namespace,
+    "accept": _Reader._on_accept,
+    "no_accept": _Reader._on_accept,
+    "garp_extra_if": _Reader._on_extra_if,
+    "vmac_garp_intvl": _Reader._on_extra_if,
+    "pyvrrp_min_interval": _Reader._on_min_interval,
+    "native_ipv6": _Reader._on_native_ipv6,
+    "old_unicast_checksum": _Reader._on_old_unicast_checksum,
+    "auth_hmac": _Reader._on_auth_hmac,
     "authentication": _Reader._on_authentication,
     "virtual_ipaddress": _Reader._on_virtual_ipaddress,
     "virtual_ipaddress_excluded": _Reader._on_virtual_ipaddress_excluded,

@@ -28,6 +28,7 @@ from pyvrrp.config.keywords import (
 )
 from pyvrrp.config.lexer import CLOSE, OPEN, Piece, word_columns
 from pyvrrp.config.report import Report, shown
+from pyvrrp.config.values import OFF
 from pyvrrp.model import Where
 
 
@@ -85,7 +86,7 @@ class _Parser:
         self._root: list[Statement] = []
         self._frames = [_Frame(_Mode.KEYWORDS, TOP, self._root, None)]
         self._suggestions: dict[tuple[str, str], str] = {}
-        self._not_done: dict[Keyword, tuple[Statement, int]] = {}  # its first statement, and how many there are
+        self._not_done: dict[str, list[Statement]] = {}  # what is different for lack of them
         self._last: Statement | None = None  # the line before, as long as a { may follow it
 
     def run(self, pieces: Iterable[Piece]) -> list[Statement]:
@@ -101,8 +102,8 @@ class _Parser:
         self._settle(None)
         for frame in self._frames[1:]:
             self._unclosed(frame, "")
-        for keyword, (statement, count) in self._not_done.items():
-            self._tell_not_done(keyword, statement, count)
+        for without, statements in self._not_done.items():
+            self._tell_not_done(without, statements)
         return self._root
 
     def _line(self, piece: Piece) -> None:
@@ -119,9 +120,8 @@ class _Parser:
 
     def _take(self, statement: Statement, keyword: Keyword, frame: _Frame) -> None:
         """Put a statement where it belongs, unless it lacks what it needs."""
-        if keyword.without:
-            first, count = self._not_done.get(keyword, (statement, 0))
-            self._not_done[keyword] = first, count + 1
+        if keyword.without and not (keyword.kind is Kind.BOOLEAN and statement.words[-1] in OFF):
+            self._not_done.setdefault(keyword.without, []).append(statement)
         if self._has_arguments(statement, keyword, frame) and keyword.kind is not Kind.FOREIGN:
             frame.into.append(statement)
 
@@ -250,11 +250,14 @@ class _Parser:
             message = f"{what} {shown(word)} is not known{inside} and {gone}{hint or '; remove it'}"
         self._report.warning(statement.where(), message)
 
-    def _tell_not_done(self, keyword: Keyword, statement: Statement, count: int) -> None:
-        """One message for all statements of a keyword that pyvrrp does not do."""
-        more = f" (so are {count - 1} more)" if count > 2 else " (so is one more)" if count == 2 else ""
+    def _tell_not_done(self, without: str, statements: list[Statement]) -> None:
+        """One message for all lines whose lack makes the same difference."""
+        names = list(dict.fromkeys(statement.words[0] for statement in statements))
+        lines = f" ({len(statements)} lines)" if len(statements) > len(names) else ""
         self._report.warning(
-            statement.where(), f"pyvrrp does not do {keyword.name}{more}: {keyword.without}; all else is used"
+            statements[0].where(),
+            f"pyvrrp does not do {', '.join(names)}{lines}: {without}; all else is used",
+            "not-done",
         )
 
     def _suggestion(self, word: str, block: str) -> str:

@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from pyvrrp.config.report import shown
+from pyvrrp.config.table.keyword import Keyword, Kind
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _MANY_DIGITS = re.compile(r"-?[0-9]+")
 _DECIMAL = re.compile(r"([0-9]{0,9})(?:\.([0-9]{0,18}))?")
 _US = 1_000_000
+
+ON = frozenset(("on", "true", "yes"))
+OFF = frozenset(("off", "false", "no"))
+NAME_MAX = 255  # of a file in a directory, as a network namespace is
 
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 
@@ -42,6 +49,14 @@ def integer(word: str, low: int, high: int) -> int:
     raise BadValue(f"{shown(word)} is not in {low}..{high}; write a number in that range")
 
 
+def clamped(keyword: Keyword, word: str) -> int | None:
+    """The number in the keyword's range that is nearest to the one that is written; None if none is."""
+    if not _MANY_DIGITS.fullmatch(word):
+        return None
+    value = int(word) if len(word) < 18 else -1 if word[0] == "-" else 1 << 63
+    return int(min(max(value, keyword.low), keyword.high))
+
+
 def seconds_us(word: str, low_us: int, high_us: int) -> int:
     """Seconds with an optional decimal fraction, as whole microseconds in low_us..high_us."""
     found = _DECIMAL.fullmatch(word)
@@ -58,7 +73,68 @@ def seconds_us(word: str, low_us: int, high_us: int) -> int:
 
 
 def _range(low_us: int, high_us: int) -> str:
-    return f"{low_us / _US:g}..{high_us / _US:g} seconds"
+    return f"{_decimal(low_us)}..{_decimal(high_us)} seconds"
+
+
+def _decimal(us: int) -> str:
+    return f"{us / _US:.6f}".rstrip("0").rstrip(".")
+
+
+def boolean(word: str) -> bool:
+    """Yes or no, by keepalived's words for it; case counts."""
+    if word in ON:
+        return True
+    if word in OFF:
+        return False
+    raise BadValue(f"{shown(word)} is not yes or no; write on, true or yes, or off, false or no")
+
+
+def choice(word: str, choices: Sequence[str]) -> str:
+    """One of a few words; case counts."""
+    if word in choices:
+        return word
+    wanted = " or ".join(choices)
+    raise BadValue(f"{shown(word)} is not {wanted}; write {wanted}")
+
+
+def group(word: str) -> bytes:
+    """A multicast group, in network order."""
+    value = address(word)
+    if value[0] != 0xFF if len(value) == 16 else value[0] >> 4 != 14:
+        raise BadValue(f"{shown(word)} is not a multicast address; write one of 224.0.0.0/24, or of ff02::/16")
+    return value
+
+
+def namespace(word: str) -> str:
+    """The name of a network namespace, as `ip netns` has them."""
+    if "/" in word or word in {".", ".."} or len(word.encode("utf-8", "surrogateescape")) > NAME_MAX:
+        raise BadValue(f"{shown(word)} cannot name a network namespace; write a name that ip netns shows")
+    return word
+
+
+def setting(keyword: Keyword, words: Sequence[str]) -> Any:
+    """What the words of a line, its keyword first, mean by the table alone. Raises BadValue."""
+    read = _SETTINGS.get(keyword.kind)
+    return None if read is None else read(keyword, words)
+
+
+def _optional(read: Callable[[Keyword, str], Any], nothing: Any) -> Callable[[Keyword, Sequence[str]], Any]:
+    """A reader of lines whose one argument may be left out if the table says so."""
+    return lambda keyword, words: read(keyword, words[1]) if len(words) > 1 else nothing
+
+
+_SETTINGS: dict[Kind, Callable[[Keyword, Sequence[str]], Any]] = {
+    Kind.FLAG: lambda _keyword, _words: True,
+    Kind.BOOLEAN: _optional(lambda _keyword, word: boolean(word), nothing=True),
+    Kind.TEXT: _optional(lambda _keyword, word: word, nothing=""),
+    Kind.PATH: _optional(lambda _keyword, word: word, nothing=""),
+    Kind.TEXTS: lambda _keyword, words: tuple(words[1:]),
+    Kind.CHOICE: _optional(lambda keyword, word: choice(word, keyword.choices), nothing=""),
+    Kind.INTEGER: _optional(lambda keyword, word: integer(word, int(keyword.low), int(keyword.high)), nothing=0),
+    Kind.SECONDS: _optional(lambda keyword, word: seconds_us(word, keyword.low_us, keyword.high_us) / _US, nothing=0.0),
+    Kind.ADDRESS: _optional(lambda _keyword, word: address(word), nothing=b""),
+    Kind.INTERFACE: _optional(lambda _keyword, word: word, nothing=""),
+}
 
 
 def address(word: str) -> bytes:

@@ -121,3 +121,31 @@ def test_the_owner_starts_as_master_only_when_it_says_so():
     owner = dataclasses.replace(PAIR, priority=255)
     assert not settings(owner, links(ETH0)).starts_as_owner
     assert settings(dataclasses.replace(owner, start_state=State.MASTER), links(ETH0)).starts_as_owner
+
+
+def test_every_setting_of_an_instance_that_the_engine_knows_goes_to_it():
+    given = {
+        "down_timer_adverts": 5, "preempt_delay_s": 2.5, "strict": True, "owner_ignore_adverts": True,
+        "lower_prio_no_advert": True, "higher_prio_send_advert": True, "min_interval_cs": 3,
+        "garp_lower_prio_repeat": 2, "garp_lower_prio_delay_s": 9,
+    }
+    renamed = {
+        "v3_checksum_as_v2": ("checksum_of_message", True), "garp_master_repeat": ("announce_repeat", 4),
+        "garp_master_delay_s": ("announce_delay_s", 8), "garp_master_refresh_s": ("announce_refresh_s", 60),
+    }
+    instance = dataclasses.replace(PAIR, **given, **{ours: value for ours, (_, value) in renamed.items()})
+    made = settings(instance, links(ETH0))
+    assert {name: getattr(made, name) for name in given} == given
+    assert [getattr(made, name) for name, _ in renamed.values()] == [value for _, value in renamed.values()]
+
+
+def test_an_interface_that_is_down_may_not_matter():
+    down = links(dataclasses.replace(ETH0, is_up=False))
+    assert link_faults(PAIR, (), down)[0] == Fault.LINK_DOWN
+    assert link_faults(dataclasses.replace(PAIR, dont_track_primary=True), (), down) == (Fault(0), ())
+    assert link_faults(dataclasses.replace(PAIR, dont_track_primary=True), (), links())[0] == Fault.NO_INTERFACE
+
+
+def test_unicast_without_a_peer_may_be_a_fault():
+    lonely = dataclasses.replace(PAIR, peers=(), unicast_fault_no_peer=True)
+    assert link_faults(lonely, (), links(ETH0)) == (Fault.NO_PEER, ("it is unicast and has no peer",))

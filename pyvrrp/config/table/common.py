@@ -69,6 +69,7 @@ def told(subject: str, default: str) -> tuple[Keyword, ...]:
             Kind.BOOLEAN,
             f"Write changes of priority of the {subject} to the FIFOs too.",
             default=default,
+            field="notify_priority_changes",
             without="priorities that change are not written to FIFOs",
         ),
         Keyword(
@@ -78,4 +79,18 @@ def told(subject: str, default: str) -> tuple[Keyword, ...]:
             default="smtp_alert of global_defs",
             without="no mail is sent; use a notify script",
         ),
+    )
+
+
+def min_interval(default: str) -> Keyword:
+    return Keyword(
+        "pyvrrp_min_interval",
+        Kind.SECONDS,
+        "Believe no MASTER that claims a shorter advert interval, so that it cannot make the others hasty.",
+        low=0.01,
+        high=40.95,
+        unit="s",
+        default=default,
+        since="pyvrrp",
+        good="0.05",
     )

@@ -19,9 +19,7 @@ def _left_out(without: str, meaning: str, names: str) -> tuple[Keyword, ...]:
 
 TOP_LEVEL = (
     *_left_out(_LVS, "Load balancing (LVS).", "virtual_server virtual_server_group SSL net_namespace_ipvs"),
-    *_left_out(
-        "no ipset is used", "Allow ipsets inside a namespace on old kernels.", "namespace_with_ipsets"
-    ),
+    *_left_out("no ipset is used", "Allow ipsets inside a namespace on old kernels.", "namespace_with_ipsets"),
 )
 
 GLOBAL_DEFS = (

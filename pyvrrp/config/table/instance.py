@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyvrrp.config.table.common import notify, told, trackers
+from pyvrrp.config.table.common import min_interval, notify, told, trackers
 from pyvrrp.config.table.keyword import Keyword, Kind
 
 BLOCKS_AT_TOP = (Keyword("vrrp_instance", Kind.BLOCK, "One Virtual Router.", named=True),)
@@ -70,7 +70,7 @@ _ELECTION = (
         high=1000,
         default="0",
         unit="s",
-        without="a MASTER of lower priority is taken over from without a delay",
+        field="preempt_delay_s",
     ),
     Keyword(
         "lower_prio_no_advert",
@@ -78,7 +78,6 @@ _ELECTION = (
         "As MASTER, do not answer an advert of lower priority.",
         default="vrrp_lower_prio_no_advert",
         field="lower_prio_no_advert",
-        without="an advert of lower priority is answered with one of ours",
     ),
     Keyword(
         "higher_prio_send_advert",
@@ -86,7 +85,6 @@ _ELECTION = (
         "As MASTER, answer an advert of higher priority with one more before becoming BACKUP.",
         default="vrrp_higher_prio_send_advert",
         field="higher_prio_send_advert",
-        without="a MASTER becomes BACKUP without a last advert",
     ),
     Keyword(
         "owner_ignore_adverts",
@@ -100,14 +98,12 @@ _ELECTION = (
     Keyword(
         "timer_expired_backup",
         Kind.INTEGER,
-        "With nopreempt: become BACKUP after the process slept for so many adverts.",
+        "After the process slept for so many adverts, hear others first. Here a MASTER always does.",
         low=1,
         high=254,
         least=0,
-        default="off",
         takes="[1..254]",
         since="2.4",
-        without="a MASTER that slept hears its queue first and steps down to whoever took over, in any case",
     ),
     Keyword(
         "thread_timer_expired",
@@ -118,7 +114,6 @@ _ELECTION = (
         least=0,
         takes="[1..254]",
         alias="timer_expired_backup",
-        without="a MASTER that slept hears its queue first and steps down to whoever took over, in any case",
     ),
     Keyword(
         "strict_mode",
@@ -126,6 +121,7 @@ _ELECTION = (
         "Hold to the letter of the RFC: no password, state MASTER only with priority 255, and so on.",
         default="vrrp_strict",
         field="strict",
+        without="in strict mode too, packets to the addresses are taken when priority is not 255",
     ),
 )
 
@@ -163,6 +159,7 @@ _CAST = (
         Kind.FLAG,
         "Drop unicast adverts whose source is not a configured peer.",
         default="vrrp_check_unicast_src",
+        field="check_unicast_src",
     ),
     Keyword(
         "unicast_ttl",
@@ -190,6 +187,7 @@ _CAST = (
         "vrf",
         Kind.INTERFACE,
         "The VRF of unicast adverts of an instance without interface.",
+        field="vrf",
         without="adverts go by the main routing table",
     ),
     Keyword(
@@ -198,7 +196,6 @@ _CAST = (
         "The network namespace that this instance runs in.",
         default="net_namespace of the file",
         since="pyvrrp",
-        field="net_namespace",
         takes="NAME",
         good="blue",
         bad="a/b",
@@ -214,12 +211,13 @@ _CAST = (
     Keyword(
         "old_unicast_checksum",
         Kind.CHOICE,
-        "Version 3 unicast with keepalived before 1.3.6, whose checksum was that of multicast.",
+        "The wrong checksum of keepalived before 1.3.6 in version 3 unicast. Here it is never used.",
         choices=("never",),
         least=0,
-        default="found out from the peer",
+        default="never",
         takes="[never]",
-        without="an advert with that checksum is dropped, as with never",
+        good="never",
+        bad="always",
     ),
     Keyword(
         "v3_checksum_as_v2",
@@ -233,6 +231,7 @@ _CAST = (
         "kernel_rx_buf_size",
         Kind.INTEGER,
         "The receive buffer of the socket.",
+        field="kernel_rx_buf_size",
         low=0,
         high=0x7FFFFFFF,
         unit="bytes",
@@ -309,6 +308,7 @@ _ADDRESSES = (
         "use_vmac",
         Kind.TEXTS,
         "Hold the addresses on an interface (macvlan) with the virtual MAC of the RFC.",
+        field="use_vmac",
         takes="[[NAME] IF] [MAC] [netlink_notify_msg] [group G]",
         least=0,
         without="addresses are put on the interface itself and keep its MAC",
@@ -330,6 +330,7 @@ _ADDRESSES = (
         "use_ipvlan",
         Kind.TEXTS,
         "Hold the addresses on an interface of kind ipvlan.",
+        field="use_ipvlan",
         takes="[[NAME] IF] [ADDR] [bridge|private|vepa] [group G]",
         least=0,
         without="addresses are put on the interface itself",
@@ -339,7 +340,6 @@ _ADDRESSES = (
         Kind.FLAG,
         "Do not mind the state of interface.",
         field="dont_track_primary",
-        without="the instance is FAULT while its interface is down",
     ),
 )
 
@@ -349,7 +349,7 @@ _GARP = (
         Kind.INTEGER,
         "From becoming MASTER to the second set of gratuitous ARPs or NAs; 0: there is none.",
         low=0,
-        high=1_000_000,
+        high=4294,
         unit="s",
         default="vrrp_garp_master_delay",
         field="garp_master_delay_s",
@@ -357,9 +357,10 @@ _GARP = (
     Keyword(
         "garp_master_repeat",
         Kind.INTEGER,
-        "Gratuitous ARPs or NAs for each address in a set; 0 counts as 1.",
-        low=0,
+        "Gratuitous ARPs or NAs for each address in a set.",
+        low=1,
         high=255,
+        clamps=True,
         default="vrrp_garp_master_repeat",
         field="garp_master_repeat",
     ),
@@ -368,7 +369,7 @@ _GARP = (
         Kind.INTEGER,
         "While MASTER, announce the addresses again at this interval; 0: do not.",
         low=0,
-        high=1_000_000,
+        high=4294,
         unit="s",
         default="vrrp_garp_master_refresh",
         field="garp_master_refresh_s",
@@ -376,9 +377,10 @@ _GARP = (
     Keyword(
         "garp_master_refresh_repeat",
         Kind.INTEGER,
-        "Messages for each address at each refresh; 0 counts as 1.",
-        low=0,
+        "Messages for each address at each refresh.",
+        low=1,
         high=255,
+        clamps=True,
         default="vrrp_garp_master_refresh_repeat",
         field="garp_master_refresh_repeat",
         without="a refresh is one message for each address",
@@ -388,11 +390,10 @@ _GARP = (
         Kind.INTEGER,
         "The same as garp_master_delay, when an advert of lower priority is heard.",
         low=0,
-        high=1_000_000,
+        high=4294,
         unit="s",
         default="vrrp_garp_lower_prio_delay",
         field="garp_lower_prio_delay_s",
-        without="addresses are not announced because of an advert of lower priority",
     ),
     Keyword(
         "garp_lower_prio_repeat",
@@ -400,9 +401,9 @@ _GARP = (
         "Messages for each address when an advert of lower priority is heard; 0: none.",
         low=0,
         high=255,
+        clamps=True,
         default="vrrp_garp_lower_prio_repeat",
         field="garp_lower_prio_repeat",
-        without="addresses are not announced because of an advert of lower priority",
     ),
     Keyword(
         "garp_extra_if",
@@ -452,8 +453,7 @@ _OLD = (
     Keyword(
         "native_ipv6",
         Kind.FLAG,
-        "An old way to say that the instance is IPv6.",
-        without="the addresses say which family it is",
+        "Say that the instance is IPv6; its addresses say it too.",
     ),
     Keyword(
         "linkbeat_use_polling",
@@ -470,7 +470,7 @@ _OLD = (
     ),
 )
 
-INSTANCE = (*_ELECTION, *_CAST, *_ADDRESSES, *_GARP, *_TOLD, *_OLD)
+INSTANCE = (*_ELECTION, min_interval("pyvrrp_min_interval of global_defs"), *_CAST, *_ADDRESSES, *_GARP, *_TOLD, *_OLD)
 
 AUTHENTICATION = (
     Keyword("auth_type", Kind.CHOICE, "PASS: a password in the clear.", choices=("PASS", "AH"), good="PASS", bad="MD5"),
@@ -481,9 +481,7 @@ AUTH_HMAC = (
     Keyword("key", Kind.TEXTS, "A key and its number.", takes="ID VALUE", least=2, most=2, since="2.4"),
     Keyword("active_key", Kind.INTEGER, "The number of the key to sign with.", low=0, high=255, since="2.4"),
     Keyword("anti_replay", Kind.CHOICE, "What stamps adverts.", choices=("time", "monotonic"), since="2.4"),
-    Keyword(
-        "time_window", Kind.INTEGER, "How far clocks may be apart.", low=1, high=300, unit="s", since="2.4"
-    ),
+    Keyword("time_window", Kind.INTEGER, "How far clocks may be apart.", low=1, high=300, unit="s", since="2.4"),
     Keyword(
         "mode",
         Kind.CHOICE,

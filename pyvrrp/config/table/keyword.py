@@ -69,6 +69,7 @@ class Keyword:
     least: int = -1  # how many arguments it needs, and how many it takes; -1: as its kind
     most: int = -1
     field: str = ""  # of the model, if the value goes there as it is
+    clamps: bool = False  # a number out of range counts as the nearest in it
     since: str = ""  # the version of keepalived that brought it, if later than 2.2.7; or pyvrrp
     without: str = ""  # what is different because pyvrrp does not do it; empty: it is done
     alias: str = ""  # this is an old name of that one
@@ -76,12 +77,11 @@ class Keyword:
     bad: str = ""  # arguments that are reported; empty: none can be wrong, or the kind suggests some
 
     def __post_init__(self) -> None:
-        least = self.least
-        if least < 0:
-            least = int(self.named) if self.kind in _NONE_NEEDED else 1
-            object.__setattr__(self, "least", least)
+        usual = int(self.named) if self.kind in _NONE_NEEDED else 1
+        if self.least < 0:
+            object.__setattr__(self, "least", usual)
         if self.most < 0:
-            object.__setattr__(self, "most", max(least, _MOST.get(self.kind, least)))
+            object.__setattr__(self, "most", max(self.least, _MOST.get(self.kind, usual)))
 
     @property
     def is_done(self) -> bool:
