@@ -111,7 +111,7 @@ def main(arguments: list[str]) -> None:
     for words in ("link set lo up", *(f"address add 10.0.0.{number}/24 dev lo" for number in (1, *PEERS))):
         subprocess.run(["ip", *words.split()], check=True)
     dropped, obeyed = run(float(arguments[0]), int(arguments[1]) if arguments[1:] else 1)
-    print(f"{dropped} dropped, {obeyed} obeyed")
+    print(f"wire: {dropped} dropped, {obeyed} obeyed")
     assert dropped, "the wire was silent"
     assert obeyed, "nothing was right"
 

@@ -1,7 +1,8 @@
 """Decodes or drops, nothing else: each fuzzer over its corpus, then for some seconds on from there.
 
-PYVRRP_FUZZ_SECONDS says for how long each (15); with PYVRRP_NIGHTLY it is 300, and libFuzzer has as long where atheris
-is installed. PYVRRP_FUZZ_SEED starts elsewhere. A failure prints the input; put the message into tests/vectors.
+The long runs go on side by side, in processes of their own, while the other tests here are run; the last tests wait for
+them. PYVRRP_FUZZ_SECONDS says for how long each (30); with PYVRRP_NIGHTLY it is 300, and libFuzzer has as long where
+atheris is installed. PYVRRP_FUZZ_SEED starts elsewhere. A failure prints the input; put the message into tests/vectors.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,9 +29,32 @@ from pyvrrp.config import load
 from vrrpcore import packet
 from vrrpcore.engine import Engine
 
+HERE = Path(__file__).parent
 NIGHTLY = bool(os.environ.get("PYVRRP_NIGHTLY"))
-SECONDS = float(os.environ.get("PYVRRP_FUZZ_SECONDS", "300" if NIGHTLY else "15"))
+SECONDS = float(os.environ.get("PYVRRP_FUZZ_SECONDS", "300" if NIGHTLY else "30"))
 SEED = int(os.environ.get("PYVRRP_FUZZ_SEED", "1"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def long_runs(request: pytest.FixtureRequest) -> Iterator[dict[str, subprocess.Popen[str]]]:
+    """Every fuzzer whose long run is among the tests of this session, all begun at once."""
+    wanted = [
+        item.callspec.params["name"] for item in request.session.items
+        if item.name.startswith("test_some_seconds") and not item.get_closest_marker("skip")
+    ]
+    commands = {
+        name: ["unshare", "-n", sys.executable, str(HERE / "fuzz_wire.py"), str(SECONDS), str(SEED)]
+        if name == "wire" else [sys.executable, str(HERE / "fuzz_run.py"), name, str(SECONDS), str(SEED)]
+        for name in wanted
+    }
+    started = {
+        name: subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for name, command in commands.items()
+    }
+    yield started
+    for process in started.values():
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.parametrize("name", fuzz_run.TARGETS)
@@ -37,12 +62,6 @@ def test_the_corpus_holds(name: str) -> None:
     one, inputs = fuzz_run.target(name), fuzz_loop.corpus(name)
     assert len(inputs) >= 4
     assert len({one(data) for data in inputs}) > 3, "the corpus leads to different things"
-
-
-@pytest.mark.parametrize("name", fuzz_run.TARGETS)
-def test_some_seconds_from_the_corpus_on(name: str) -> None:
-    ran = fuzz_loop.run(fuzz_run.target(name), fuzz_loop.corpus(name), seed=SEED, seconds=SECONDS)
-    assert ran.inputs > len(fuzz_loop.corpus(name))
 
 
 def finds(name: str) -> str:
@@ -117,13 +136,6 @@ class TestTheyCanFail:
         assert "UnicodeDecodeError" in finds("config")
 
 
-@pytest.mark.root
-def test_the_wire() -> None:
-    command = ["unshare", "-n", sys.executable, str(Path(fuzz_run.__file__).with_name("fuzz_wire.py"))]
-    done = subprocess.run([*command, str(SECONDS), str(SEED)], capture_output=True, text=True, timeout=SECONDS + 10)
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.mark.skipif(not NIGHTLY, reason="make nightly")
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is not installed (extra fuzz)")
 @pytest.mark.parametrize("name", fuzz_run.TARGETS)
@@ -168,3 +180,10 @@ def test_datagrams_that_are_dropped_allocate_nothing() -> None:
     assert sum(after[-3].values()) - sum(before[-3].values()) > 10_000
     # The interpreter may keep a little for itself; one allocation per datagram would be 320,000 bytes at least.
     assert grown < 20_000, f"{grown} bytes more"
+
+
+@pytest.mark.parametrize("name", [*fuzz_run.TARGETS, pytest.param("wire", marks=pytest.mark.root)])
+def test_some_seconds_from_the_corpus_on(name: str, long_runs: dict[str, subprocess.Popen[str]]) -> None:
+    said, complaint = long_runs[name].communicate(timeout=SECONDS + 60)
+    assert long_runs[name].returncode == 0, complaint[-4000:]
+    assert said.startswith(f"{name}: "), said
