@@ -31,11 +31,12 @@ test-root: ## only the tests that need root: namespaces, a real keepalived
 	@contrib/test-deps.sh
 	$(BIN)/python -m pytest -m root $(PYTEST_ARGS)
 
-lint: ## ruff, cython-lint, mypy --strict
+lint: ## ruff, cython-lint, mypy --strict, the stubs against what is compiled
 	@contrib/bootstrap.sh $(PYTHON) $(VENV) test lint
 	$(BIN)/ruff check
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cython-lint vrrpcore $(wildcard bench)
 	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest vrrpcore --concise --allowlist contrib/stubtest.txt --ignore-unused-allowlist
 
 debug: ## unit and property tests and the fuzzers in a build with bounds checks and ASan, UBSan
 	@contrib/debug.sh $(PYTHON) $(VENV) $(PYTEST_ARGS)

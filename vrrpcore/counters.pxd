@@ -97,5 +97,6 @@ cdef dict counters_by_name(const uint64_t *count)
 cdef dict drops_by_name(const uint64_t *drops)
 cdef object counters_array(const vr_counters_t *rows, size_t row_count)
 cdef object totals_array(uint64_t *total, uint64_t bookings)
+cdef dict totals_by_name(uint64_t *total, uint64_t bookings)
 cdef size_t row_count(const vr_t *vrs, size_t capacity) noexcept nogil
 cdef object status_arrays(const vr_t *vrs, size_t row_count)

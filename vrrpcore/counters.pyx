@@ -90,6 +90,11 @@ cdef object totals_array(uint64_t *total, uint64_t bookings):
     return found
 
 
+cdef dict totals_by_name(uint64_t *total, uint64_t bookings):
+    """The totals by name."""
+    return dict(zip(TOTAL_NAMES, totals_array(total, bookings)))
+
+
 cdef size_t row_count(const vr_t *vrs, size_t capacity) noexcept nogil:
     """One more than the highest index that a router has."""
     while capacity and not vrs[capacity - 1].flags & VRF_USED:

@@ -1,5 +1,6 @@
 from array import array
 from collections.abc import Mapping
+from typing import final
 
 from vrrpcore.settings import Event, StatusArrays, Transmit, VrSettings, VrStatus
 
@@ -7,6 +8,7 @@ STATES: dict[str, int]
 EVENTS: dict[str, int]
 FAULT_GROUP_BIT: int
 
+@final
 class Engine:
     def __init__(self) -> None: ...
     def __len__(self) -> int: ...

@@ -54,6 +54,7 @@ from vrrpcore.counters cimport (
     row_count,
     status_arrays,
     totals_array,
+    totals_by_name,
 )
 from vrrpcore.election cimport (
     ADVERT_WINS,
@@ -140,7 +141,6 @@ from vrrpcore.vr cimport (
     VRF_WANTS_MASTER,
 )
 
-from vrrpcore.counters import TOTAL_NAMES
 from vrrpcore.settings import Event, Transmit, VrStatus
 
 cdef extern from *:
@@ -486,7 +486,7 @@ cdef class Engine:
 
     def totals(self) -> dict:
         """Return what is counted for all together, by name."""
-        return dict(zip(TOTAL_NAMES, self.totals_array()))
+        return totals_by_name(self.total, self.wheel.bookings)
 
     def totals_array(self):
         """Return a copy of what is counted for all together (array of "Q"), by vrrpcore.counters.TOTAL_NAMES."""

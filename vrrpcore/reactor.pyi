@@ -1,5 +1,8 @@
+from typing import final
+
 from vrrpcore.engine import Engine
 
+@final
 class Reactor:
     @property
     def engine(self) -> Engine: ...
