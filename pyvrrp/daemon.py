@@ -124,7 +124,11 @@ class Daemon:
                 # Only now: whoever asks is told of instances that run.
                 if self._options.socket is not None:
                     control = ControlServer(
-                        self._options.socket, instances=runtime.instances, counters=runtime.counters
+                        self._options.socket,
+                        instances=runtime.instances,
+                        counters=runtime.counters,
+                        configurations=lambda: runtime.configurations,
+                        config_id=self._config_id,
                     )
                     if not await control.start():
                         control = None

@@ -9,6 +9,7 @@ ADVERT_ADDRESSES_MAX = 255              # in one advert: its count is 8 bits (RF
 CONFIG_WORKER_S = 120.0                 # for one load; 10,000 instances take about 2 s on a slow machine
 CONFIG_FRAME_ITEMS = 500                # in one frame from the worker: 0.3 ms of decoding, 2 ms on a slow machine
 PLAN_SLICE = 200                        # instances compared in one turn of the loop: 0.5 ms
+PLAN_SHOWN = 20                         # things of a kind that pyvrrp plan names; more fill the screen
 
 # Scripts
 SCRIPTS_MAX = 32                        # notify scripts at once; keepalived has no bound and stalls itself
@@ -50,6 +51,7 @@ CONTROL_REQUEST_BYTES_MAX = 1024 * 1024
 CONTROL_HEADER_BYTES_MAX = 16 * 1024    # of one request; h11 holds it until it is whole
 CONTROL_IDLE_S = 30.0                   # to send a request, and again to take its answer
 CONTROL_SLICE_S = 0.001                 # of the loop's time per turn, for all clients; adverts come first
+CONTROL_PART = 50                       # things of a configuration that are encoded at once: 0.4 ms
 CONTROL_REPLY_BYTES_MAX = 1024 * 1024 * 1024    # for a client; 10,000 instances take some 10 MB
 
 # Runtime

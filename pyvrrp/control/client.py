@@ -6,14 +6,26 @@ Whatever goes wrong is a ControlError with a sentence for the operator.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import socket
+from typing import Any, TypeVar
 
 import h11
 import msgspec
 
 from pyvrrp import __version__, limits
-from pyvrrp.control.protocol import DEFAULT_SOCKET, INSTANCES_PATH, ErrorReply, InstancesReply
+from pyvrrp.control.protocol import (
+    CONFIGURATION_PATH,
+    DEFAULT_SOCKET,
+    INSTANCES_PATH,
+    ConfigurationReply,
+    ErrorReply,
+    InstancesReply,
+)
 from pyvrrp.errors import ControlError
+from pyvrrp.model import Configuration
+
+T = TypeVar("T")
 
 READ_BYTES = 65536
 
@@ -30,9 +42,31 @@ class ControlClient:
 
         Raises ControlError.
         """
-        body = self._get(INSTANCES_PATH)
+        return self._ask(INSTANCES_PATH, InstancesReply)
+
+    def configurations(self) -> tuple[str, dict[str, Configuration]]:
+        """The daemon's config-id, and what it runs, by path; passwords are digests, see without_secrets().
+
+        Raises ControlError.
+        """
+        reply = self._ask(CONFIGURATION_PATH, ConfigurationReply)
+        whole: dict[str, Configuration] = {}
+        lists: dict[str, dict[str, Any]] = {}
+        for part in reply.parts:
+            whole.setdefault(part.path, part.configuration)
+            of_path = lists.setdefault(part.path, {})
+            for field in dataclasses.fields(Configuration):
+                things = getattr(part.configuration, field.name)
+                if isinstance(things, tuple):
+                    of_path.setdefault(field.name, []).extend(things)
+        return reply.config_id, {
+            path: dataclasses.replace(bare, **_tuples(lists[path])) for path, bare in whole.items()
+        }
+
+    def _ask(self, target: str, kind: type[T]) -> T:
+        body = self._get(target)
         try:
-            return msgspec.json.decode(body, type=InstancesReply)
+            return msgspec.json.decode(body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ControlError(
                 f"{self._path}: the answer cannot be understood ({error}); use the daemon's own pyvrrp"
@@ -72,6 +106,10 @@ class ControlClient:
         if isinstance(error, TimeoutError):
             return f"{self._path}: no answer within {self._timeout_s:g} s; the daemon hangs or is stopped"
         return f"{self._path}: {error.strerror or error}; is that pyvrrpd's control socket?"
+
+
+def _tuples(lists: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(things) for name, things in lists.items()}
 
 
 def _receive(http: h11.Connection, sock: socket.socket) -> tuple[int, bytes]:

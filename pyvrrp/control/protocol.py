@@ -8,12 +8,21 @@ can falsify.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import hashlib
+from collections.abc import Iterable
+from typing import TypeVar
 
 import msgspec
 
+from pyvrrp.model import Configuration, Instance
+
+T = TypeVar("T")
+
 DEFAULT_SOCKET = "/run/pyvrrp/pyvrrp.sock"
 INSTANCES_PATH = "/v1/instances"
+CONFIGURATION_PATH = "/v1/configuration"
 REFUSED = "REFUSED"     # the state shown for an instance that the configuration names but that is not run
 
 
@@ -59,6 +68,38 @@ class InstancesReply(msgspec.Struct, frozen=True, kw_only=True):
     # Of no instance: dropped datagrams by family, the engine's totals, and its histograms by name.
     counters: dict[str, dict[str, int]] = {}
     instances: list[InstanceStatus]
+
+
+class ConfigurationPart(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of the things of one scope; all parts with the same path together are its configuration."""
+
+    path: str                           # of the file
+    configuration: Configuration        # with some of its scripts, groups, instances ...; global_defs in each
+
+
+def without_secrets(things: Iterable[T]) -> tuple[T, ...]:
+    """The same things; the password of an instance is a digest, which tells only whether it is the same.
+
+    Who may read the state need not be who may read the file.
+    """
+    return tuple(
+        dataclasses.replace(thing, auth_pass=hashlib.blake2b(thing.auth_pass, digest_size=8).digest())
+        if isinstance(thing, Instance) and thing.auth_pass
+        else thing
+        for thing in things
+    )
+
+
+class ConfigurationReply(msgspec.Struct, frozen=True, kw_only=True):
+    """GET /v1/configuration: what runs, as pyvrrp/model.py has it. For the same version of pyvrrp only.
+
+    `parts` stays the last field: the server sends it in slices.
+    """
+
+    version: str                        # of pyvrrp
+    pid: int
+    config_id: str                      # what @ID lines were compared with
+    parts: list[ConfigurationPart]
 
 
 class ErrorReply(msgspec.Struct, frozen=True, kw_only=True):

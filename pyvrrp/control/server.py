@@ -15,20 +15,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 import h11
 import msgspec
 
 from pyvrrp import __version__, limits
 from pyvrrp.control.listen import Listener
-from pyvrrp.control.protocol import INSTANCES_PATH, ErrorReply, InstancesReply, InstanceStatus
+from pyvrrp.control.protocol import (
+    CONFIGURATION_PATH,
+    INSTANCES_PATH,
+    ConfigurationPart,
+    ConfigurationReply,
+    ErrorReply,
+    InstancesReply,
+    InstanceStatus,
+    without_secrets,
+)
 from pyvrrp.errors import ControlError
+from pyvrrp.model import Configuration
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +79,8 @@ class ControlServer:
         *,
         instances: Callable[[], Iterable[InstanceStatus]],
         counters: Callable[[], dict[str, dict[str, int]]] = dict,
+        configurations: Callable[[], Mapping[str, Configuration]] = dict,
+        config_id: str = "",
         mode: int = 0o660,
         group: int | None = None,
     ) -> None:
@@ -74,9 +88,11 @@ class ControlServer:
 
         `instances` is called once per request and its result is read in slices, with turns of the loop
         between them. A generator spreads its own cost too, but instances may come and go meanwhile.
+        `configurations` is what runs, by path; `config_id` what its @ID lines were compared with.
         """
         self._path, self._mode, self._group = path, mode, group
         self._instances, self._counters = instances, counters
+        self._configurations, self._config_id = configurations, config_id
         self._turn = asyncio.Lock()
         self._clients: set[asyncio.Task[None]] = set()
         self._idle: dict[asyncio.Task[None], None] = {}     # those that owe a request, the longest first
@@ -84,6 +100,7 @@ class ControlServer:
         self._server: asyncio.Server | None = None
         self._routes: dict[str, dict[str, Callable[[], AsyncGenerator[bytes, None]]]] = {
             INSTANCES_PATH: {"GET": self._instances_body},
+            CONFIGURATION_PATH: {"GET": self._configuration_body},
         }
 
     async def start(self) -> bool:
@@ -182,14 +199,20 @@ class ControlServer:
                 await client.send(h11.Data(data=chunk))
         await client.send(h11.EndOfMessage())
 
-    async def _instances_body(self) -> AsyncGenerator[bytes, None]:
-        """An InstancesReply in slices: the list is its last field, so that its end is known beforehand."""
-        empty = msgspec.json.encode(
-            InstancesReply(version=__version__, pid=os.getpid(), counters=self._counters(), instances=[])
-        )
+    def _instances_body(self) -> AsyncGenerator[bytes, None]:
+        head = InstancesReply(version=__version__, pid=os.getpid(), counters=self._counters(), instances=[])
+        return self._in_slices(head, self._instances())
+
+    def _configuration_body(self) -> AsyncGenerator[bytes, None]:
+        head = ConfigurationReply(version=__version__, pid=os.getpid(), config_id=self._config_id, parts=[])
+        return self._in_slices(head, _parts(self._configurations()))
+
+    async def _in_slices(self, head: msgspec.Struct, items: Iterable[msgspec.Struct]) -> AsyncGenerator[bytes, None]:
+        """A reply in slices. Its last field is the list of the items, so that its end is known beforehand."""
+        empty = msgspec.json.encode(head)
         assert empty.endswith(b"[]}")
         encoder = msgspec.json.Encoder()
-        source = iter(self._instances())
+        source = iter(items)
         chunk = bytearray(empty[:-2])
         is_first = True
         more = True
@@ -197,18 +220,32 @@ class ControlServer:
             async with self._turn:
                 until_s = time.monotonic() + limits.CONTROL_SLICE_S
                 while time.monotonic() < until_s:
-                    status = next(source, None)
-                    if status is None:
+                    item = next(source, None)
+                    if item is None:
                         chunk += b"]}\n"
                         more = False
                         break
                     if not is_first:
                         chunk += b","
                     is_first = False
-                    encoder.encode_into(status, chunk, -1)
+                    encoder.encode_into(item, chunk, -1)
                 await asyncio.sleep(0)
             yield bytes(chunk)
             chunk.clear()
+
+
+def _parts(configurations: Mapping[str, Configuration]) -> Iterator[ConfigurationPart]:
+    """Configurations in parts that are small enough to be encoded in one turn of the loop."""
+    for path, configuration in configurations.items():
+        shown = path.encode("utf-8", "replace").decode()
+        bare = Configuration(global_defs=configuration.global_defs)
+        yield ConfigurationPart(path=shown, configuration=bare)
+        for field in dataclasses.fields(configuration):
+            things = getattr(configuration, field.name)
+            if isinstance(things, tuple):
+                for at in range(0, len(things), limits.CONTROL_PART):
+                    some: dict[str, Any] = {field.name: without_secrets(things[at : at + limits.CONTROL_PART])}
+                    yield ConfigurationPart(path=shown, configuration=dataclasses.replace(bare, **some))
 
 
 async def _next_request(client: _Client) -> h11.Request | None:

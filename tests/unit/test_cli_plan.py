@@ -1,0 +1,301 @@
+"""`pyvrrp plan`: two files, or a file and a daemon behind a real socket, and what is said of the difference."""
+
+import asyncio
+import dataclasses
+import json
+import threading
+from collections.abc import Iterator
+from enum import IntEnum
+from pathlib import Path
+
+import pytest
+
+from pyvrrp import limits
+from pyvrrp.cli import plan as verb
+from pyvrrp.cli.main import main
+from pyvrrp.config import load
+from pyvrrp.config.difference import settings
+from pyvrrp.control.client import ControlClient
+from pyvrrp.control.protocol import InstanceStatus
+from pyvrrp.control.server import ControlServer
+from pyvrrp.errors import ConfigError
+from pyvrrp.model import Command, Configuration, GlobalDefs, Instance, Notify
+
+OLD = """global_defs {
+    router_id a
+}
+vrrp_script check {
+    script "/bin/true"
+}
+vrrp_instance web {
+    interface lo
+    virtual_router_id 51
+    priority 150
+    authentication {
+        auth_type PASS
+        auth_pass secret
+    }
+    virtual_ipaddress {
+        192.0.2.1/24
+        192.0.2.2/24
+    }
+    track_script {
+        check
+    }
+    notify "/bin/true a"
+}
+vrrp_instance db {
+    interface lo
+    virtual_router_id 52
+    virtual_ipaddress {
+        192.0.2.7/24
+    }
+}
+vrrp_instance mail {
+    interface lo
+    virtual_router_id 53
+    virtual_ipaddress {
+        192.0.2.8/24
+    }
+}
+"""
+NEW = (
+    OLD.replace("router_id a", "router_id b")
+    .replace("priority 150", "priority 90\n    nopreempt\n    advert_int 2")
+    .replace("auth_pass secret", "auth_pass other")
+    .replace("192.0.2.2/24", "192.0.2.3/24")
+    .replace("true a", "true b")
+    .replace("check\n    }", "check weight -5\n    }")
+    .replace("virtual_router_id 52", "virtual_router_id 55")
+    .replace("instance mail", "instance smtp")
+    .replace('/bin/true"', '/bin/true"\n    interval 3')
+)
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    path = tmp_path / "old.conf"
+    path.write_text(OLD)
+    return path
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Path:
+    path = tmp_path / "new.conf"
+    path.write_text(NEW)
+    return path
+
+
+def planned(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, list[str]]:
+    status = main(["plan", *argv])
+    return status, capsys.readouterr().out.splitlines()
+
+
+def test_two_files(old: Path, new: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, lines = planned(capsys, str(new), "--against", str(old))
+    assert status == 1
+    assert lines == [
+        f"{old}: 1 anew, 2 changed, 0 untouched",
+        "    global_defs: router_id a -> b",
+        "  ! vrrp_instance db: stops and starts as another virtual router: virtual_router_id 52 -> 55",
+        "  ~ vrrp_instance web: changed: priority 150 -> 90; advert_int 1 -> 2; nopreempt no -> yes; "
+        "auth_pass differs; virtual_ipaddress -192.0.2.2/24 dev lo +192.0.2.3/24 dev lo; "
+        'track_script -check +check weight -5; notify "/bin/true a" -> "/bin/true b"',
+        "  ~ vrrp_instance smtp (was mail): changed",
+        "  ~ vrrp_script check: changed: interval 1 -> 3; timeout 1 -> 3",
+    ]
+
+
+def test_nothing_to_do(old: Path, new: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new.write_text("# moved\n\n" + OLD)
+    assert planned(capsys, str(new), "--against", str(old)) == (0, [f"{old}: nothing to do, 3 untouched"])
+
+
+def test_added_and_removed(old: Path, new: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new.write_text(OLD[: OLD.index("vrrp_instance mail")])
+    assert planned(capsys, str(new), "--against", str(old)) == (
+        1,
+        [f"{old}: 1 removed, 0 changed, 2 untouched", "  - vrrp_instance mail: removed"],
+    )
+    assert planned(capsys, str(old), "--against", str(new))[1][1] == "  + vrrp_instance mail: added"
+
+
+def test_what_would_be_refused(old: Path, new: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new.write_text(OLD.replace("virtual_router_id 53", "virtual_router_id 256"))
+    status, lines = planned(capsys, str(new), "--against", str(old))
+    assert status == 5
+    assert f"  the reload would be refused: {new}:33: instance mail would not run: virtual_router_id 256" in lines[1]
+
+
+def test_unreadable(old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    none = str(tmp_path / "none.conf")
+    assert planned(capsys, none, "--against", str(old))[0] == 4
+    assert planned(capsys, str(old), "--against", none) == (
+        4,
+        [f"{none}: error: there is no such file; create it, or name another with -f"],
+    )
+
+
+def test_json(old: Path, new: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "--json", str(new), "--against", str(old)]) == 1
+    (scope,) = json.loads(capsys.readouterr().out)["scopes"]
+    assert scope["global_defs"] == [{"keyword": "router_id", "old": "a", "new": "b"}]
+    instances = scope["vrrp_instance"]
+    assert [entry["name"] for entry in instances["anew"]] == ["db"]
+    web, smtp = instances["changed"]
+    assert {"keyword": "virtual_ipaddress", "comes": ["192.0.2.3/24 dev lo"], "goes": ["192.0.2.2/24 dev lo"]} in web[
+        "settings"
+    ]
+    assert (smtp["was"], smtp["name"], smtp["settings"]) == ("mail", "smtp", [])
+    assert scope["vrrp_script"]["changed"][0]["name"] == "check"
+    assert "secret" not in json.dumps(scope)
+
+
+def test_a_large_plan_is_bounded(tmp_path: Path, old: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    many = tmp_path / "many.conf"
+    one = "vrrp_instance v{0} {{\ninterface lo\nvirtual_router_id {0}\nvirtual_ipaddress {{\n192.0.2.{0}\n}}\n}}\n"
+    many.write_text("".join(one.format(i) for i in range(100, 200)))
+    _, lines = planned(capsys, str(many), "--against", str(old))
+    assert f"  + and {100 - limits.PLAN_SHOWN} more are added; --all names them" in lines
+    assert sum("+ vrrp_instance" in line for line in lines) == limits.PLAN_SHOWN
+    _, lines = planned(capsys, str(many), "--against", str(old), "--all")
+    assert sum("+ vrrp_instance" in line for line in lines) == 100
+
+
+# ---- against a daemon
+
+
+class Daemon:
+    """A ControlServer that says that it runs these files."""
+
+    def __init__(self, path: Path, configurations: dict[str, Configuration], states: dict[str, str]) -> None:
+        self.path = str(path)
+        self._configurations, self._states = configurations, states
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()))
+
+    async def _main(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        server = ControlServer(
+            self.path,
+            instances=lambda: [InstanceStatus(name=name, state=state) for name, state in self._states.items()],
+            configurations=lambda: self._configurations,
+            config_id="left",
+        )
+        assert await server.start()
+        self._ready.set()
+        await self._stop.wait()
+        await server.close()
+
+    def __enter__(self) -> "Daemon":
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+
+def configuration(path: Path) -> Configuration:
+    loaded = load(str(path), config_id="left", interfaces=None)
+    assert loaded.configuration is not None
+    return loaded.configuration
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, old: Path) -> Iterator[Daemon]:
+    states = {"web": "MASTER", "db": "MASTER", "mail": "BACKUP"}
+    with Daemon(tmp_path / "s", {str(old): configuration(old)}, states) as daemon:
+        yield daemon
+
+
+def test_the_daemon_says_what_it_runs(daemon: Daemon, old: Path) -> None:
+    config_id, running = ControlClient(daemon.path).configurations()
+    assert config_id == "left"
+    told, whole = running[str(old)], configuration(old)
+    assert told.instances[1:] == whole.instances[1:]
+    assert (told.scripts, told.global_defs) == (whole.scripts, whole.global_defs)
+    web = told.instances[0]
+    assert web.auth_pass != whole.instances[0].auth_pass
+    assert dataclasses.replace(web, auth_pass=whole.instances[0].auth_pass) == whole.instances[0]
+
+
+def test_many_instances_come_in_parts_and_whole(tmp_path: Path) -> None:
+    instances = tuple(Instance(name=f"v{i}", family=4, interface="lo", vrid=i % 255 + 1) for i in range(1000))
+    whole = Configuration(global_defs=GlobalDefs(router_id="a"), instances=instances)
+    empty = Configuration(global_defs=GlobalDefs(router_id="b"))
+    with Daemon(tmp_path / "s", {"a.conf": whole, "b.conf": empty}, {}) as daemon:
+        assert ControlClient(daemon.path).configurations()[1] == {"a.conf": whole, "b.conf": empty}
+
+
+def test_against_what_runs(daemon: Daemon, new: Path, old: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, lines = planned(capsys, "--socket", daemon.path, str(new))
+    assert status == 1
+    assert lines[2].startswith(
+        "  ! vrrp_instance db: stops and starts as another virtual router [MASTER now]: virtual_router_id 52 -> 55"
+    )
+    assert lines[3].startswith("  ~ vrrp_instance web: changed [MASTER now]: priority 150 -> 90")
+    assert lines[4] == "  ~ vrrp_instance smtp (was mail): changed [BACKUP now]"
+    assert lines[-1] == "  a failover: 1 of these is MASTER and gives its addresses up"
+
+
+def test_without_a_file_it_is_what_a_signal_would_do(
+    daemon: Daemon, old: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert planned(capsys, "--socket", daemon.path) == (0, [f"{old}: nothing to do, 3 untouched"])
+    old.write_text(NEW)
+    assert planned(capsys, "--socket", daemon.path)[0] == 1
+
+
+def test_no_daemon(tmp_path: Path, new: Path) -> None:
+    assert main(["plan", "--socket", str(tmp_path / "none"), str(new)]) == 3
+
+
+def test_which_of_several_files_is_meant(tmp_path: Path, old: Path) -> None:
+    bare = Configuration(global_defs=GlobalDefs(router_id="a"))
+    running = {str(old): bare, str(tmp_path / "other.conf"): bare}
+    link = tmp_path / "link.conf"
+    link.symlink_to(old)
+    assert verb.matched([], running) == [(path, path, bare) for path in running]
+    assert verb.matched([str(link)], running) == [(str(link), str(old), bare)]
+    assert verb.matched(["x.conf"], {str(old): bare}) == [("x.conf", str(old), bare)]
+    with pytest.raises(ConfigError, match="the daemon runs 2 files, and this is none of them"):
+        verb.matched(["x.conf"], running)
+
+
+def test_against_takes_one_file(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "--against", str(old)]) == 1
+    assert "name one NEW" in capsys.readouterr().err
+
+
+def other(value: object) -> object:
+    """Another value of the same type."""
+    match value:
+        case bool():
+            return not value
+        case IntEnum():
+            return next(each for each in type(value) if each is not value)
+        case int() | float():
+            return value + 1
+        case str() | None:
+            return "x"
+        case bytes():
+            return b"\xe0\0\0\x55"
+        case tuple():
+            return (*value, b"\xc0\0\2\1")
+        case Notify():
+            return Notify(master=Command(("/bin/true",), "root"))
+    raise AssertionError(f"{value!r}: say here what another value is")
+
+
+FIELDS = [field.name for field in dataclasses.fields(Instance) if field.name not in ("name", "where")]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_every_field_of_an_instance_can_be_told(field: str) -> None:
+    one = Instance(name="a", family=4, interface="eth0", vrid=1, source=bytes(4))
+    changed = dataclasses.replace(one, **{field: other(getattr(one, field))})
+    (setting,) = settings(one, changed)
+    assert str(setting).startswith(f"{setting.keyword} ")
+    assert setting.old != setting.new or setting.comes or field == "auth_pass"
