@@ -5,6 +5,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from vrrpcore.counters cimport TOTAL_COUNT
 from vrrpcore.outbox cimport Outbox
 from vrrpcore.packet cimport DROP_COUNT, advert_t, rx_meta_t
+from vrrpcore.pacing cimport Announcer
 from vrrpcore.slots cimport SlotBook
 from vrrpcore.table cimport Table
 from vrrpcore.vr cimport vr_t
@@ -69,6 +70,7 @@ cdef class Engine:
     cdef uint32_t _event_count
     cdef bint _has_coalesced
     cdef SlotBook slots             # which MASTER sends when
+    cdef Announcer announcer        # GARP and NA
 
     # For the reactor; no Python object is touched.
     cdef inline void tally(self, size_t total, uint64_t more) noexcept nogil:
@@ -93,8 +95,6 @@ cdef class Engine:
     cdef int64_t _down_deadline_ns(self, uint32_t i) noexcept nogil
     cdef bint _listen_again(self, uint32_t i, int64_t deaf_ns, int64_t now_ns) noexcept nogil
     cdef bint _group_owns(self, uint32_t i) noexcept nogil
-    cdef void _announce_start(self, uint32_t i, int64_t now_ns) noexcept nogil
-    cdef void _announce_timer(self, uint32_t i, int64_t now_ns) noexcept nogil
     cdef bint _may_expire(self, uint32_t i, int64_t now_ns) noexcept nogil
     cdef void _emit(self, uint8_t kind, uint32_t i, int64_t at_ns, uint8_t old_state, uint8_t reason,
                     const rx_meta_t *rx, const advert_t *advert, uint32_t value) noexcept nogil

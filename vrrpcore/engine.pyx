@@ -102,6 +102,7 @@ from vrrpcore.limits cimport (
 )
 from vrrpcore.lower cimport lower_heard, lower_timer
 from vrrpcore.outbox cimport TX_FRAME, Outbox, tx_t
+from vrrpcore.pacing cimport Announcer
 from vrrpcore.packet cimport (
     DROP_MODE,
     DROP_NONE,
@@ -126,7 +127,6 @@ from vrrpcore.vr cimport (
     TIMER_MASTER_DOWN,
     TIMERS_PER_VR,
     VR_NONE,
-    VRF_ANNOUNCED,
     VRF_COALESCED,
     VRF_HIGHER_ADVERT,
     VRF_KEYED,
@@ -179,6 +179,7 @@ cdef class Engine:
         self.wheel = TimerWheel()
         self.outbox = Outbox()
         self.slots = SlotBook()
+        self.announcer = Announcer(self.wheel, self.outbox)
         self._events = <event_t *>malloc(EVENT_RING_SIZE * sizeof(event_t))
         if self._events == NULL:
             raise MemoryError
@@ -210,6 +211,18 @@ cdef class Engine:
         self.domain_count += 1
         return self.domain_count - 1
 
+    def add_pacer(self, garp_gap_ns: int, na_gap_ns: int) -> int:
+        """Return the number of a new pacer: it keeps a gap between the GARPs, and another between the NAs, of all
+        addresses whose Announce names it (keepalived's vrrp_garp_interval, vrrp_gna_interval, garp_group).
+
+        0 is no gap. Raises ValueError for a gap that is negative or longer than 4,294 s.
+        """
+        return self.announcer.add_pacer(garp_gap_ns, na_gap_ns)
+
+    def set_pacer(self, pacer: int, garp_gap_ns: int, na_gap_ns: int) -> None:
+        """Change the gaps of a pacer, from its next frame on. Raises IndexError, and ValueError as add_pacer() does."""
+        self.announcer.set_pacer(pacer, garp_gap_ns, na_gap_ns)
+
     def add(self, settings) -> int:
         """Return the index of a new router, in INIT, made of `settings` (VrSettings; not kept).
 
@@ -219,6 +232,7 @@ cdef class Engine:
         cdef uint32_t k
         try:
             self.wheel.reserve(self.table.capacity * TIMERS_PER_VR)
+            self.announcer.reserve(self.table.capacity)
             for k in range(TIMERS_PER_VR):
                 self.wheel._timers[i * TIMERS_PER_VR + k].owner = i * TIMERS_PER_VR + k
             self._configure(i, settings)
@@ -238,6 +252,7 @@ cdef class Engine:
         cdef uint16_t old_booking = vr.booking
         self._configure(index, settings)
         self._moved_priority(index, old_priority)
+        self.announcer.change(index, vr, now_ns)
         if vr.state == ST_MASTER and (vr.advertisement_interval_cs != old_interval_cs or vr.booking != old_booking):
             self._arm_adver(index, now_ns, True)
 
@@ -342,8 +357,8 @@ cdef class Engine:
 
     def announce(self, index: int, now_ns: int) -> None:
         """The kernel has the addresses: tell the segment by GARP and NA, now and by the schedule (T8)."""
-        self._vr(index)
-        self._announce_start(index, now_ns)
+        cdef vr_t *vr = self._vr(index)
+        self.announcer.start(index, vr, now_ns)
 
     # ---- a caller's own clock and network: simulation and tests
 
@@ -638,9 +653,9 @@ cdef class Engine:
                     count_adver_late(self.total, now_ns - self.wheel._timers[due[k]].deadline_ns)
                     self._dispatch(i, EV_ADVER_TIMER, now_ns, NULL, NULL)
                 elif owner % TIMERS_PER_VR == TIMER_ANNOUNCE:
-                    self._announce_timer(i, now_ns)
+                    self.announcer.fire(i, &self.table.vrs[i], now_ns)
                 elif owner % TIMERS_PER_VR == TIMER_LOWER:
-                    lower_timer(self.table.vrs, i, self.wheel, self.outbox, now_ns)
+                    lower_timer(self.table.vrs, i, self.wheel, self.announcer, now_ns)
                 elif self._may_expire(i, now_ns):
                     self._dispatch(i, EV_MASTER_DOWN_TIMER, now_ns, NULL, NULL)
         return fired
@@ -765,7 +780,7 @@ cdef class Engine:
         if act & ACT_DISARM:
             self.wheel.disarm(timer + TIMER_ADVER)
             self.wheel.disarm(timer + TIMER_MASTER_DOWN)
-            self.wheel.disarm(timer + TIMER_ANNOUNCE)
+            self.announcer.stop(i)
             self.wheel.disarm(timer + TIMER_LOWER)
             vr.held_ns = 0
             vr.listen_until_ns = 0
@@ -788,7 +803,7 @@ cdef class Engine:
             if vr.flags & VRF_STALLED:
                 vr.flags &= ~<uint32_t>VRF_STALLED
                 if not (act & ACT_ANSWER_LOWER and vr.garp_lower_prio_repeat):      # that announces as well
-                    self._announce_start(i, now_ns)
+                    self.announcer.start(i, vr, now_ns)
         if act & ACT_ARM_ADVER:
             self._arm_adver(i, now_ns, event != EV_ADVER_TIMER)
         if act & ACT_ARM_DOWN:
@@ -803,7 +818,7 @@ cdef class Engine:
         if act & ACT_ASSERT:
             self.table.tally(i, CNT_OTHER_MASTER)
             self._emit_once(EVENT_OTHER_MASTER, i, TOLD_OTHER_MASTER, rx, advert, 0)
-            lower_heard(self.table.vrs, i, self.wheel, self.outbox, now_ns)
+            lower_heard(self.table.vrs, i, self.wheel, self.announcer, now_ns)
         if vr.state != old_state:
             vr.since_ns = now_ns
             vr.told = 0
@@ -849,32 +864,6 @@ cdef class Engine:
             if j == i:
                 return True
         return False
-
-    # ---- sending
-
-    cdef void _announce_start(self, uint32_t i, int64_t now_ns) noexcept nogil:
-        cdef vr_t *vr = &self.table.vrs[i]
-        cdef uint32_t timer = i * TIMERS_PER_VR + TIMER_ANNOUNCE
-        if vr.state != ST_MASTER or vr.announce_count == 0:
-            return
-        self.outbox.add_announces(i, vr, vr.announce_repeat)
-        vr.flags &= ~<uint32_t>VRF_ANNOUNCED
-        self.wheel.disarm(timer)
-        if vr.announce_delay_s:
-            self.wheel.arm(timer, now_ns + <int64_t>vr.announce_delay_s * NS_PER_S)
-        elif vr.announce_refresh_s:
-            vr.flags |= VRF_ANNOUNCED
-            self.wheel.arm(timer, now_ns + <int64_t>vr.announce_refresh_s * NS_PER_S)
-
-    cdef void _announce_timer(self, uint32_t i, int64_t now_ns) noexcept nogil:
-        """The second set, then the refreshes (one frame per address each)."""
-        cdef vr_t *vr = &self.table.vrs[i]
-        if vr.state != ST_MASTER:
-            return
-        self.outbox.add_announces(i, vr, 1 if vr.flags & VRF_ANNOUNCED else vr.announce_repeat)
-        vr.flags |= VRF_ANNOUNCED
-        if vr.announce_refresh_s:
-            self.wheel.arm(i * TIMERS_PER_VR + TIMER_ANNOUNCE, now_ns + <int64_t>vr.announce_refresh_s * NS_PER_S)
 
     # ---- events
 
@@ -956,6 +945,7 @@ cdef class Engine:
         cdef vr_t *vr = self._vr(i)
         cdef vr_t new
         vr_check(settings, self.domain_count)
+        self.announcer.check(settings)
         if vr.state not in (ST_INIT, ST_FAULT) and not any(settings.source):
             raise ValueError(f"router {i} runs and would have no source address; it has to be in FAULT")
         new = vr[0]
@@ -1008,6 +998,7 @@ cdef class Engine:
         for k in range(TIMERS_PER_VR):
             if <size_t>i * TIMERS_PER_VR + k < self.wheel._capacity:
                 self.wheel.disarm(<uint32_t>i * TIMERS_PER_VR + k)
+        self.announcer.stop(i)
         self.outbox.disown(i)
         sync_leave(self.table.vrs, i)
         self.table.unkey(i)

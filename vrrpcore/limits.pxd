@@ -18,6 +18,9 @@ cdef enum:
     ANNOUNCE_REPEAT_MAX = 255
     ANNOUNCE_S_MAX = 1000000
 
+    # The longest gap between two announcements on one interface: keepalived's 4,294 s.
+    ANNOUNCE_GAP_S_MAX = 4294
+
     # The shortest interval that is learned from a master, unless our own is shorter: keepalived's users set 100 ms for
     # the fastest takeover. One advert with 1 cs would otherwise have 10,000 backups promote 35 ms later, which is less
     # than a busy host takes to hear the next.

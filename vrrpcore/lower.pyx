@@ -17,7 +17,7 @@ from vrrpcore.limits cimport LOWER_REST_S_MIN
 from vrrpcore.vr cimport ST_MASTER, TIMER_LOWER, TIMERS_PER_VR, VRF_LOWER_AGAIN, VRF_LOWER_SECOND
 
 
-cdef void lower_heard(vr_t *vrs, uint32_t i, TimerWheel wheel, Outbox outbox, int64_t now_ns) noexcept nogil:
+cdef void lower_heard(vr_t *vrs, uint32_t i, TimerWheel wheel, Announcer announcer, int64_t now_ns) noexcept nogil:
     """Router `i`, a MASTER, has heard a lower advert: announce its group's addresses, or note that they have to be."""
     cdef uint32_t j = i
     if vrs[i].flags & VRF_LOWER_AGAIN:
@@ -26,28 +26,28 @@ cdef void lower_heard(vr_t *vrs, uint32_t i, TimerWheel wheel, Outbox outbox, in
         if wheel.is_armed(j * TIMERS_PER_VR + TIMER_LOWER):
             vrs[j].flags |= VRF_LOWER_AGAIN
         elif vrs[j].state == ST_MASTER:
-            _announce(vrs, j, wheel, outbox, now_ns)
+            _announce(vrs, j, wheel, announcer, now_ns)
         j = vrs[j].group_next
         if j == i:
             return
 
 
-cdef void lower_timer(vr_t *vrs, uint32_t i, TimerWheel wheel, Outbox outbox, int64_t now_ns) noexcept nogil:
+cdef void lower_timer(vr_t *vrs, uint32_t i, TimerWheel wheel, Announcer announcer, int64_t now_ns) noexcept nogil:
     """TIMER_LOWER of router `i` has fired."""
     if vrs[i].flags & VRF_LOWER_AGAIN:
         vrs[i].flags &= ~<uint32_t>(VRF_LOWER_AGAIN | VRF_LOWER_SECOND)
-        _announce(vrs, i, wheel, outbox, now_ns)
+        _announce(vrs, i, wheel, announcer, now_ns)
     elif vrs[i].flags & VRF_LOWER_SECOND:
         vrs[i].flags &= ~<uint32_t>VRF_LOWER_SECOND
     elif vrs[i].garp_lower_prio_delay_s:
         vrs[i].flags |= VRF_LOWER_SECOND
-        _announce(vrs, i, wheel, outbox, now_ns)
+        _announce(vrs, i, wheel, announcer, now_ns)
 
 
-cdef void _announce(vr_t *vrs, uint32_t i, TimerWheel wheel, Outbox outbox, int64_t now_ns) noexcept nogil:
+cdef void _announce(vr_t *vrs, uint32_t i, TimerWheel wheel, Announcer announcer, int64_t now_ns) noexcept nogil:
     cdef uint32_t rest_s = vrs[i].garp_lower_prio_delay_s
     if rest_s < LOWER_REST_S_MIN:
         rest_s = LOWER_REST_S_MIN
     wheel.arm(i * TIMERS_PER_VR + TIMER_LOWER, now_ns + <int64_t>rest_s * NS_PER_S)
     if vrs[i].garp_lower_prio_repeat:
-        outbox.add_announces(i, &vrs[i], vrs[i].garp_lower_prio_repeat)
+        announcer.tell(i, &vrs[i], vrs[i].garp_lower_prio_repeat, now_ns)

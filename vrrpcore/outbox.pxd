@@ -2,7 +2,7 @@
 cimport cython
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
-from vrrpcore.vr cimport vr_t
+from vrrpcore.vr cimport announce_t, vr_t
 
 # One datagram to be sent. The pointers stay good until the batch is cleared.
 cdef enum tx_kind_t:
@@ -37,6 +37,7 @@ cdef class Outbox:
     cdef void add_adverts(self, uint32_t i, const vr_t *vr) noexcept nogil
     cdef void add_zero(self, uint32_t i, const vr_t *vr) noexcept nogil
     cdef void add_announces(self, uint32_t i, const vr_t *vr, uint32_t rounds) noexcept nogil
+    cdef void add_announce(self, uint32_t i, const vr_t *vr, const announce_t *announce) noexcept nogil
     cdef void disown(self, uint32_t i) noexcept nogil
     cdef void clear(self) noexcept nogil
     cdef int retire(self, void *memory) except -1

@@ -14,7 +14,7 @@ from vrrpcore.consts cimport FAMILY_IPV6, NA_FRAME_LEN, PRIORITY_RELEASE
 from vrrpcore.counters cimport CNT_ADVERT_SENT, CNT_ANNOUNCE_SENT, CNT_PRI_ZERO_SENT
 from vrrpcore.packet cimport advert_encode, advert_form_t
 from vrrpcore.setup cimport fill_form
-from vrrpcore.vr cimport VR_NONE, announce_t
+from vrrpcore.vr cimport VR_NONE
 
 cdef enum:
     ARENA_CHUNK = 65536
@@ -76,35 +76,38 @@ cdef class Outbox:
 
     cdef void add_announces(self, uint32_t i, const vr_t *vr, uint32_t rounds) noexcept nogil:
         """GARP and NA: rounds over all addresses; the frame of an address is built once."""
-        cdef const announce_t *announce
         cdef uint32_t k, _
         cdef size_t first = self.count
         cdef tx_t *tx
-        cdef uint8_t *data
         for k in range(vr.announce_count):
-            announce = &vr.announces[k]
-            data = self._bytes(NA_FRAME_LEN)
-            tx = self._add() if data != NULL else NULL
-            if tx == NULL:
-                return
-            memset(tx, 0, sizeof(tx_t))
-            tx.data = data
-            if announce.family == FAMILY_IPV6:
-                tx.length = <uint16_t>na_frame(data, announce.mac, announce.addr, announce.router)
-            else:
-                tx.length = <uint16_t>garp_frame(data, announce.mac, announce.addr)
-            tx.kind = TX_FRAME
-            tx.counter = CNT_ANNOUNCE_SENT
-            tx.domain = vr.domain
-            tx.ifindex = announce.ifindex
-            tx.vr = i
-            memcpy(tx.src, announce.addr, 16)
+            self.add_announce(i, vr, &vr.announces[k])
+        if self.count - first < vr.announce_count:
+            return
         for _ in range(1, rounds):
             for k in range(vr.announce_count):
                 tx = self._add()
                 if tx == NULL:
                     return
                 tx[0] = self.tx[first + k]
+
+    cdef void add_announce(self, uint32_t i, const vr_t *vr, const announce_t *announce) noexcept nogil:
+        """GARP or NA: one frame."""
+        cdef uint8_t *data = self._bytes(NA_FRAME_LEN)
+        cdef tx_t *tx = self._add() if data != NULL else NULL
+        if tx == NULL:
+            return
+        memset(tx, 0, sizeof(tx_t))
+        tx.data = data
+        if announce.family == FAMILY_IPV6:
+            tx.length = <uint16_t>na_frame(data, announce.mac, announce.addr, announce.router)
+        else:
+            tx.length = <uint16_t>garp_frame(data, announce.mac, announce.addr)
+        tx.kind = TX_FRAME
+        tx.counter = CNT_ANNOUNCE_SENT
+        tx.domain = vr.domain
+        tx.ifindex = announce.ifindex
+        tx.vr = i
+        memcpy(tx.src, announce.addr, 16)
 
     cdef void disown(self, uint32_t i) noexcept nogil:
         """Router `i` is gone: what it has queued is still sent, and counts for nobody."""

@@ -18,6 +18,7 @@ class Announce(NamedTuple):
     mac: bytes                  # 6 bytes: who has the address
     address: bytes
     router: bool = False        # NA: the sender forwards packets
+    pacer: int | None = None    # of Engine.add_pacer(): keeps a gap between the frames of an interface
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class VrSettings:
     announce_repeat: int = 5                    # frames per address in each set
     announce_delay_s: int = 5                   # until the second set; 0: none
     announce_refresh_s: int = 0                 # 0: no refresh
+    announce_refresh_repeat: int = 1            # frames per address in each refresh
     garp_lower_prio_repeat: int = 5             # S10: frames per address after a lower advert; 0: none
     garp_lower_prio_delay_s: int = 5            # until the second set, and before the next first one; 0: no second
 

@@ -29,7 +29,7 @@ from vrrpcore.limits cimport (
 from vrrpcore.packet cimport CSUM_MESSAGE, CSUM_PSEUDO, advert_encode, advert_form_t, advert_length
 from vrrpcore.vr cimport (
     ST_BACKUP,
-    VRF_ANNOUNCED,
+    VR_NONE,
     VRF_CHECK_SOURCE,
     VRF_COALESCED,
     VRF_HIGHER_ADVERT,
@@ -93,8 +93,7 @@ cdef int vr_setup(vr_t *vr, settings, uint8_t family) except -1:
     if vr.version == 2 or vr.state != ST_BACKUP or vr.master_priority == 0:
         vr.master_adver_interval_cs = vr.advertisement_interval_cs         # none has been learned
     vr.told = 0                     # what is wrong with the new settings has not been told
-    vr.flags &= (VRF_USED | VRF_WANTS_MASTER | VRF_STALLED | VRF_COALESCED | VRF_ANNOUNCED | VRF_LOWER_AGAIN
-                 | VRF_LOWER_SECOND)
+    vr.flags &= (VRF_USED | VRF_WANTS_MASTER | VRF_STALLED | VRF_COALESCED | VRF_LOWER_AGAIN | VRF_LOWER_SECOND)
     vr.flags |= VRF_UNICAST if settings.is_unicast else 0
     vr.flags |= VRF_PREEMPT if settings.preempt else 0
     vr.flags |= VRF_OWNER_START if settings.starts_as_owner else 0
@@ -109,6 +108,7 @@ cdef int vr_setup(vr_t *vr, settings, uint8_t family) except -1:
     vr.announce_repeat = settings.announce_repeat
     vr.announce_delay_s = settings.announce_delay_s
     vr.announce_refresh_s = settings.announce_refresh_s
+    vr.announce_refresh_repeat = settings.announce_refresh_repeat
     vr.garp_lower_prio_repeat = settings.garp_lower_prio_repeat
     vr.garp_lower_prio_delay_s = settings.garp_lower_prio_delay_s
     vr.preempt_delay_ms = round(settings.preempt_delay_s * 1000)
@@ -139,6 +139,7 @@ cdef int vr_setup(vr_t *vr, settings, uint8_t family) except -1:
             announce.ifindex = told.ifindex
             announce.family = FAMILY_IPV4 if len(told.address) == IPV4_LEN else FAMILY_IPV6
             announce.router = told.router
+            announce.pacer = VR_NONE if told.pacer is None else told.pacer
             memcpy(announce.mac, <const uint8_t *>told.mac, 6)
             copy_address(announce.addr, announce.family, told.address)
         vr_encode(vr)
@@ -251,6 +252,9 @@ cdef int vr_check(settings, uint32_t domain_count) except -1:
         raise ValueError("an announcement is not of a 6 byte MAC and an address")
     if not 1 <= settings.announce_repeat <= ANNOUNCE_REPEAT_MAX:
         raise ValueError(f"announce_repeat {settings.announce_repeat} is not in 1..{ANNOUNCE_REPEAT_MAX}")
+    if not 1 <= settings.announce_refresh_repeat <= ANNOUNCE_REPEAT_MAX:
+        raise ValueError(
+            f"announce_refresh_repeat {settings.announce_refresh_repeat} is not in 1..{ANNOUNCE_REPEAT_MAX}")
     if not 0 <= settings.announce_delay_s <= ANNOUNCE_S_MAX:
         raise ValueError(f"announce_delay_s {settings.announce_delay_s} is not in 0..{ANNOUNCE_S_MAX}")
     if not 0 <= settings.announce_refresh_s <= ANNOUNCE_S_MAX:

@@ -31,7 +31,6 @@ cdef enum:
     VRF_WANTS_MASTER = 1 << 6   # its timer expired, its sync group was not ready
     VRF_STALLED = 1 << 7        # a MASTER that slept longer than its own Master_Down_Interval
     VRF_COALESCED = 1 << 8      # a state change did not fit the event ring
-    VRF_ANNOUNCED = 1 << 9      # the delayed second set is behind us: the refresh comes next
     VRF_PEER_TTL = 1 << 10      # behind `dsts` stand the TTL limits of each
     VRF_STRICT = 1 << 11        # what the RFC lets a router drop is dropped
     VRF_OWNER_IGNORES = 1 << 12     # with priority 255 it hears nobody
@@ -53,6 +52,7 @@ cdef struct announce_t:
     uint8_t family
     uint8_t router              # NA: the R flag
     uint8_t addr[16]
+    uint32_t pacer              # who keeps a gap between frames; VR_NONE: nobody
 
 cdef struct vr_t:               # four cache lines; an advert heard touches the first two
     # Read for every advert heard.
@@ -102,10 +102,11 @@ cdef struct vr_t:               # four cache lines; an advert heard touches the 
     uint32_t announce_delay_s           # until the second set; 0: none
     uint32_t announce_refresh_s         # 0: none
     uint16_t booking                    # the slot of the interval that it has booked, + 1; 0: none
+    uint16_t announce_refresh_repeat    # frames per address in each refresh
     # What follows is for adverts that are the exception.
-    uint16_t min_interval_cs            # nothing shorter is learned; our own interval where that is shorter
     int64_t preempt_until_ns            # S13: lower adverts are obeyed until then; 0: none was heard
     uint32_t preempt_delay_ms           # 0: none
     uint32_t garp_lower_prio_delay_s    # until the second set; 0: none
     uint16_t garp_lower_prio_repeat     # frames per address in each set; 0: no set
-    uint8_t zero[30]
+    uint16_t min_interval_cs            # nothing shorter is learned; our own interval where that is shorter
+    uint8_t zero[28]

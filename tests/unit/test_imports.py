@@ -34,11 +34,12 @@ CORE: dict[str, set[str]] = {
     "setup": {"consts", "limits", "packet", "vr"},
     "slots": {"consts", "limits", "vr", "setup"},
     "outbox": {"consts", "counters", "packet", "announce", "vr", "setup"},
+    "pacing": {"consts", "limits", "wheel", "vr", "outbox"},
     "scrutiny": {"consts", "packet", "vr", "setup"},
-    "lower": {"consts", "limits", "wheel", "vr", "outbox"},
+    "lower": {"consts", "limits", "wheel", "vr", "pacing"},
     "engine": {
         "consts", "limits", "settings", "wheel", "packet", "counters", "vr", "election", "fsm", "sync", "table",
-        "setup", "outbox", "slots", "scrutiny", "lower",
+        "setup", "outbox", "slots", "pacing", "scrutiny", "lower",
     },
     "reactor": {"consts", "limits", "packet", "counters", "rawio", "outbox", "engine"},
 }
