@@ -55,7 +55,7 @@ annotate: ## Cython's view of the C code; fails on a hot line that touches Pytho
 
 docs: ## write the generated documents anew
 	@contrib/bootstrap.sh $(PYTHON) $(VENV)
-	$(BIN)/python contrib/generate_docs.py docs
+	$(BIN)/python contrib/generate_docs.py docs man
 
 clean: ## remove what was built
 	rm -rf build *.egg-info .venv/.pyvrrp-* vrrpcore/*.c vrrpcore/*.so vrrpcore/*.html pyvrrp/_linux.c pyvrrp/_linux*.so

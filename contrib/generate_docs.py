@@ -1,7 +1,8 @@
 """Write the documents that are made from the code itself.
 
-    generate_docs.py DIRECTORY
+    generate_docs.py DIRECTORY MANUALS
 
+keywords.md and the manual page pyvrrp.conf.5: the table of keywords in pyvrrp/config/table.
 state-machine.md: the table and the diagram of vrrpcore.fsm.
 counters.md: the names of what is counted, from pyvrrp.statistics.
 rules.md: the rules of rules.toml beside the tests that hold and that break each, found in the sources of the tests by
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyvrrp import statistics
+from pyvrrp.config import explain
 from vrrpcore import fsm
 
 ROOT = Path(__file__).parents[1]
@@ -221,12 +223,14 @@ def counters_document() -> str:
     return "\n".join([*lines, ""])
 
 
-def main(directory: str) -> None:
-    """Write every generated document into `directory`."""
+def main(directory: str, manuals: str) -> None:
+    """Write every generated document into `directory`, and manual pages into `manuals`."""
     (Path(directory) / "counters.md").write_text(counters_document())
+    (Path(directory) / "keywords.md").write_text(explain.document())
+    (Path(manuals) / "pyvrrp.conf.5").write_text(explain.manual_page())
     (Path(directory) / "state-machine.md").write_text(state_machine())
     (Path(directory) / "rules.md").write_text(rules_document())
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2])

@@ -40,6 +40,7 @@ VERBS = {
     "check": Verb("pyvrrp.cli.check", "say everything that is wrong in keepalived.conf files"),
     "format": Verb("pyvrrp.cli.format", "lay out keepalived.conf files in one way"),
     "plan": Verb("pyvrrp.cli.plan", "say what a reload would do", True),
+    "explain": Verb("pyvrrp.cli.explain", "say what a keyword of keepalived.conf means"),
     "status": Verb("pyvrrp.cli.status", "show what a running pyvrrpd runs: states, since when, and why", True),
     "demo": Verb("pyvrrp.cli.demo", "watch an address move between two hosts that are made for it"),
 }

@@ -254,9 +254,12 @@ class _Parser:
         """One message for all lines whose lack makes the same difference."""
         names = list(dict.fromkeys(statement.words[0] for statement in statements))
         lines = f" ({len(statements)} lines)" if len(statements) > len(names) else ""
+        keyword = statements[0].keyword
+        is_part = keyword is not None and keyword.partly
+        did = f"does {', '.join(names)}{lines} only in part" if is_part else f"does not do {', '.join(names)}{lines}"
         self._report.warning(
             statements[0].where(),
-            f"pyvrrp does not do {', '.join(names)}{lines}: {without}; all else is used",
+            f"pyvrrp {did}: {without}; all else is used",
             "not-done",
         )
 

@@ -9,6 +9,8 @@ from types import ModuleType
 
 import pytest
 
+from pyvrrp.config import explain
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -26,6 +28,11 @@ RULES = docs.rules()
 
 def test_the_state_machine_document_is_of_this_table() -> None:
     assert (ROOT / "docs" / "state-machine.md").read_text() == docs.state_machine(), "run make docs"
+
+
+def test_the_documents_of_keywords_are_of_this_table() -> None:
+    assert (ROOT / "docs" / "keywords.md").read_text() == explain.document(), "run make docs"
+    assert (ROOT / "man" / "pyvrrp.conf.5").read_text() == explain.manual_page(), "run make docs"
 
 
 def test_the_counters_document_is_of_this_table() -> None:

@@ -134,7 +134,8 @@ _PROTOCOL = (
         "Hold to the letter of the RFC: no password, state MASTER only with priority 255, and so on.",
         default="off",
         field="strict",
-        without="in strict mode too, packets to the addresses are taken when priority is not 255",
+        without="packets to the addresses are taken, even if priority is not 255",
+        partly=True,
     ),
     Keyword(
         "vrrp_down_timer_adverts",

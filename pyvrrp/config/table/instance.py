@@ -121,7 +121,8 @@ _ELECTION = (
         "Hold to the letter of the RFC: no password, state MASTER only with priority 255, and so on.",
         default="vrrp_strict",
         field="strict",
-        without="in strict mode too, packets to the addresses are taken when priority is not 255",
+        without="packets to the addresses are taken, even if priority is not 255",
+        partly=True,
     ),
 )
 

@@ -72,6 +72,7 @@ class Keyword:
     clamps: bool = False  # a number out of range counts as the nearest in it
     since: str = ""  # the version of keepalived that brought it, if later than 2.2.7; or pyvrrp
     without: str = ""  # what is different because pyvrrp does not do it; empty: it is done
+    partly: bool = False  # `without` is the part that is not done
     alias: str = ""  # this is an old name of that one
     good: str = ""  # arguments that are right, of a block: lines; empty: any that the kind suggests
     bad: str = ""  # arguments that are reported; empty: none can be wrong, or the kind suggests some
