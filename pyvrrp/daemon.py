@@ -25,8 +25,9 @@ from typing import TypeVar
 import uvloop
 
 from pyvrrp import __version__, limits, netns
-from pyvrrp.config import Loaded, load_all_in_worker
+from pyvrrp.config import Loaded
 from pyvrrp.config.check import check, exit_status, files, report
+from pyvrrp.config.process import load_all_in_worker
 from pyvrrp.control.server import ControlServer
 from pyvrrp.errors import PyvrrpError
 from pyvrrp.model import Configuration, GlobalDefs

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
 from pyvrrp import __version__
-from pyvrrp.control.protocol import DEFAULT_SOCKET
+from pyvrrp.control import DEFAULT_SOCKET
 
 DEFAULT_CONFIG = "/etc/keepalived/keepalived.conf"
 DEFAULT_LOG_FILE = "/var/log/pyvrrpd.log"   # keepalived: a name in /tmp, which anyone may prepare

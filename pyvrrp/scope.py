@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from pyvrrp import limits
-from pyvrrp.config import plan_in_turns
+from pyvrrp.config.plan import plan_in_turns
 from pyvrrp.control.protocol import REFUSED, InstanceStatus
 from pyvrrp.host import Host, in_slices
 from pyvrrp.interests import Interest

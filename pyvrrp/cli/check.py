@@ -6,6 +6,7 @@ It starts in a loop of an editor or a pipeline, so it imports no more than it ne
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import shutil
 import socket
@@ -55,7 +56,11 @@ def run(arguments: argparse.Namespace) -> int:
         netns.enter(arguments.namespace)
     config_id = arguments.config_id or socket.gethostname().partition(".")[0]
     interfaces = frozenset(name for _, name in socket.if_nameindex())
-    checked = check(arguments.files, config_id=config_id, interfaces=interfaces)
+    gc.disable()    # nothing here lives in cycles: looking for them is a tenth of the time
+    try:
+        checked = check(arguments.files, config_id=config_id, interfaces=interfaces)
+    finally:
+        gc.enable()
     if arguments.json:
         import json
 

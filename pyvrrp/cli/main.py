@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pyvrrp import __version__
-from pyvrrp.control.protocol import DEFAULT_SOCKET
+from pyvrrp.control import DEFAULT_SOCKET
 from pyvrrp.errors import ControlError, PyvrrpError
 
 EXIT_OK = 0

@@ -14,9 +14,9 @@ import h11
 import msgspec
 
 from pyvrrp import __version__, limits
+from pyvrrp.control import DEFAULT_SOCKET
 from pyvrrp.control.protocol import (
     CONFIGURATION_PATH,
-    DEFAULT_SOCKET,
     INSTANCES_PATH,
     ConfigurationReply,
     ErrorReply,

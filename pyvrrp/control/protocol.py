@@ -20,7 +20,6 @@ from pyvrrp.model import Configuration, Instance
 
 T = TypeVar("T")
 
-DEFAULT_SOCKET = "/run/pyvrrp/pyvrrp.sock"
 INSTANCES_PATH = "/v1/instances"
 CONFIGURATION_PATH = "/v1/configuration"
 REFUSED = "REFUSED"     # the state shown for an instance that the configuration names but that is not run

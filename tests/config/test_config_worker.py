@@ -13,8 +13,9 @@ import msgspec
 import pytest
 import uvloop
 
-from pyvrrp.config import load, load_in_worker
+from pyvrrp.config import load
 from pyvrrp.config.frames import Request, frames
+from pyvrrp.config.process import load_in_worker
 
 SEEDS = sorted((Path(__file__).parent / "seeds").glob("*.conf"))
 FACTORIES = [asyncio.new_event_loop, uvloop.new_event_loop]

@@ -1,6 +1,7 @@
 """`pyvrrp check`: which files are meant, what is printed, and the exit status."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -142,3 +143,12 @@ def test_a_mass_of_messages_is_bounded(tmp_path: Path, capsys: pytest.CaptureFix
     assert len(out.splitlines()) == 10_000 * 3 + 2
 
 
+
+
+def test_it_imports_no_more_than_it_needs() -> None:
+    """It runs in loops: what an event loop or netlink would cost to import is more than the check itself."""
+    code = "import sys; from pyvrrp.cli.main import main; main(['check', '/dev/null']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True)
+    modules = set(done.stdout.split())
+    assert "pyvrrp.cli.check" in modules
+    assert not modules & {"asyncio", "uvloop", "pyroute2", "msgspec", "h11", "cffi", "json", "vrrpcore"}

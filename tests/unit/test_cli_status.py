@@ -11,7 +11,8 @@ import pytest
 
 from pyvrrp.cli import status
 from pyvrrp.cli.main import EXIT_FAILED, EXIT_NO_DAEMON, VERBS, main, parse
-from pyvrrp.control.protocol import DEFAULT_SOCKET, InstancesReply, InstanceStatus, PeerHeard
+from pyvrrp.control import DEFAULT_SOCKET
+from pyvrrp.control.protocol import InstancesReply, InstanceStatus, PeerHeard
 
 WEB = InstanceStatus(
     name="web",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pyvrrp.control.protocol import DEFAULT_SOCKET
+from pyvrrp.control import DEFAULT_SOCKET
 from pyvrrp.options import (
     DEFAULT_CONFIG,
     DEFAULT_LOG_FILE,

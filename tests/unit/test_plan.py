@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from pyvrrp.config import Change, plan, plan_in_turns
+from pyvrrp.config.plan import Change, plan, plan_in_turns
 from pyvrrp.model import Configuration, GlobalDefs, Instance, SyncGroup, TrackScript, Vip, Where
 
 
