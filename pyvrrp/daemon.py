@@ -187,7 +187,9 @@ class Daemon:
             if why_none:
                 log.error("%s: %s", name, why_none)
             paths += found
-        loaded = await load_all_in_worker(paths, config_id=self._config_id, interfaces=_interfaces())
+        loaded = await load_all_in_worker(
+            paths, config_id=self._config_id, interfaces=_interfaces(), all_config=self._options.all_config
+        )
         for each in loaded.values():
             for diagnostic in each.diagnostics:
                 log.log(logging.ERROR if diagnostic.is_error else logging.WARNING, "%s", diagnostic)
@@ -250,7 +252,9 @@ def _interfaces() -> frozenset[str]:
 def _config_test(options: Options) -> int:
     """`-t`: say everything that is wrong with the files. Returns keepalived's exit status, 0, 4 or 5."""
     config_id = options.config_id or socket.gethostname().partition(".")[0]
-    checked = check(options.config_files, config_id=config_id, interfaces=_interfaces())
+    checked = check(
+        options.config_files, config_id=config_id, interfaces=_interfaces(), all_config=options.all_config
+    )
     text = "".join(f"{line}\n" for line in report(checked))
     if options.config_test_log is not None:
         with Path(options.config_test_log).open("a", encoding="utf-8") as log_file:

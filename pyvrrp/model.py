@@ -29,6 +29,7 @@ class Where(NamedTuple):
     file: str
     line: int = 0
     column: int = 0
+    origin: str = ""                    # of a line that nobody wrote like that: how it reads, and what made it
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.line else self.file
@@ -45,7 +46,8 @@ class Diagnostic:
     code: str = "unreadable"        # the kind of mistake, for programs: one of pyvrrp/config/report.py
 
     def __str__(self) -> str:
-        return f"{self.where}: {'' if self.is_error else 'warning: '}{self.message}"
+        origin = f" ({self.where.origin})" if self.where.origin else ""
+        return f"{self.where}: {'' if self.is_error else 'warning: '}{self.message}{origin}"
 
 
 @dataclass(frozen=True, slots=True)

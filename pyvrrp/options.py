@@ -45,6 +45,7 @@ class Options:
 
     config_files: tuple[str, ...] = (DEFAULT_CONFIG,)
     config_id: str | None = None            # None: the node's name
+    all_config: bool = False                # -e: every missing include is an error
     namespace: str | None = None
     config_test: bool = False
     config_test_log: str | None = None      # messages of the test are appended here; None: stderr
@@ -87,6 +88,7 @@ OPTIONS = (
     Option("i", "config-id", "ID", "keep lines that begin with @ID; default the node's name"),
     Option("t", "config-test", "[LOGFILE]", "only check the configuration; messages go to stderr or LOGFILE"),
     Option("X", "release-vips", "", "drop addresses at stop: always so here, but for -V"),
+    Option("e", "all-config", "", "a missing include is an error, whatever the word that asks for it"),
     Option("V", "dont-release-vrrp", "", "keep addresses at stop, and send no priority 0"),
     Option("u", "umask", "MASK", "umask for the files that are written"),
     Option("", "socket", "PATH", f"control socket; default {DEFAULT_SOCKET}"),
@@ -102,7 +104,6 @@ _NO_BFD = "there is no BFD here"
 # Options of keepalived that are accepted without effect; the text says what their absence changes.
 WITHOUT_EFFECT = (
     Option("d", "dump-conf", "", "the configuration is not logged: pyvrrp status --json has what runs"),
-    Option("e", "all-config", "", "include files are not read yet, each is reported"),
     Option("C", "check", "", f"{_NO_LVS}, only VRRP runs: use keepalived for virtual_server blocks"),
     Option("B", "no_bfd", "", f"{_NO_BFD} to be left out"),
     Option("", "all", "", f"{_NO_LVS}, and no BFD: only VRRP is started"),
@@ -170,6 +171,7 @@ def parse(argv: Sequence[str]) -> Options:
         no_syslog=given.no_syslog,
         pid_file=given.pid,
         vrrp_pid_file=given.vrrp_pid,
+        all_config=given.all_config,
         keep_vips=given.dont_release_vrrp,
         umask=_umask(parser, given.umask),
         socket=None if given.no_socket else given.socket or DEFAULT_SOCKET,

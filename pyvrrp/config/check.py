@@ -37,15 +37,22 @@ class Checked:
         return len(self.loaded.diagnostics) - self.errors
 
 
-def check(names: Iterable[str], *, config_id: str, interfaces: frozenset[str] | None) -> list[Checked]:
-    """Load every file that is meant, in the order given. interfaces: those that exist; None: do not look."""
+def check(
+    names: Iterable[str], *, config_id: str, interfaces: frozenset[str] | None, all_config: bool = False
+) -> list[Checked]:
+    """Load every file that is meant, in the order given. interfaces: those that exist; None: do not look.
+
+    all_config: as in load().
+    """
     checked = []
     for name in names:
         found, why_none = files(name)
         if why_none:
             unreadable = Loaded(None, (Diagnostic(Where(clean(name)), why_none),))
             checked.append(Checked(name, unreadable))
-        checked += [Checked(path, load(path, config_id=config_id, interfaces=interfaces)) for path in found]
+        for path in found:
+            loaded = load(path, config_id=config_id, interfaces=interfaces, all_config=all_config)
+            checked.append(Checked(path, loaded))
     return checked
 
 
@@ -133,6 +140,7 @@ def as_json(checked: Sequence[Checked]) -> dict[str, object]:
                         "line": diagnostic.where.line,
                         "column": diagnostic.where.column,
                         "message": diagnostic.message,
+                        "origin": diagnostic.where.origin,
                     }
                     for diagnostic in one.loaded.diagnostics
                 ],

@@ -36,9 +36,10 @@ def place(where: Where) -> str:
 def headline(diagnostic: Diagnostic, *, is_coloured: bool = False) -> str:
     """`file:line:column: error: sentence`."""
     kind, colour = ("error", RED) if diagnostic.is_error else ("warning", YELLOW)
+    origin = f" ({diagnostic.where.origin})" if diagnostic.where.origin else ""
     if is_coloured:
-        return f"{BOLD}{place(diagnostic.where)}:{PLAIN} {colour}{kind}:{PLAIN} {diagnostic.message}"
-    return f"{place(diagnostic.where)}: {kind}: {diagnostic.message}"
+        return f"{BOLD}{place(diagnostic.where)}:{PLAIN} {colour}{kind}:{PLAIN} {diagnostic.message}{origin}"
+    return f"{place(diagnostic.where)}: {kind}: {diagnostic.message}{origin}"
 
 
 def excerpt(where: Where, line: str, *, width: int, is_coloured: bool = False) -> list[str]:

@@ -25,6 +25,7 @@ class Request(msgspec.Struct, array_like=True):
     paths: list[bytes]
     config_id: str
     interfaces: list[str] | None
+    all_config: bool = False
 
 
 class Frame(msgspec.Struct, array_like=True, omit_defaults=True):

@@ -5,8 +5,7 @@ its braces (outside double quotes, also where they touch a word), and what lies 
 words. So whatever follows a brace on a line counts as the next line, and a brace alone on a line is the same
 as one at the end of a line.
 
-Substitution ($NAME, ~SEQ), conditional lines (@id) and include work on whole lines: they belong between
-`lines()` and `Lexer.pieces()`.
+Substitution ($NAME, ~SEQ), conditional lines (@id) and include work on whole lines: they come before, in text.py.
 
 Time is linear in the text. Ordinary lines, which hold none of `"#!{}\\`, never meet a loop over characters:
 `str.split` does them. Any bytes are accepted: what is not UTF-8 is carried through as surrogates in
@@ -19,8 +18,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pyvrrp.config.report import Report
-from pyvrrp.model import Where
+from pyvrrp.config.report import Report, shown
+from pyvrrp.config.source import Source
 
 # What keepalived takes as blank. str.split() takes more: see _EXOTIC.
 BLANKS = " \t\f\v\r"
@@ -30,7 +29,7 @@ CLOSE = ["}"]
 
 _SPECIAL = re.compile(r'["#!{}\\]')
 # The alternatives differ in their first character, and a quote without an end is met once in a line: linear.
-_ATOM = re.compile(r'"(?:\\.|[^"\\])*"|\\.|[#!].*|[{}]|[^"\\#!{}]+|["\\]', re.DOTALL)
+_ATOM = re.compile(r'"(?:\\.|[^"\\])*"|\\.|[#!].*|[{}]|\$\{[^{}"#! \t]*\}|[^"\\#!{}$]+|["\\$]', re.DOTALL)
 _WORD = re.compile(rf'"([^"]*)"|([^{BLANKS}"]+)')
 _PLAIN_WORD = re.compile(rf"[^{BLANKS}]+")
 _ESCAPED = re.compile(r"\\([#!])")
@@ -40,11 +39,11 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Piece(NamedTuple):
-    """Words that stand between line ends, braces and comments; or one brace (`words is OPEN`, `words is "
-    "CLOSE`)."""
+    """Words that stand between line ends, braces and comments; or one brace (`words is OPEN`, `words is CLOSE`)."""
 
+    source: Source
     line: int
-    column: int  # of the first character of text
+    column: int  # of the first character of text; of a line that was made, of the line that was written
     text: str  # as written, quotes and escapes included
     words: list[str]  # never empty
 
@@ -52,12 +51,6 @@ class Piece(NamedTuple):
 def decode(data: bytes) -> str:
     """The text of a file. A byte order mark at its start means nothing and goes; any bytes decode."""
     return data.decode("utf-8-sig", "surrogateescape")
-
-
-def lines(text: str) -> Iterator[tuple[int, str]]:
-    """Number and text of each line. Only a newline ends a line; the CR before it is blank to all that "
-    "follows."""
-    return enumerate(text.split("\n"), 1)
 
 
 def clean(word: str) -> str:
@@ -75,67 +68,115 @@ def raw_words(text: str) -> list[str]:
     return [found[1] if found[1] is not None else _ESCAPED.sub(r"\1", found[2]) for found in _WORD.finditer(text)]
 
 
+def unescaped(text: str) -> str:
+    """Text whose `\\#` and `\\!` are the characters alone."""
+    return _ESCAPED.sub(r"\1", text) if "\\" in text else text
+
+
+def cut_comment(line: str) -> str:
+    """A line without its comment."""
+    if "#" not in line and "!" not in line:
+        return line
+    for atom in _ATOM.finditer(line):
+        first = line[atom.start()]
+        if first in "#!":
+            return line[: atom.start()]
+        if atom[0] == '"':
+            break  # it is not closed: what follows is told of, and left out, when the line is cut
+    return line
+
+
+def again_at(line: str, pattern: re.Pattern[str]) -> int:
+    """Where text stands that follows the first brace, outside quotes, at which pattern matches; 0: nowhere."""
+    if pattern.search(line) is None:
+        return 0
+    for atom in _ATOM.finditer(line):
+        if atom[0] in {"{", "}"} and pattern.match(line, atom.start()):
+            return atom.end()
+        if atom[0] == '"' or line[atom.start()] in "#!":
+            break
+    return 0
+
+
 class Lexer:
     """Makes pieces of the lines of one file."""
 
     def __init__(self, file: str, report: Report) -> None:
-        self._file = file
+        self.source = Source(file)
         self._report = report
 
-    def pieces(self, text: str) -> Iterator[Piece]:
-        """The pieces of a whole file."""
+    def pieces(self, text: str, first: int = 1, source: Source | None = None, column: int = 0) -> Iterator[Piece]:
+        """The pieces of whole lines, the first of which has the number `first`.
+
+        source, column: of lines that were made, where all their pieces are said to stand.
+        """
+        source = source or self.source
         ordinary = text.isascii() and not _EXOTIC.search(text)
         split = str.split if ordinary else _PLAIN_WORD.findall
         special = _SPECIAL.search
-        for number, line in lines(text):
-            if "\0" in line:
+        has_nul = "\0" in text
+        # Only a newline ends a line; the CR before it is blank to all that follows.
+        for number, line in enumerate(text.split("\n"), first):
+            if has_nul and "\0" in line:
                 self._report.structure(
-                    Where(self._file, number),
+                    source.where(number, column),
                     "the line holds NUL bytes and is left out; remove them"
                     + (", or save the file as UTF-8" if number == 1 else ""),
+                    "encoding",
                 )
             elif special(line):
                 # Nearly all of these are `words {` or `}`.
                 last = len(line.rstrip(BLANKS)) - 1
                 if line[last] in "{}" and not special(line, 0, last):
                     if words := split(line[:last]):
-                        yield Piece(number, 1, line[:last], words if ordinary else self._cleaned(number, words))
-                    yield Piece(number, last + 1, line[last], OPEN if line[last] == "{" else CLOSE)
+                        if not ordinary:
+                            words = self._cleaned(source, number, words)
+                        yield Piece(source, number, column or 1, line[:last], words)
+                    brace = OPEN if line[last] == "{" else CLOSE
+                    yield Piece(source, number, column or last + 1, line[last], brace)
                 else:
-                    yield from self._cut(number, line)
+                    yield from self._cut(source, number, column, line)
             elif words := split(line):
                 if not ordinary:
-                    words = self._cleaned(number, words)
-                yield Piece(number, 1, line, words)
+                    words = self._cleaned(source, number, words)
+                yield Piece(source, number, column or 1, line, words)
 
-    def _cut(self, number: int, line: str) -> Iterator[Piece]:
+    def _cut(self, source: Source, number: int, column: int, line: str) -> Iterator[Piece]:
         """Cut a line at comment and braces."""
         start = end = 0
         for atom in _ATOM.finditer(line):
             first = line[atom.start()]
             if first in "{}":
-                yield from self._piece(number, start, line[start:end])
-                yield Piece(number, atom.start() + 1, first, OPEN if first == "{" else CLOSE)
+                yield from self._piece(source, number, column or start + 1, line[start:end])
+                yield Piece(source, number, column or atom.start() + 1, first, OPEN if first == "{" else CLOSE)
                 start = atom.end()
             elif first in "#!":
                 break
             elif atom[0] == '"':
                 self._report.structure(
-                    Where(self._file, number, atom.start() + 1),
+                    source.where(number, column or atom.start() + 1),
                     "the double quote opened here is not closed, so the rest of the line is left out; close it",
+                    "quotes",
                 )
                 break
+            elif first == "$" and len(atom[0]) > 1:
+                self._report.structure(
+                    source.where(number, column or atom.start() + 1, line),
+                    f"{shown(atom[0])} is not defined before this line; write ${shown(atom[0][2:-1])}=VALUE above, "
+                    "or put it in double quotes if it is meant as it stands",
+                    "definition",
+                )
             end = atom.end()
-        yield from self._piece(number, start, line[start:end])
+        yield from self._piece(source, number, column or start + 1, line[start:end])
 
-    def _piece(self, number: int, start: int, text: str) -> Iterator[Piece]:
+    def _piece(self, source: Source, number: int, column: int, text: str) -> Iterator[Piece]:
         if words := raw_words(text):
-            yield Piece(number, start + 1, text, self._cleaned(number, words))
+            yield Piece(source, number, column, text, self._cleaned(source, number, words))
 
-    def _cleaned(self, number: int, words: list[str]) -> list[str]:
+    def _cleaned(self, source: Source, number: int, words: list[str]) -> list[str]:
         cleaned = [clean(word) for word in words]
         if cleaned != words:
             self._report.warning(
-                Where(self._file, number), "the line holds bytes that are not UTF-8; save the file as UTF-8"
+                source.where(number, 0), "the line holds bytes that are not UTF-8; save the file as UTF-8", "encoding"
             )
         return cleaned

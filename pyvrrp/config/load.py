@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from dataclasses import dataclass
-from pathlib import Path
 
-from pyvrrp import limits
 from pyvrrp.config.build import build
-from pyvrrp.config.lexer import Lexer, clean, decode
+from pyvrrp.config.lexer import clean
 from pyvrrp.config.parser import parse
 from pyvrrp.config.report import Report
+from pyvrrp.config.source import TooMuch, Unreadable
+from pyvrrp.config.text import Text
 from pyvrrp.model import Configuration, Diagnostic, Where
 
 # As keepalived's config test, with 4 as its manual has it: the file cannot be read at all.
@@ -53,44 +52,21 @@ class Loaded:
         )
 
 
-def load(path: str, *, config_id: str, interfaces: frozenset[str] | None) -> Loaded:
-    """Read a keepalived.conf. Raises nothing for anything that a file may hold or be.
+def load(path: str, *, config_id: str, interfaces: frozenset[str] | None, all_config: bool = False) -> Loaded:
+    """Read a keepalived.conf with all that it includes. Raises nothing for anything that a file may hold or be.
 
-    config_id: what `@word` lines are compared with. interfaces: the names in the file's namespace; None: do
-    not check.
+    config_id: what `@word` lines are compared with. interfaces: the names in the file's namespace; None: do not
+    check. all_config: a missing include is always an error (-e).
     """
-    del config_id  # conditional lines are not read yet
-    file = clean(path)
-    try:
-        data = _read(path)
-    except _Unreadable as problem:
-        return Loaded(None, (Diagnostic(Where(file), str(problem)),))
     report = Report()
-    statements = parse(Lexer(file, report).pieces(decode(data)), file, report)
-    configuration = build(statements, host_name=socket.gethostname(), interfaces=interfaces, report=report)
-    return Loaded(configuration, report.finish())
-
-
-class _Unreadable(Exception):
-    """The text says why, and what to do."""
-
-
-def _read(path: str) -> bytes:
+    text = Text(report, config_id=config_id, all_config=all_config)
     try:
-        with Path(path).open("rb") as stream:
-            data = stream.read(limits.CONFIG_BYTES_MAX + 1)
-    except FileNotFoundError:
-        raise _Unreadable("there is no such file; create it, or name another with -f") from None
-    except IsADirectoryError:
-        raise _Unreadable("it is a directory; name a file in it") from None
-    except PermissionError:
-        raise _Unreadable(f"it cannot be read by uid {os.geteuid()}; change its permissions") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise _Unreadable(f"it cannot be read: {reason}; name a readable file with -f") from None
-    if len(data) > limits.CONFIG_BYTES_MAX:
-        mib = limits.CONFIG_BYTES_MAX >> 20
-        raise _Unreadable(f"it is larger than {mib} MiB; make several files of it")
-    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        raise _Unreadable("it is UTF-16 text; save it as UTF-8")
-    return data
+        statements = parse(text.pieces(path), report)
+    except Unreadable as problem:
+        return Loaded(None, (Diagnostic(Where(clean(path)), str(problem)),))
+    except TooMuch as problem:
+        report.structure(problem.where, str(problem), "limit")
+        return Loaded(None, report.finish())
+    configuration = build(statements, host_name=socket.gethostname(), interfaces=interfaces, report=report)
+    # What is missing by its author's own word ends it, but only after everything else has been told, too.
+    return Loaded(configuration if text.is_whole else None, report.finish())

@@ -35,19 +35,25 @@ from pyvrrp.model import Where
 class Statement:
     """A line, or a block with what it holds."""
 
-    __slots__ = ("_column", "broken", "file", "keyword", "line", "statements", "text", "words")
+    __slots__ = ("_column", "broken", "keyword", "line", "source", "statements", "text", "words")
 
-    def __init__(self, file: str, piece: Piece, keyword: Keyword | None) -> None:
-        self.file = file
-        self.line, self._column, self.text, self.words = piece
+    def __init__(self, piece: Piece, keyword: Keyword | None) -> None:
+        self.source, self.line, self._column, self.text, self.words = piece
         self.keyword = keyword  # None: an entry of a value block
         self.statements: list[Statement] = []  # of a block
         self.broken: tuple[Where, str] | None = None  # a statement in it lacks its argument: where and which
 
     def where(self, word: int = 0) -> Where:
-        """The place of one of its words."""
+        """The place of one of its words. In a line that was made, that of the line that was written."""
+        if not self.source.is_written:
+            return self.source.where(self.line, self._column, self.text)
         columns = word_columns(self.text)
-        return Where(self.file, self.line, self._column + columns[min(word, len(columns) - 1)])
+        return self.source.where(self.line, self._column + columns[min(word, len(columns) - 1)])
+
+    @property
+    def file(self) -> str:
+        """The name of the file it was written in."""
+        return self.source.file
 
     @property
     def title(self) -> str:
@@ -74,14 +80,13 @@ class _Frame:
         self.statement = statement  # the one that opened it; None for a brace that belongs to nothing
 
 
-def parse(pieces: Iterable[Piece], file: str, report: Report) -> list[Statement]:
+def parse(pieces: Iterable[Piece], report: Report) -> list[Statement]:
     """The statements of the top level."""
-    return _Parser(file, report).run(pieces)
+    return _Parser(report).run(pieces)
 
 
 class _Parser:
-    def __init__(self, file: str, report: Report) -> None:
-        self._file = file
+    def __init__(self, report: Report) -> None:
         self._report = report
         self._root: list[Statement] = []
         self._frames = [_Frame(_Mode.KEYWORDS, TOP, self._root, None)]
@@ -111,7 +116,7 @@ class _Parser:
         keyword = None
         if frame.mode is _Mode.KEYWORDS:
             keyword = INDEX[frame.block].get(piece.words[0])
-        self._last = statement = Statement(self._file, piece, keyword)
+        self._last = statement = Statement(piece, keyword)
         is_entry = frame.mode is _Mode.ENTRIES
         if is_entry:
             frame.into.append(statement)
@@ -213,7 +218,7 @@ class _Parser:
             )
 
     def _at(self, piece: Piece) -> Where:
-        return Where(self._file, piece.line, piece.column)
+        return piece.source.where(piece.line, piece.column)
 
     # Lines that wanted a block, or were not known
 

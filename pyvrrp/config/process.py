@@ -14,7 +14,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -29,10 +29,17 @@ _STDERR_SHOWN = 2000  # bytes of a dead worker's last words: the end of a traceb
 
 
 async def load_in_worker(
-    path: str, *, config_id: str, interfaces: frozenset[str] | None, timeout_s: float = limits.CONFIG_WORKER_S
+    path: str,
+    *,
+    config_id: str,
+    interfaces: frozenset[str] | None,
+    all_config: bool = False,
+    timeout_s: float = limits.CONFIG_WORKER_S,
 ) -> Loaded:
     """As load(), in another process. Cancellation kills the worker."""
-    loaded = await load_all_in_worker((path,), config_id=config_id, interfaces=interfaces, timeout_s=timeout_s)
+    loaded = await load_all_in_worker(
+        (path,), config_id=config_id, interfaces=interfaces, all_config=all_config, timeout_s=timeout_s
+    )
     return loaded[path]
 
 
@@ -41,6 +48,7 @@ async def load_all_in_worker(
     *,
     config_id: str,
     interfaces: frozenset[str] | None,
+    all_config: bool = False,
     timeout_s: float = limits.CONFIG_WORKER_S,
 ) -> dict[str, Loaded]:
     """As load(), for many files in one other process; by path. Cancellation kills the worker.
@@ -51,7 +59,9 @@ async def load_all_in_worker(
     loaded: dict[str, Loaded] = {}
     left = list(dict.fromkeys(paths))
     while left:
-        found, problem = await _load_some(left, config_id, interfaces, timeout_s)
+        names = None if interfaces is None else sorted(interfaces)
+        request = Request([os.fsencode(path) for path in left], clean(config_id), names, all_config)
+        found, problem = await _load_some(request, timeout_s)
         loaded.update(zip(left, found, strict=False))
         left = left[len(found) :]
         if left:
@@ -60,13 +70,8 @@ async def load_all_in_worker(
     return loaded
 
 
-async def _load_some(
-    paths: Sequence[str], config_id: str, interfaces: frozenset[str] | None, timeout_s: float
-) -> tuple[list[Loaded], str]:
+async def _load_some(request: Request, timeout_s: float) -> tuple[list[Loaded], str]:
     """Run one worker. Returns what it made of the first of the files, and why it did not come to the next."""
-    request = Request(
-        [os.fsencode(path) for path in paths], clean(config_id), None if interfaces is None else sorted(interfaces)
-    )
     with contextlib.ExitStack() as stack:
         try:
             stdin, stdout, stderr = (_memfd(stack, name) for name in ("request", "answer", "errors"))
@@ -77,7 +82,7 @@ async def _load_some(
         status = await _end_of(pidfd, timeout_s)
         found: list[Loaded] = []
         try:
-            await _collect(stdout, len(paths), found)
+            await _collect(stdout, len(request.paths), found)
         except (msgspec.DecodeError, EOFError) as error:
             if status is None:
                 return found, f"reading it took longer than {timeout_s:g} s and was given up; is its disk there?"

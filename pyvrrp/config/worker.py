@@ -30,7 +30,12 @@ def main() -> int:
     encoder = msgspec.msgpack.Encoder()
     with open(1, "wb", closefd=False) as stdout:
         for path in request.paths:
-            loaded = load(os.fsdecode(path), config_id=request.config_id, interfaces=interfaces)
+            loaded = load(
+                os.fsdecode(path),
+                config_id=request.config_id,
+                interfaces=interfaces,
+                all_config=request.all_config,
+            )
             for frame in frames(loaded):
                 data = encoder.encode(frame)
                 stdout.write(LENGTH.pack(len(data)))

@@ -85,7 +85,8 @@ def test_the_rest_of_the_table() -> None:
     options = parse(argv)
     assert (options.namespace, options.config_id, options.keep_vips) == ("red", "node1", True)
     assert (options.no_syslog, options.log_file) == (True, DEFAULT_LOG_FILE)
-    assert len(options.warnings) == 2       # -e and -d
+    assert options.all_config
+    assert len(options.warnings) == 1       # -d
     assert options.umask == 0o27
     assert parse(["-gl"]).log_file == "l"
 

@@ -10,7 +10,7 @@ from pyvrrp.config.report import Report
 def tree(text: str) -> tuple[list[object], list[str]]:
     """Statements as [words, children], and the messages."""
     report = Report()
-    statements = parse(Lexer("f", report).pieces(text), "f", report)
+    statements = parse(Lexer("f", report).pieces(text), report)
     return [shape(statement) for statement in statements], [str(d) for d in report.finish()]
 
 
@@ -32,7 +32,7 @@ def test_layouts_of_a_block_are_one() -> None:
 
 def test_place_of_a_word() -> None:
     report = Report()
-    (block,) = parse(Lexer("f", report).pieces('vrrp_instance "A B" {\n  state  BACKUP }'), "f", report)
+    (block,) = parse(Lexer("f", report).pieces('vrrp_instance "A B" {\n  state  BACKUP }'), report)
     assert (block.where().line, block.where().column) == (1, 1)
     assert block.where(1).column == 16
     assert (block.statements[0].where(1).line, block.statements[0].where(1).column) == (2, 10)
@@ -92,7 +92,7 @@ def test_surplus_words_are_a_warning() -> None:
 
 def test_missing_argument_is_an_error() -> None:
     report = Report()
-    (block,) = parse(Lexer("f", report).pieces("vrrp_instance A {\n priority\n}"), "f", report)
+    (block,) = parse(Lexer("f", report).pieces("vrrp_instance A {\n priority\n}"), report)
     assert block.broken is not None
     (message,) = report.finish()
     assert str(message) == (

@@ -686,7 +686,6 @@ _FILES = (
         "What is an error in the include lines below it.",
         takes="[+|-]read|match|wildcard_match|brace_match ...",
         least=0,
-        without="no file is included",
     ),
     Keyword(
         "random_seed",
@@ -694,7 +693,6 @@ _FILES = (
         "Makes ${_RANDOM} repeat itself.",
         low=0,
         high=0xFFFFFFFF,
-        without="there is no ${_RANDOM}",
     ),
     Keyword(
         "data_use_instance",
