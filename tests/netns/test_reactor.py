@@ -282,6 +282,65 @@ def test_a_flood_neither_triggers_nor_starves_the_takeover(pair: Pair) -> None:
     assert down_ns <= took_ns < down_ns + LATE_NS
 
 
+def test_a_socket_rests_after_a_read(pair: Pair) -> None:
+    """What arrives while it rests wakes nobody, and is read when it has rested."""
+    left, right = pair.left, pair.right
+    left.start(priority=100, advertisement_interval_cs=100)
+    right.start(priority=255, starts_as_owner=True, advertisement_interval_cs=100)
+
+    def count() -> int:
+        return left.engine.counters(0)["advert_rcvd"]
+
+    heard = 0
+    for _ in range(50):
+        assert pair.run(2, left, until=lambda before=heard: count() > before)
+        read_ns = left.reactor.now_ns()
+        heard = count()
+        right.engine.stop(0, right.reactor.now_ns())
+        right.engine.start(0, right.reactor.now_ns())       # an owner's first advert goes at once
+        right.reactor.flush()
+        waits = bool(select.select([left.reactor], [], [], 0)[0])
+        left.reactor.run()
+        was_read = count() > heard
+        if left.reactor.now_ns() - read_ns < 400_000:
+            break                   # fast enough to have met it resting
+    else:
+        pytest.skip("this machine is too busy to look within 400 us")
+    assert not waits
+    assert not was_read
+    assert pair.run(0.2, left, until=lambda: count() > heard)
+
+
+def test_it_sleeps_until_its_deadline(pair: Pair) -> None:
+    """The timer is set to the Master_Down_Timer itself: nothing else wakes an idle backup."""
+    pair.left.start(priority=100, advertisement_interval_cs=20)
+    pair.run(0.01, pair.left)
+    turns = pair.left.engine.totals()["turns"]
+    assert pair.run(2, pair.left, until=lambda: pair.left.state() == STATES["MASTER"])
+    assert pair.left.engine.totals()["turns"] - turns == 1
+
+
+def test_three_hundred_pairs_between_two_hosts(pair: Pair) -> None:
+    """More than there are VRIDs: 150 of them, at each of two addresses of each host."""
+    for side in (pair.left, pair.right):
+        run(IP, "-n", side.namespace, "address", "add", f"192.0.2.{10 + side.number}/24", "dev", "eth0")
+    ends = [((192, 0, 2, 1), (192, 0, 2, 2)), ((192, 0, 2, 11), (192, 0, 2, 12))]
+    for vrid in range(1, 151):
+        for left, right in ends:
+            kind: dict[str, Any] = {"unicast": True, "vrid": vrid, "advertisement_interval_cs": 50}
+            pair.left.start(priority=100, source=bytes(left), destinations=(bytes(right),), **kind)
+            pair.right.start(priority=255, source=bytes(right), destinations=(bytes(left),), starts_as_owner=True,
+                             **kind)
+    pair.run(2.5)
+    assert [pair.left.state(vr) for vr in range(300)] == [STATES["BACKUP"]] * 300
+    for vr in range(300):
+        heard, sent = pair.left.engine.counters(vr), pair.right.engine.counters(vr)["advert_sent"]
+        assert {name for name, count in heard.items() if count} == {"advert_rcvd"}
+        assert sent >= 3
+        assert sent - 1 <= heard["advert_rcvd"] <= sent
+    assert not any(pair.left.engine.domain_drops(0).values())
+
+
 def test_what_the_kernel_refuses_is_counted_and_told(pair: Pair) -> None:
     left = pair.left
     left.start(priority=255, starts_as_owner=True, unicast=True, destinations=(bytes([203, 0, 113, 1]),), ifindex=0)

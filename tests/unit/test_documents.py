@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -33,6 +34,13 @@ def test_the_state_machine_document_is_of_this_table() -> None:
 def test_the_documents_of_keywords_are_of_this_table() -> None:
     assert (ROOT / "docs" / "keywords.md").read_text() == explain.document(), "run make docs"
     assert (ROOT / "man" / "pyvrrp.conf.5").read_text() == explain.manual_page(), "run make docs"
+
+
+def test_the_tests_that_the_architecture_names_are_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "architecture.md").read_text()))
+    sources = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(named) >= 20
+    assert {name for name in named if f"def {name}(" not in sources} == set()
 
 
 def test_the_counters_document_is_of_this_table() -> None:
