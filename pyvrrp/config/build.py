@@ -55,6 +55,8 @@ class _Builder:
                 self._globals.read([statement])
         for statement in blocks["global_defs"]:
             self._globals.read(statement.statements)
+        if self._globals.net_namespace:
+            self._interfaces = None  # those that are known are of another one
         scripts = self._scripts(blocks["vrrp_script"])
         trackers = TrackerReader(
             self._interfaces, self._report, Defined("vrrp_script", {script.name: script for script in scripts}, {})
@@ -197,18 +199,19 @@ class _Builder:
     def _without_clashes(self, instances: list[Instance]) -> list[Instance]:
         """Refuse the later of two instances whose adverts could not be told apart.
 
-        The same VRID may be used on different interfaces, by unicast beside multicast, from different
-        sources, and to different peers. `taken` maps what is heard to the interfaces it is heard on; "" is
+        The same VRID may be used in different namespaces, on different interfaces, by unicast beside multicast, from
+        different sources, and to different peers. `taken` maps what is heard to the interfaces it is heard on; "" is
         any.
         """
         taken: dict[tuple[object, ...], dict[str, Instance]] = {}
         kept = []
         for instance in instances:
             heard: list[tuple[object, ...]]
+            own = instance.net_namespace, instance.vrid, instance.family
             if instance.peers:
-                heard = [(instance.vrid, instance.family, instance.source, peer) for peer in instance.peers]
+                heard = [(*own, instance.source, peer) for peer in instance.peers]
             else:
-                heard = [(instance.vrid, instance.family, instance.group)]
+                heard = [(*own, instance.group)]
             other = next((o for key in heard if (o := _heard_by(taken.get(key), instance.interface))), None)
             if other is not None:
                 where = f" on {instance.interface}" if instance.interface else ""

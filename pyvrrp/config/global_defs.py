@@ -99,9 +99,16 @@ class GlobalReader:
             assert field == "min_garp", field
             self._min_garp = value
 
+    @property
+    def net_namespace(self) -> str:
+        """That of the file; "": the daemon's."""
+        return str(self._file.get("net_namespace", ""))
+
     def defaults(self, interfaces: frozenset[str] | None) -> Defaults:
         settings = dict(self._instances)
         version = settings.pop("version", 2)
+        if "net_namespace" in self._file:
+            settings["net_namespace"] = self._file["net_namespace"]
         if self._min_garp:  # for what has keepalived's own defaults, however the lines are ordered
             given = {field: value for field, value in settings.items() if value != _GARP_DEFAULTS.get(field)}
             settings |= _MIN_GARP | given

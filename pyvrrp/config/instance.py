@@ -346,7 +346,7 @@ class _Reader:
             self._refuse(self._block.where(), f"{title} has no virtual_router_id; add one in 1..255")
         if not self._interface and not (self._peers and self._source):
             self._refuse(self._block.where(), f"{title} has no interface; add one (or unicast_src_ip and unicast_peer)")
-        interfaces = self._defaults.interfaces
+        interfaces = None if "net_namespace" in self._settings else self._defaults.interfaces
         if self._interface_line is not None and interfaces is not None and self._interface not in interfaces:
             self._report.warning(
                 self._interface_line.where(1),
@@ -457,7 +457,7 @@ class _Reader:
 
     def _vip(self, line: Statement) -> Vip | None:
         vip = read_vip(line, self._interface, self._report)
-        interfaces = self._defaults.interfaces
+        interfaces = None if "net_namespace" in self._settings else self._defaults.interfaces
         if vip is not None and interfaces is not None and vip.dev != self._interface and vip.dev not in interfaces:
             self._report.warning(
                 line.where(),
@@ -556,7 +556,10 @@ class _Reader:
                 )
             else:
                 lines.append(line)
-        return self._trackers.interfaces(lines, is_owner=priority == 255) if lines else ()
+        if not lines:
+            return ()
+        elsewhere = "net_namespace" in self._settings
+        return self._trackers.interfaces(lines, is_owner=priority == 255, elsewhere=elsewhere)
 
     def _tracked_scripts(self, priority: int) -> tuple[Tracked, ...]:
         return self._trackers.scripts(self._track_script, is_owner=priority == 255) if self._track_script else ()

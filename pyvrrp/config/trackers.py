@@ -123,15 +123,17 @@ class TrackerReader:
                 self._add(tracked, line, own, defined.largest, is_owner=is_owner)
         return tuple(tracked.values())
 
-    def interfaces(self, lines: Sequence[Statement], *, is_owner: bool = False) -> tuple[Tracked, ...]:
-        """What the lines of track_interface track."""
+    def interfaces(
+        self, lines: Sequence[Statement], *, is_owner: bool = False, elsewhere: bool = False
+    ) -> tuple[Tracked, ...]:
+        """What the lines of track_interface track. elsewhere: in a network namespace of which nothing is known."""
         tracked: dict[str, Tracked] = {}
         for line in lines:
             name = line.words[0]
             if name in tracked:
                 self._report.error(line.where(), f"interface {shown(name)} is tracked twice; remove one")
                 continue
-            if self._interfaces is not None and name not in self._interfaces:
+            if not elsewhere and self._interfaces is not None and name not in self._interfaces:
                 self._report.warning(
                     line.where(), f"interface {shown(name)} does not exist; it counts as down until it does"
                 )

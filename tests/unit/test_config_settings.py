@@ -165,6 +165,33 @@ def test_words_outside_blocks(read: Any) -> None:
     assert (defs.net_namespace, defs.instance_name) == ("blue", "one")
 
 
+def test_an_instance_runs_in_the_namespace_of_its_file_unless_it_names_another(read: Any) -> None:
+    assert instance_of(read(top="net_namespace blue")).net_namespace == "blue"
+    assert instance_of(read(top="net_namespace blue", own="net_namespace red")).net_namespace == "red"
+    assert instance_of(read()).net_namespace == ""
+
+
+def test_interfaces_of_other_namespaces_are_not_missed(tmp_path: Path) -> None:
+    def told(top: str, own: str) -> list[str]:
+        file = tmp_path / "keepalived.conf"
+        file.write_text(f"{top}\nvrrp_instance A {{\n{BASE}\ntrack_interface {{\neth1\n}}\n{own}\n}}\n")
+        return [d.message[:29] for d in load(str(file), config_id="", interfaces=frozenset(["lo"])).diagnostics]
+
+    assert told("", "") == ["interface eth0 does not exist", "interface eth1 does not exist"]
+    assert told("net_namespace blue", "") == []
+    assert told("", "net_namespace blue") == []
+
+
+def test_one_vrid_in_two_namespaces(tmp_path: Path) -> None:
+    file = tmp_path / "keepalived.conf"
+    file.write_text("".join(f"vrrp_instance {name} {{\n{BASE}net_namespace {name}\n}}\n" for name in ("red", "blue")))
+    loaded = load(str(file), config_id="", interfaces=None)
+    assert texts(loaded) == []
+    file.write_text("".join(f"vrrp_instance {name} {{\n{BASE}net_namespace red\n}}\n" for name in ("red", "blue")))
+    (message,) = texts(load(str(file), config_id="", interfaces=None))
+    assert message.startswith("virtual_router_id 7 is used on eth0 by multicast by vrrp_instance red")
+
+
 def test_the_last_line_counts_and_the_instance_before_its_file(read: Any) -> None:
     loaded = read(defs="vrrp_down_timer_adverts 4\nvrrp_down_timer_adverts 6")
     assert instance_of(loaded).down_timer_adverts == 6

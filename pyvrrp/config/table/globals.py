@@ -17,7 +17,6 @@ TOP_LEVEL = (
         default="the daemon's",
         good="blue",
         bad="a/b",
-        without="its instances run in the daemon's namespace; start the daemon with ip netns exec",
     ),
     Keyword(
         "instance",

@@ -200,7 +200,6 @@ _CAST = (
         takes="NAME",
         good="blue",
         bad="a/b",
-        without="the instance runs in the daemon's namespace",
     ),
     Keyword(
         "skip_check_adv_addr",
