@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from pyvrrp.routing import Route, Rule
+
 MULTICAST_GROUPS = {4: bytes((224, 0, 0, 18)), 6: ipaddress.IPv6Address("ff02::12").packed}
 
 
@@ -202,6 +204,7 @@ class Notify:
     stop: Command | None = None
     any: Command | None = None          # `notify`: gets type, name, state and priority
     deleted: Command | None = None      # the instance is gone after a reload
+    tells_deleted: bool = False         # that is told as DELETED; no: as FAULT
     master_rx_lower_pri: Command | None = None      # a MASTER heard an advert of lower priority
 
 
@@ -258,6 +261,8 @@ class Instance:
     auth_pass: bytes | None = None      # 8 bytes, zero padded
     vips: tuple[Vip, ...] = ()
     excluded: tuple[Vip, ...] = ()
+    routes: tuple[Route, ...] = ()
+    rules: tuple[Rule, ...] = ()
     track_interfaces: tuple[Tracked, ...] = ()
     track_scripts: tuple[Tracked, ...] = ()
     track_files: tuple[Tracked, ...] = ()
@@ -321,6 +326,40 @@ class GlobalDefs:
     json_dump_file: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackGroup:
+    """A track_group: instances that go down when a static address, route or rule of it is lost for good."""
+
+    name: str
+    members: tuple[str, ...]            # names of instances
+    where: Where = Where("")
+
+
+class InterfaceDelays(NamedTuple):
+    """How long an interface must be down, or up, before that counts."""
+
+    name: str
+    down_s: float
+    up_s: float = 0.0
+
+
+class Linkbeat(NamedTuple):
+    """An interface whose link is polled."""
+
+    name: str
+    method: str | None = None           # MII, ETHTOOL or IOCTL; None: the first of them that works
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GarpGroup:
+    """A garp_group: interfaces that share one pace of gratuitous ARPs and neighbour advertisements."""
+
+    interfaces: tuple[str, ...]
+    garp_interval_s: float | None = None    # None: that of global_defs
+    gna_interval_s: float | None = None
+    where: Where = Where("")
+
+
 class Refused(NamedTuple):
     """An instance that is not run, and why."""
 
@@ -338,3 +377,12 @@ class Configuration:
     groups: tuple[SyncGroup, ...] = ()
     instances: tuple[Instance, ...] = ()
     refused: tuple[Refused, ...] = ()
+    track_files: tuple[TrackFile, ...] = ()
+    track_processes: tuple[TrackProcess, ...] = ()
+    static_addresses: tuple[Vip, ...] = ()
+    static_routes: tuple[Route, ...] = ()
+    static_rules: tuple[Rule, ...] = ()
+    track_groups: tuple[TrackGroup, ...] = ()
+    interface_delays: tuple[InterfaceDelays, ...] = ()
+    linkbeats: tuple[Linkbeat, ...] = ()
+    garp_groups: tuple[GarpGroup, ...] = ()

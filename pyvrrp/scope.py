@@ -406,7 +406,7 @@ class Scope:
         self._host.enlisted(router)
 
     def _remove(self, router: Router) -> None:
-        """An instance is gone from the configuration: priority 0, addresses off, told as FAULT (N8)."""
+        """An instance is gone from the configuration: priority 0, addresses off, told as FAULT or DELETED (N8)."""
         log.info("(%s) removed", router.title)
         self._engine.stop(router.index, self._reactor.now_ns())
         self._host.settle_events()
@@ -425,7 +425,8 @@ class Scope:
         instance = router.instance
         self._host.dismiss(router)
         if not self._host.is_stopping:
-            self._notifier.instance_changed(instance.name, instance.notify, State.FAULT.name, router.priority)
+            state = "DELETED" if instance.notify.tells_deleted else State.FAULT.name
+            self._notifier.instance_changed(instance.name, instance.notify, state, router.priority)
 
     def _interest(self, router: Router) -> None:
         """Note what a router's settings and faults depend on."""

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from pyvrrp.config import names, pending
+from pyvrrp.config import names
 from pyvrrp.config.parser import Statement
 from pyvrrp.config.report import Report, shown
 from pyvrrp.config.values import BadValue, broadcast, integer
@@ -116,7 +116,12 @@ class _Reader:
                 del rare["use_vmac"]
                 self._report.error(where, "use_vmac is for virtual addresses only and is ignored; remove it")
             else:
-                pending.warn(self._report, where, "use_vmac")
+                self._report.warning(
+                    where,
+                    "pyvrrp does not do use_vmac for one address: it is put on its interface itself, with the MAC "
+                    "address of that",
+                    "not-done",
+                )
         if "track_group" in rare and not self._is_static:
             del rare["track_group"]
             self._report.error(where, "track_group is for static addresses only and is ignored; remove it")
@@ -153,14 +158,11 @@ class _Reader:
             self._label = label
 
     def _on_scope(self, word: str) -> None:
-        text = self._words.value(word)
         if len(self._address) != 4:
+            self._words.value(word)
             self._ignored("an IPv6 address has no scope to set; the scope is ignored, remove it")
-            return
-        try:
-            self._scope = names.scope(text)
-        except BadValue as problem:
-            raise LineFault(self._words.at, str(problem)) from None
+        else:
+            self._scope = self._words.read(word, names.scope)
 
     def _on_broadcast(self, word: str) -> None:
         self._broadcast = self._words.at + 1, self._words.value(word)

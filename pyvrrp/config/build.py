@@ -9,6 +9,7 @@ from __future__ import annotations
 import pwd
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from pyvrrp.config.commands import Commands
 from pyvrrp.config.global_defs import GlobalReader
@@ -16,6 +17,8 @@ from pyvrrp.config.instance import RefusedInstance, build_instance
 from pyvrrp.config.keywords import INDEX, Kind
 from pyvrrp.config.parser import Statement
 from pyvrrp.config.report import Report, shown
+from pyvrrp.config.static import RoutingReader, StaticReader
+from pyvrrp.config.trackable import Trackables
 from pyvrrp.config.trackers import Defined, NotifyReader, TrackerReader, read_weight
 from pyvrrp.config.values import BadValue, integer, seconds_us
 from pyvrrp.model import (
@@ -44,13 +47,14 @@ class _Builder:
         self._interfaces = interfaces
         self._commands = Commands(report)
         self._globals = GlobalReader(host_name, self._commands, report)
+        self._routing = RoutingReader(interfaces, report)
         self._refused: list[Refused] = []
 
     def build(self, statements: Sequence[Statement]) -> Configuration:
         blocks: dict[str, list[Statement]] = {name: [] for name in INDEX[""]}
         for statement in statements:
             if statement.keyword is not None and statement.keyword.is_block:
-                blocks[statement.words[0]].append(statement)
+                blocks[statement.keyword.alias or statement.keyword.name].append(statement)
             else:
                 self._globals.read([statement])
         for statement in blocks["global_defs"]:
@@ -58,18 +62,38 @@ class _Builder:
         if self._globals.net_namespace:
             self._interfaces = None  # those that are known are of another one
         scripts = self._scripts(blocks["vrrp_script"])
+        trackables = Trackables(self._report)
         trackers = TrackerReader(
-            self._interfaces, self._report, Defined("vrrp_script", {script.name: script for script in scripts}, {})
+            self._interfaces,
+            self._report,
+            Defined("vrrp_script", {script.name: script for script in scripts}, {}),
+            trackables.read_files(blocks["track_file"]),
+            trackables.read_processes(blocks["vrrp_track_process"]),
         )
         instances = self._without_clashes(self._instances(blocks["vrrp_instance"], trackers))
         groups = self._groups(blocks["vrrp_sync_group"], trackers, instances)
         user, group = self._globals.script_user or (_default_script_user(), None)
+        defs = self._globals.finish(user, group)
+        names = frozenset(block.words[1] for block in blocks["vrrp_instance"] if len(block.words) > 1)
+        static = StaticReader(self._interfaces, names, self._routing, self._report)
+        track_groups = static.track_groups(blocks["track_group"])
         return Configuration(
-            global_defs=self._globals.finish(user, group),
+            global_defs=defs,
             scripts=tuple(scripts),
             groups=tuple(groups),
             instances=tuple(self._in_groups(instances, groups)),
             refused=tuple(self._refused),
+            track_files=tuple(trackables.files.values()),
+            track_processes=tuple(trackables.processes.values()),
+            static_addresses=static.addresses(
+                _entries(blocks["static_ipaddress"]), defs.default_interface, track_groups
+            ),
+            static_routes=static.routes(_entries(blocks["static_routes"]), track_groups),
+            static_rules=static.rules(_entries(blocks["static_rules"]), track_groups),
+            track_groups=track_groups,
+            interface_delays=static.delays(_entries(blocks["interface_up_down_delays"])),
+            linkbeats=static.linkbeats(_entries(blocks["linkbeat_interfaces"])),
+            garp_groups=static.garp_groups(blocks["garp_group"]),
         )
 
     # vrrp_script
@@ -186,7 +210,9 @@ class _Builder:
                 continue
             seen[name] = block
             try:
-                instances.append(build_instance(block, name, defaults, trackers, self._commands, self._report))
+                instances.append(
+                    build_instance(block, name, defaults, trackers, self._routing, self._commands, self._report)
+                )
             except RefusedInstance as refusal:
                 self._refuse(name, refusal)
         return instances
@@ -268,6 +294,8 @@ class _Builder:
         notify = NotifyReader(self._commands, self._report)
         track_interface: list[Statement] = []
         track_script: list[Statement] = []
+        track_file: list[Statement] = []
+        track_process: list[Statement] = []
         for statement in block.statements:
             keyword = statement.words[0]
             if keyword == "group":
@@ -278,6 +306,10 @@ class _Builder:
                 track_interface += statement.statements
             elif keyword == "track_script":
                 track_script += statement.statements
+            elif keyword == "track_file":
+                track_file += statement.statements
+            elif keyword == "track_process":
+                track_process += statement.statements
             elif statement.keyword is not None and statement.keyword.kind is Kind.COMMAND:
                 notify.read(statement)
         if not members:
@@ -293,6 +325,8 @@ class _Builder:
             members=tuple(members),
             track_interfaces=trackers.interfaces(track_interface),
             track_scripts=trackers.scripts(track_script),
+            track_files=trackers.files(track_file),
+            track_processes=trackers.processes(track_process),
             notify=notify.finish(),
             where=block.where(),
         )
@@ -341,27 +375,48 @@ class _Builder:
 
     def _member_of(self, instance: Instance, group: SyncGroup) -> Instance:
         title = f"vrrp_instance {shown(instance.name)}"
-        for tracked in (*instance.track_scripts, *instance.track_interfaces):
-            if tracked.weight:
-                gone = "it is tracked without" if tracked in instance.track_interfaces else "it is not tracked"
-                self._report.error(
-                    instance.where,
-                    f"{title} tracks {shown(tracked.name)} with a weight "
-                    f"inside vrrp_sync_group {shown(group.name)}; {gone}, move the tracker to the group",
-                )
-        for tracked in (*group.track_scripts, *group.track_interfaces):
-            if any(tracked.name == own.name for own in (*instance.track_scripts, *instance.track_interfaces)):
-                self._report.warning(
-                    instance.where,
-                    f"{title} and vrrp_sync_group {shown(group.name)} both track {shown(tracked.name)}; once is enough",
-                )
-        if not any(tracked.weight for tracked in (*instance.track_scripts, *instance.track_interfaces)):
+        own = {kind: getattr(instance, kind) for kind in _TRACKED}
+        for kind, trackers in own.items():
+            for tracked in trackers:
+                if tracked.weight:
+                    gone = "it is not tracked" if _as_member(kind, tracked) is None else "it is tracked without"
+                    self._report.error(
+                        instance.where,
+                        f"{title} tracks {shown(tracked.name)} with a weight "
+                        f"inside vrrp_sync_group {shown(group.name)}; {gone}, move the tracker to the group",
+                    )
+            for tracked in getattr(group, kind):
+                if any(tracked.name == one.name for one in trackers):
+                    self._report.warning(
+                        instance.where,
+                        f"{title} and vrrp_sync_group {shown(group.name)} both track {shown(tracked.name)}; "
+                        "once is enough",
+                    )
+        if not any(tracked.weight for trackers in own.values() for tracked in trackers):
             return instance
-        return replace(
-            instance,
-            track_scripts=tuple(tracked for tracked in instance.track_scripts if not tracked.weight),
-            track_interfaces=tuple(Tracked(tracked.name) for tracked in instance.track_interfaces),
-        )
+        kept: dict[str, Any] = {
+            kind: tuple(one for tracked in trackers if (one := _as_member(kind, tracked)) is not None)
+            for kind, trackers in own.items()
+        }
+        return replace(instance, **kept)
+
+
+_TRACKED = ("track_scripts", "track_interfaces", "track_files", "track_processes")
+_FILE_WEIGHT = 1  # of a track_file that names none: nobody asked for it
+
+
+def _as_member(kind: str, tracked: Tracked) -> Tracked | None:
+    """What a member of a sync group tracks of its own: nothing with a weight, as under keepalived (Y4)."""
+    if not tracked.weight:
+        return tracked
+    if kind == "track_interfaces" or (kind == "track_files" and tracked.weight == _FILE_WEIGHT):
+        return tracked._replace(weight=0)
+    return None
+
+
+def _entries(blocks: Sequence[Statement]) -> list[Statement]:
+    """The lines of all blocks of one keyword."""
+    return [line for block in blocks for line in block.statements]
 
 
 def _heard_by(on: dict[str, Instance] | None, interface: str) -> Instance | None:

@@ -6,6 +6,7 @@ less than 2 ms: the daemon decodes one in each turn of its loop.
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from collections.abc import Iterator
 from typing import TypeVar
@@ -14,7 +15,23 @@ import msgspec
 
 from pyvrrp import limits
 from pyvrrp.config.load import Loaded
-from pyvrrp.model import Diagnostic, GlobalDefs, Instance, Refused, SyncGroup, TrackScript
+from pyvrrp.model import (
+    Configuration,
+    Diagnostic,
+    GarpGroup,
+    GlobalDefs,
+    Instance,
+    InterfaceDelays,
+    Linkbeat,
+    Refused,
+    SyncGroup,
+    TrackFile,
+    TrackGroup,
+    TrackProcess,
+    TrackScript,
+    Vip,
+)
+from pyvrrp.routing import Route, Rule
 
 T = TypeVar("T")
 
@@ -38,6 +55,20 @@ class Frame(msgspec.Struct, array_like=True, omit_defaults=True):
     groups: list[SyncGroup] = []
     refused: list[Refused] = []
     instances: list[Instance] = []
+    track_files: list[TrackFile] = []
+    track_processes: list[TrackProcess] = []
+    static_addresses: list[Vip] = []
+    static_routes: list[Route] = []
+    static_rules: list[Rule] = []
+    track_groups: list[TrackGroup] = []
+    interface_delays: list[InterfaceDelays] = []
+    linkbeats: list[Linkbeat] = []
+    garp_groups: list[GarpGroup] = []
+
+
+# The lists of a configuration, as it names them too; in the order of the frames.
+LISTS = tuple(field.name for field in dataclasses.fields(Configuration) if field.name != "global_defs")
+assert set(LISTS) < set(Frame.__struct_fields__), "a frame carries all of a configuration"
 
 
 def frames(loaded: Loaded) -> Iterator[Frame]:
@@ -47,14 +78,11 @@ def frames(loaded: Loaded) -> Iterator[Frame]:
     configuration = loaded.configuration
     if configuration is not None:
         yield Frame(global_defs=configuration.global_defs)
-        for scripts in _slices(configuration.scripts):
-            yield Frame(scripts=scripts)
-        for groups in _slices(configuration.groups):
-            yield Frame(groups=groups)
-        for refused in _slices(configuration.refused):
-            yield Frame(refused=refused)
-        for instances in _slices(configuration.instances):
-            yield Frame(instances=instances)
+        for name in LISTS:
+            for part in _slices(getattr(configuration, name)):
+                frame = Frame()
+                setattr(frame, name, part)
+                yield frame
     yield Frame(is_last=True)
 
 
@@ -74,7 +102,10 @@ def _slices(things: tuple[T, ...]) -> Iterator[list[T]]:
 def _items(thing: object) -> int:
     """How much it costs to decode, in addresses: an instance by itself costs as much as four."""
     if isinstance(thing, Instance):
-        return 4 + len(thing.vips) + len(thing.excluded) + len(thing.peers) + len(thing.track_scripts)
+        routing = 4 * (len(thing.routes) + len(thing.rules))
+        return 4 + len(thing.vips) + len(thing.excluded) + len(thing.peers) + len(thing.track_scripts) + routing
     if isinstance(thing, SyncGroup):
         return 4 + len(thing.members)
+    if isinstance(thing, (Route, Rule)):
+        return 4
     return 1

@@ -18,6 +18,7 @@ from pyvrrp.config.global_defs import Defaults, apply_setting, extra_if, min_int
 from pyvrrp.config.keywords import INDEX, Keyword
 from pyvrrp.config.parser import Statement
 from pyvrrp.config.report import Report, shown
+from pyvrrp.config.static import RoutingReader
 from pyvrrp.config.trackers import NotifyReader, TrackerReader
 from pyvrrp.config.tuning import apply_strict, settle_announcements, settle_preempt_delay
 from pyvrrp.config.values import BadValue, address, group, integer, namespace, seconds_us
@@ -44,11 +45,12 @@ def build_instance(
     name: str,
     defaults: Defaults,
     trackers: TrackerReader,
+    routing: RoutingReader,
     commands: Commands,
     report: Report,
 ) -> Instance:
     """Make the instance; raises RefusedInstance, which the caller reports, and nothing else."""
-    return _Reader(statement, name, defaults, trackers, commands, report).read()
+    return _Reader(statement, name, defaults, trackers, routing, commands, report).read()
 
 
 class _Reader:
@@ -60,6 +62,7 @@ class _Reader:
         name: str,
         defaults: Defaults,
         trackers: TrackerReader,
+        routing: RoutingReader,
         commands: Commands,
         report: Report,
     ) -> None:
@@ -67,6 +70,7 @@ class _Reader:
         self._name = name
         self._defaults = defaults
         self._trackers = trackers
+        self._routing = routing
         self._report = report
         self._notify = NotifyReader(commands, report)
         self._refusal: tuple[Where, str] | None = block.broken
@@ -95,6 +99,10 @@ class _Reader:
         self._excluded_lines: list[Statement] = []
         self._track_interface: list[Statement] = []
         self._track_script: list[Statement] = []
+        self._track_file: list[Statement] = []
+        self._track_process: list[Statement] = []
+        self._route_lines: list[Statement] = []
+        self._rule_lines: list[Statement] = []
 
     def read(self) -> Instance:
         for statement in self._block.statements:
@@ -156,6 +164,10 @@ class _Reader:
             excluded=tuple(excluded),
             track_interfaces=self._tracked_interfaces(priority),
             track_scripts=self._tracked_scripts(priority),
+            track_files=self._trackers.files(self._track_file, is_owner=priority == 255),
+            track_processes=self._trackers.processes(self._track_process, is_owner=priority == 255),
+            routes=self._routing.routes(self._route_lines) if self._route_lines else (),
+            rules=self._routing.rules(self._rule_lines) if self._rule_lines else (),
             notify=self._notify.finish(),
             where=self._block.where(),
             **self._settings,
@@ -326,6 +338,18 @@ class _Reader:
 
     def _on_track_script(self, statement: Statement) -> None:
         self._track_script += statement.statements
+
+    def _on_track_file(self, statement: Statement) -> None:
+        self._track_file += statement.statements
+
+    def _on_track_process(self, statement: Statement) -> None:
+        self._track_process += statement.statements
+
+    def _on_virtual_routes(self, statement: Statement) -> None:
+        self._route_lines += statement.statements
+
+    def _on_virtual_rules(self, statement: Statement) -> None:
+        self._rule_lines += statement.statements
 
     def _on_notify(self, statement: Statement) -> None:
         self._notify.read(statement)
@@ -605,10 +629,16 @@ _READ: dict[str, Callable[[_Reader, Statement], None]] = {
     "virtual_ipaddress_excluded": _Reader._on_virtual_ipaddress_excluded,
     "track_interface": _Reader._on_track_interface,
     "track_script": _Reader._on_track_script,
+    "track_file": _Reader._on_track_file,
+    "track_process": _Reader._on_track_process,
+    "virtual_routes": _Reader._on_virtual_routes,
+    "virtual_rules": _Reader._on_virtual_rules,
     "notify": _Reader._on_notify,
     "notify_master": _Reader._on_notify,
     "notify_backup": _Reader._on_notify,
     "notify_fault": _Reader._on_notify,
     "notify_stop": _Reader._on_notify,
+    "notify_deleted": _Reader._on_notify,
+    "notify_master_rx_lower_pri": _Reader._on_notify,
 }
 assert _READ.keys() <= INDEX["vrrp_instance"].keys()

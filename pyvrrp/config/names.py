@@ -51,39 +51,39 @@ _DS_FIELDS = {  # RFC 2474, 2597, 3246: the code point in the upper six bits
 
 def table(word: str) -> int:
     """A routing table. Raises BadValue, as all of these."""
-    return _number(word, "rt_tables", _TABLES, 1, _U32, "routing table")
+    return _number(word, "rt_tables", _TABLES, 1, _U32)
 
 
 def protocol(word: str) -> int:
     """The origin of a route or rule."""
-    return _number(word, "rt_protos", _PROTOCOLS, 0, 255, "routing protocol")
+    return _number(word, "rt_protos", _PROTOCOLS, 0, 255)
 
 
 def scope(word: str) -> int:
     """The scope of a route or an address."""
-    return _number(word, "rt_scopes", SCOPES, 0, 255, "scope")
+    return _number(word, "rt_scopes", SCOPES, 0, 255)
 
 
 def ds_field(word: str) -> int:
     """The type of service, or differentiated services field, of packets."""
-    return _number(word, "rt_dsfield", _DS_FIELDS, 0, 255, "type of service")
+    return _number(word, "rt_dsfield", _DS_FIELDS, 0, 255)
 
 
 def group(word: str) -> int:
     """A group of interfaces."""
-    return _number(word, "group", {"default": 0}, 0, _U32, "interface group")
+    return _number(word, "group", {"default": 0}, 0, _U32)
 
 
 def realms(word: str) -> tuple[int, int]:
     """`[FROM/]TO`: the realms of a route or rule."""
     source, slash, destination = word.rpartition("/")
-    found = [_number(part, "rt_realms", {"cosmos": 0}, 0, 0xFFFF, "realm") for part in (source, destination) if part]
+    found = [_number(part, "rt_realms", {"cosmos": 0}, 0, 0xFFFF) for part in (source, destination) if part]
     if len(found) != 1 + len(slash):
         raise BadValue(f"{shown(word)} is not a pair of realms; write TO or FROM/TO")
     return (found[0], found[1]) if slash else (0, found[0])
 
 
-def _number(word: str, file: str, known: dict[str, int], low: int, high: int, what: str) -> int:
+def _number(word: str, file: str, known: dict[str, int], low: int, high: int) -> int:
     if word in known:
         return known[word]
     if word[:1].isdigit():
@@ -93,7 +93,7 @@ def _number(word: str, file: str, known: dict[str, int], low: int, high: int, wh
         return files[word]
     near = difflib.get_close_matches(word[:64], [*known, *files], n=1)
     advice = f"did you mean {near[0]}?" if near else f"write a number of {low}..{high} or a name of {file}"
-    raise BadValue(f"{what} {shown(word)} is not known; {advice}")
+    raise BadValue(f"{shown(word)} is not known; {advice}")
 
 
 def _files(name: str) -> list[tuple[str, int, int]]:

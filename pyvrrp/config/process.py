@@ -19,7 +19,7 @@ from collections.abc import Iterable
 import msgspec
 
 from pyvrrp import limits
-from pyvrrp.config.frames import LENGTH, Frame, Request
+from pyvrrp.config.frames import LENGTH, LISTS, Frame, Request
 from pyvrrp.config.lexer import clean
 from pyvrrp.config.load import Loaded
 from pyvrrp.model import Configuration, Diagnostic, Where
@@ -185,10 +185,8 @@ async def _collect(answer: int, count: int, found: list[Loaded]) -> None:
             whole.is_last = frame.is_last
             whole.global_defs = whole.global_defs or frame.global_defs
             whole.diagnostics += frame.diagnostics
-            whole.scripts += frame.scripts
-            whole.groups += frame.groups
-            whole.refused += frame.refused
-            whole.instances += frame.instances
+            for name in LISTS:
+                getattr(whole, name).extend(getattr(frame, name))
             await asyncio.sleep(0)
         found.append(_loaded(whole))
 
@@ -197,11 +195,7 @@ def _loaded(whole: Frame) -> Loaded:
     configuration = None
     if whole.global_defs is not None:
         configuration = Configuration(
-            global_defs=whole.global_defs,
-            scripts=tuple(whole.scripts),
-            groups=tuple(whole.groups),
-            instances=tuple(whole.instances),
-            refused=tuple(whole.refused),
+            global_defs=whole.global_defs, **{name: tuple(getattr(whole, name)) for name in LISTS}
         )
     return Loaded(configuration, tuple(whole.diagnostics))
 

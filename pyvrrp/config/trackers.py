@@ -190,16 +190,23 @@ class NotifyReader:
         self._commands = commands
         self._report = report
         self._found: dict[str, Command] = {}
+        self._tells_deleted = False
 
     def read(self, statement: Statement) -> None:
         keyword = statement.words[0]
+        if keyword == "notify_deleted":
+            self._tells_deleted = True
+            if len(statement.words) == 1:
+                return
         if _FIELDS[keyword] in self._found:
             self._report.error(statement.where(), f"{keyword} was given before, and the first counts; remove this one")
         elif command := self._commands.notify(statement):
             self._found[_FIELDS[keyword]] = command
 
     def finish(self) -> Notify:
-        return Notify(**self._found) if self._found else _NOBODY
+        if not self._found and not self._tells_deleted:
+            return _NOBODY
+        return Notify(**self._found, tells_deleted=self._tells_deleted)
 
 
 _NOBODY = Notify()

@@ -58,6 +58,7 @@ def calls(kind: str, name: str, notify: Notify, state: str, priority: int) -> tu
         "BACKUP": ("notify_backup", notify.backup),
         "FAULT": ("notify_fault", notify.fault),
         "STOP": ("notify_stop", notify.stop),
+        "DELETED": ("notify_deleted", notify.deleted),
     }.get(state)
     found = []
     if own is not None and own[1] is not None:

@@ -44,7 +44,9 @@ CORE: dict[str, set[str]] = {
     "reactor": {"consts", "limits", "packet", "counters", "rawio", "outbox", "engine"},
 }
 
-FLOOR = {"", "_linux", "errors", "limits", "linux", "model", "netns", "statistics"}  # "": __init__.py, the version
+FLOOR = {  # "": __init__.py, the version
+    "", "_linux", "errors", "limits", "linux", "model", "netns", "routing", "statistics",
+}
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
 MIDDLE = {"network", "namespaces", "router", "interests", "journal", "portrait", "host", "scope"}
 SHELL: dict[str, set[str]] = {
@@ -54,7 +56,8 @@ SHELL: dict[str, set[str]] = {
     "errors": set(),
     "limits": set(),
     "linux": {"_linux", "errors"},
-    "model": {"errors", "limits"},
+    "routing": set(),                   # routes and rules as values
+    "model": {"errors", "limits", "routing"},
     "netns": {"errors", "linux"},
     "statistics": set(),
     "config": FLOOR,

@@ -436,7 +436,6 @@ _TOLD = (
         takes='["COMMAND" [USER [GROUP]]]',
         least=0,
         default="FAULT is told",
-        without="a removed instance is told as STOP",
     ),
     Keyword(
         "notify_master_rx_lower_pri",

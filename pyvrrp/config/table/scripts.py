@@ -8,24 +8,24 @@ BLOCKS_AT_TOP = (
     Keyword("vrrp_script", Kind.BLOCK, "A command run at an interval, to be tracked.", named=True),
     Keyword(
         "track_file",
-        Kind.FOREIGN,
+        Kind.BLOCK,
         "A file with a number that counts in priorities, to be tracked.",
-        takes="NAME { ... }",
+        named=True,
         without="the file is not read",
     ),
     Keyword(
         "vrrp_track_file",
-        Kind.FOREIGN,
+        Kind.BLOCK,
         "The old name of track_file.",
-        takes="NAME { ... }",
+        named=True,
         alias="track_file",
         without="the file is not read",
     ),
     Keyword(
         "vrrp_track_process",
-        Kind.FOREIGN,
+        Kind.BLOCK,
         "Processes that must run, to be tracked.",
-        takes="NAME { ... }",
+        named=True,
         without="processes are not watched",
     ),
     Keyword(
@@ -75,4 +75,66 @@ SCRIPT = (
         Kind.FLAG,
         "Count as failed from the start, without waiting for a result, until it has succeeded `rise` times.",
     ),
+)
+
+TRACK_FILE = (
+    Keyword("file", Kind.PATH, "The file; the number at its start counts, 0 if there is none.", good="/run/drain"),
+    Keyword(
+        "weight",
+        Kind.WEIGHT,
+        "What the number is multiplied with before it is added; 0: any number but 0 means FAULT.",
+        low=-254,
+        high=254,
+        default="1",
+    ),
+    Keyword(
+        "init_file",
+        Kind.TEXTS,
+        "Make the file at start, with this number, if it is not there; overwrite: even if it is.",
+        takes="[NUMBER] [overwrite]",
+        least=0,
+        most=2,
+        default="0",
+        good="5 overwrite",
+        bad="five",
+    ),
+)
+
+
+def _delay(name: str, meaning: str, default: str) -> Keyword:
+    return Keyword(name, Kind.SECONDS, meaning, low=0.000001, high=3600, unit="s", default=default)
+
+
+TRACK_PROCESS = (
+    Keyword(
+        "process",
+        Kind.TEXTS,
+        "The name of the process, as in /proc/PID/comm; with parameters, its command line.",
+        takes="NAME [PARAMETER ...]",
+        least=1,
+        good="haproxy",
+    ),
+    Keyword(
+        "param_match",
+        Kind.CHOICE,
+        "How parameters are compared: initial: the first ones; partial: and the last may be longer; nothing: all.",
+        choices=("initial", "partial"),
+        least=0,
+        most=1,
+        default="exact, if parameters are given",
+    ),
+    Keyword("full_command", Kind.FLAG, "Compare the name with the command line of the process, whatever its length."),
+    Keyword(
+        "weight",
+        Kind.WEIGHT,
+        "What is added to the priority while enough run, or if negative taken from it while not.",
+        low=-254,
+        high=254,
+        default="0",
+    ),
+    Keyword("quorum", Kind.INTEGER, "How many must run.", low=1, high=65535, default="1"),
+    Keyword("quorum_max", Kind.INTEGER, "How many may run; 0: none.", low=0, high=65535, default="any number"),
+    _delay("delay", "The same as fork_delay and terminate_delay of this length.", "0"),
+    _delay("fork_delay", "How long a quorum that was gained is not believed.", "0"),
+    _delay("terminate_delay", "How long a quorum that was lost is not believed.", "0"),
 )

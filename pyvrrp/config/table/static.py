@@ -28,9 +28,9 @@ BLOCKS_AT_TOP = (
     ),
     Keyword(
         "track_group",
-        Kind.FOREIGN,
+        Kind.BLOCK,
         "Instances that go down when a static address, route or rule of the group is lost for good.",
-        takes="NAME { group { INSTANCE ... } }",
+        named=True,
         without="losing a static address, route or rule changes no state",
     ),
     Keyword(
@@ -49,9 +49,35 @@ BLOCKS_AT_TOP = (
     ),
     Keyword(
         "garp_group",
-        Kind.FOREIGN,
+        Kind.BLOCK,
         "Interfaces that share one pace of gratuitous ARPs and neighbour advertisements.",
-        takes="{ interface IF | interfaces { ... } ; garp_interval S ; gna_interval S }",
         without="each interface keeps a pace of its own",
+    ),
+)
+
+TRACK_GROUP = (
+    Keyword("group", Kind.WORDS, "The names of the instances.", takes="INSTANCE ...", good="A", bad="NOBODY"),
+)
+
+GARP_GROUP = (
+    Keyword("interface", Kind.INTERFACE, "One interface of the group."),
+    Keyword("interfaces", Kind.WORDS, "Several interfaces of the group.", takes="IF ...", good="eth0 eth1"),
+    Keyword(
+        "garp_interval",
+        Kind.SECONDS,
+        "The time between two gratuitous ARPs on any of the interfaces.",
+        low=0,
+        high=2147.483647,
+        unit="s",
+        default="vrrp_garp_interval",
+    ),
+    Keyword(
+        "gna_interval",
+        Kind.SECONDS,
+        "The time between two neighbour advertisements on any of the interfaces.",
+        low=0,
+        high=2147.483647,
+        unit="s",
+        default="vrrp_gna_interval",
     ),
 )
