@@ -42,7 +42,8 @@ IP = shutil.which("ip") or "/sbin/ip"
 DROPS = frozenset((
     "packet_short_err", "ip_length_err", "version_err", "invalid_type_rcvd", "vrid_err", "ip_ttl_err",
     "packet_len_err", "no_address_err", "checksum_err", "authtype_mismatch", "auth_failure",
-    "advert_interval_err", "mode_err", "unknown_source_err", "own_address_err",
+    "advert_interval_err", "mode_err", "unknown_source_err", "own_address_err", "owner_ignored",
+    "first_addr_dropped", "addr_list_dropped",
 ))
 
 Kind = Literal["pyvrrpd", "keepalived"]

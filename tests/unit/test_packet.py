@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -371,6 +372,25 @@ def test_authentication_type() -> None:
 @pytest.mark.parametrize("auth", [b"Secret\0\0", b"secret\0\1", b"secre\0\0\0", bytes(8), b"\0secret\0"])
 def test_password_is_compared_whole(auth: bytes) -> None:
     assert reason(v2(VIP4, auth_type=1, auth=auth), auth_pass=PASSWORD) == "auth"
+
+
+@pytest.mark.rule("R7", breaks=True)
+def test_each_bit_of_a_password_counts() -> None:
+    right = int.from_bytes(PASSWORD.ljust(8, b"\0"))
+    for bit in range(64):
+        wrong = (right ^ (1 << bit)).to_bytes(8)
+        assert reason(v2(VIP4, auth_type=1, auth=wrong), auth_pass=PASSWORD) == "auth", bit
+
+
+def test_the_time_of_the_comparison_tells_nothing() -> None:
+    """It is one of two 64-bit numbers. Measuring would show nothing reliable here, so the source is looked at: memcmp()
+    ends at the first byte that differs.
+    """
+    source = (Path(__file__).parents[2] / "vrrpcore/packet.pyx").read_text()
+    decode = source[source.index("cdef drop_t advert_decode("):source.index("cdef drop_t ipv4_unwrap(")]
+    assert "memcmp" not in source
+    assert decode.count("expect.auth, AUTH_DATA_LEN") == 1
+    assert "if heard ^ ours != 0:\n                    return DROP_AUTH\n" in decode
 
 
 @pytest.mark.rule("R8", breaks=True)
