@@ -339,6 +339,14 @@ def test_three_hundred_pairs_between_two_hosts(pair: Pair) -> None:
         assert sent >= 3
         assert sent - 1 <= heard["advert_rcvd"] <= sent
     assert not any(pair.left.engine.domain_drops(0).values())
+    # Every batch is in its histogram, and every datagram in a batch.
+    for side, way, done in ((pair.left, "receive", "received"), (pair.right, "send", "sent")):
+        totals = side.engine.totals()
+        sizes = {name: count for name, count in totals.items() if name.startswith(f"{way}_batch_under_") and count}
+        assert sum(sizes.values()) == totals[f"{way}_batches"]
+        assert totals[f"{way}_batches"] < totals[f"datagrams_{done}"], "some travelled together"
+        assert f"{way}_batch_under_1" not in sizes
+    assert totals["datagrams_sent"] == sum(pair.right.engine.counters(vr)["advert_sent"] for vr in range(300))
 
 
 def test_what_the_kernel_refuses_is_counted_and_told(pair: Pair) -> None:
