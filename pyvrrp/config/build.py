@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from pyvrrp.config.commands import Commands
-from pyvrrp.config.global_defs import GlobalReader
+from pyvrrp.config.global_defs import GlobalReader, apply_setting
 from pyvrrp.config.instance import RefusedInstance, build_instance
 from pyvrrp.config.keywords import INDEX, Kind
 from pyvrrp.config.parser import Statement
@@ -312,6 +312,8 @@ class _Builder:
                 track_process += statement.statements
             elif statement.keyword is not None and statement.keyword.kind is Kind.COMMAND:
                 notify.read(statement)
+            else:
+                apply_setting(statement, self._report)
         if not members:
             self._report.error(
                 block.where(),

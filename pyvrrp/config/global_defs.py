@@ -122,6 +122,14 @@ class GlobalReader:
     def _on_script_user(self, statement: Statement) -> None:
         self.script_user = self._commands.account(statement, "scripts that do not name their own")
 
+    def _on_fifo(self, statement: Statement) -> None:
+        user, group = [*statement.words[2:4], None, None][:2]
+        if problem := self._commands.account_problem(user, group):
+            self._report.error(statement.where(2), f"{statement.words[0]}: {problem}; create it first")
+
+    def _on_command(self, statement: Statement) -> None:
+        self._commands.notify(statement)
+
     def _on_group(self, statement: Statement) -> None:
         family = int(statement.words[0][-1])
         try:
@@ -269,6 +277,12 @@ def _umask(word: str) -> int:
 
 _READ: dict[str, Callable[[GlobalReader, Statement], None]] = {
     "script_user": GlobalReader._on_script_user,
+    "notify_fifo": GlobalReader._on_fifo,
+    "vrrp_notify_fifo": GlobalReader._on_fifo,
+    "notify_fifo_script": GlobalReader._on_command,
+    "vrrp_notify_fifo_script": GlobalReader._on_command,
+    "startup_script": GlobalReader._on_command,
+    "shutdown_script": GlobalReader._on_command,
     "vrrp_mcast_group4": GlobalReader._on_group,
     "vrrp_mcast_group6": GlobalReader._on_group,
     "net_namespace": GlobalReader._on_net_namespace,

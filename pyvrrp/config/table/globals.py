@@ -51,7 +51,7 @@ TOP_LEVEL = (
 )
 
 _INCLUDES = tuple(
-    Keyword(name, Kind.TEXT, meaning, takes="PATTERN", without="the files are not read, their lines are missing")
+    Keyword(name, Kind.TEXT, meaning, takes="PATTERN")
     for name, meaning in (
         ("include", "Read these files here; what is missing is told."),
         ("includer", "The same; a file that cannot be read is an error."),
