@@ -23,6 +23,7 @@ from pyvrrp.model import Command, Where
 
 _QUOTED = r'"(?:\\.|[^"\\])*"|' + r"'(?:\\.|[^'\\])*'"
 _UNIT = re.compile(rf"({_QUOTED})|(\\.|[^{BLANKS}\n\"'\\])", re.DOTALL)
+_TYPOGRAPHIC_QUOTES = "\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019"   # as word processors write them
 _CUT = re.compile(rf"(?:{_QUOTED}|\\.|[^{BLANKS}\n\"'\\])+|[\"'\\]", re.DOTALL)
 _ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2})|c(.)|(.))", re.DOTALL)
 _LETTERS = {
@@ -196,6 +197,14 @@ class Commands:
                 )
                 return name
             path = found
+        elif name[0] in _TYPOGRAPHIC_QUOTES:
+            self._report.error(
+                where,
+                f"{keyword} {shown(name)} begins with a typographic quote ({name[0]}), which quotes nothing here; "
+                f'{otherwise}, write " in its place',
+                "quotes",
+            )
+            return name
         elif not name.startswith("/"):
             self._report.warning(
                 where,

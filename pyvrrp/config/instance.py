@@ -184,7 +184,8 @@ class _Reader:
     def _on_state(self, statement: Statement) -> None:
         word = statement.words[1]
         if word not in {"MASTER", "BACKUP"}:
-            self._report.error(statement.where(1), f"state {shown(word)} is not MASTER or BACKUP; BACKUP is used")
+            said = f"state {shown(word)} is not MASTER or BACKUP; BACKUP is used, write that"
+            self._report.error(statement.where(1), said)
             word = "BACKUP"
         if self._state is State.MASTER:
             if word == "BACKUP":
@@ -374,7 +375,9 @@ class _Reader:
         if self._interface_line is not None and interfaces is not None and self._interface not in interfaces:
             self._report.warning(
                 self._interface_line.where(1),
-                f"interface {shown(self._interface)} does not exist; the instance is FAULT until it does",
+                f"interface {shown(self._interface)} does not exist; the instance is FAULT until it does, "
+                "or correct the name",
+                "no-interface",
             )
         if self._source_line is not None and self._source in self._peers:
             self._report.warning(
@@ -480,12 +483,15 @@ class _Reader:
         return excluded
 
     def _vip(self, line: Statement) -> Vip | None:
-        vip = read_vip(line, self._interface, self._report)
+        # Without an interface the instance is refused, which is told once and not for each address.
+        own = self._interface or ("" if self._peers and self._source else "-")
+        vip = read_vip(line, own, self._report)
         interfaces = None if "net_namespace" in self._settings else self._defaults.interfaces
-        if vip is not None and interfaces is not None and vip.dev != self._interface and vip.dev not in interfaces:
+        if vip is not None and interfaces is not None and vip.dev != own and vip.dev not in interfaces:
             self._report.warning(
                 line.where(),
                 f"interface {shown(vip.dev)} does not exist; the address is not set until it does",
+                "no-interface",
             )
         return vip
 
@@ -499,10 +505,12 @@ class _Reader:
                     f"{why} needs an address; add one to virtual_ipaddress (RFC 5798 s5.2.5)",
                 )
             elif not self._settings.get("no_virtual_ipaddress"):
+                has = "no address that can be used" if self._vip_lines else "no virtual_ipaddress"
                 self._report.warning(
                     self._block.where(),
-                    f"vrrp_instance {shown(self._name)} has no virtual_ipaddress, so its adverts carry "
-                    "no address; add at least one",
+                    f"vrrp_instance {shown(self._name)} has {has}, so its adverts carry no address; "
+                    + ("mend one" if self._vip_lines else "add at least one"),
+                    "missing-keyword",
                 )
             return
         if "no_virtual_ipaddress" in self._lines:

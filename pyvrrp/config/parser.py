@@ -138,7 +138,7 @@ class _Parser:
             for enclosing in self._frames:
                 if enclosing.statement is not None and enclosing.statement.words[0] == "vrrp_instance":
                     message += f", {enclosing.statement.title} is not run without"
-            self._report.error(statement.where(), message)
+            self._report.error(statement.where(), message, "missing-argument")
             if frame.statement is not None and frame.statement.broken is None:
                 frame.statement.broken = statement.where(), f"{keyword.name} lacks its argument"
             return keyword.named  # a block without a name is still a block
@@ -245,15 +245,21 @@ class _Parser:
         what = "block" if is_block else "keyword"
         inside = f" in {block}" if block else ""
         gone = "is left out as a whole" if is_block else "is ignored"
-        if (home := home_of(word)) is not None:
+        home = None
+        if hidden := next((character for character in word if not character.isprintable()), ""):
+            called = "a no-break space" if hidden == "\xa0" else "a character that cannot be seen"
+            message = (
+                f"{what} {shown(word)} is not known{inside} and {gone}; it holds {called} ({shown(hidden)}), "
+                "write an ordinary blank there"
+            )
+        elif (home := home_of(word)) is not None:
             place = f"inside {home} {{ }}" if home else "outside all blocks"
             message = f"{shown(word)} does not belong{inside or ' outside all blocks'} and {gone}; move it {place}"
         elif meant := self._suggestion(word, block):
             message = f"{what} {shown(word)} is not known{inside} and {gone}; did you mean {meant}?"
         else:
-            hint = "" if word.isprintable() else "; it holds a character that cannot be seen, write it anew"
-            message = f"{what} {shown(word)} is not known{inside} and {gone}{hint or '; remove it'}"
-        self._report.warning(statement.where(), message)
+            message = f"{what} {shown(word)} is not known{inside} and {gone}; remove it"
+        self._report.warning(statement.where(), message, "misplaced-word" if home is not None else "unknown-word")
 
     def _tell_not_done(self, without: str, statements: list[Statement]) -> None:
         """One message for all lines whose lack makes the same difference."""

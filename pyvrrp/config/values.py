@@ -35,6 +35,10 @@ def _not_a_number(word: str) -> BadValue:
     if word[-1:] in {",", ";"} and _MANY_DIGITS.fullmatch(word[:-1]):
         mark = "comma" if word[-1] == "," else "semicolon"
         return BadValue(f"{shown(word)} is not a number; remove the {mark}")
+    if word == "=":
+        return BadValue("= is not a number; remove it, the value follows after a blank")
+    if word[:1] == "$":
+        return BadValue(f"{shown(word)} is not defined above; define it before it is used, or write a number")
     return BadValue(f"{shown(word)} is not a number; write decimal digits only")
 
 

@@ -204,7 +204,7 @@ def test_a_source_among_the_peers(read) -> None:
 def test_a_state_that_is_none(read) -> None:
     loaded = read(instance("state SLAVE"))
     assert one(loaded).start_state is State.BACKUP
-    assert messages(loaded) == ["4: state SLAVE is not MASTER or BACKUP; BACKUP is used"]
+    assert messages(loaded) == ["4: state SLAVE is not MASTER or BACKUP; BACKUP is used, write that"]
 
 
 def test_version_and_family(read) -> None:
@@ -589,7 +589,8 @@ def test_unknown_interface_is_a_warning(read) -> None:
     text = instance(head="interface nosuch0\nvirtual_router_id 5\n")
     loaded = read(text)
     assert one(loaded).interface == "nosuch0"
-    assert messages(loaded) == ["2: warning: interface nosuch0 does not exist; the instance is FAULT until it does"]
+    said = "interface nosuch0 does not exist; the instance is FAULT until it does, or correct the name"
+    assert messages(loaded) == [f"2: warning: {said}"]
     assert not read(text, interfaces=None).diagnostics
 
 

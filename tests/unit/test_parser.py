@@ -76,7 +76,7 @@ def test_misplaced_keyword_says_where_it_belongs() -> None:
 def test_keyword_with_an_invisible_character() -> None:
     _, (message,) = tree("vrrp_instance A {\n qq\xa0ww 1\n}\n")
     assert "qq\\xa0ww" in message
-    assert "cannot be seen" in message
+    assert "it holds a no-break space" in message
 
 
 def test_surplus_words_are_a_warning() -> None:
