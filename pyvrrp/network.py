@@ -113,7 +113,7 @@ class Network:
             return False
         if not linux.is_network_namespace(self._fd):
             self._close_fd()
-            self.why_closed = f"{path} is no network namespace"
+            self.why_closed = f"{path} is no network namespace yet"
             return False
         try:
             found = os.fstat(self._fd)

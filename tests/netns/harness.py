@@ -146,6 +146,11 @@ class Lab:
             nodes.append(node)
         return nodes[0], nodes[1]
 
+    def own_namespace(self, name: str) -> None:
+        """Have close() remove a namespace that a test makes itself. The name begins with that of another of ours."""
+        with self._lock:
+            self._namespaces.append(name)
+
     def daemon(self, kind: Kind, node: Node, name: str = "", *, options: tuple[str, ...] = ()) -> Daemon:
         """A daemon on `node`, not started, with a directory of its own."""
         host = node.namespace.rpartition("-")[2]

@@ -1,0 +1,159 @@
+"""Network namespaces behind names: one daemon, instances in several, and names that come and go."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from netns.harness import IP, START_S, Daemon, Lab, run, until
+
+pytestmark = [pytest.mark.root]
+
+MASTER_S = START_S + 1.0
+
+
+def instance(name: str, vrid: int, *words: str) -> str:
+    lines = "\n".join(f"    {word}" for word in words)
+    return f"""
+vrrp_instance {name} {{
+    interface eth0
+    virtual_router_id {vrid}
+    priority 200
+    version 3
+    advert_int 0.1
+{lines}
+    virtual_ipaddress {{
+        192.0.2.{100 + vrid}/24
+    }}
+}}
+"""
+
+
+def test_one_daemon_in_two_namespaces(lab: Lab) -> None:
+    """The same VRID and name of interface in each: nothing of one is heard in the other."""
+    left, right = lab.pair()
+    other_left, _ = lab.pair()
+    daemon = lab.daemon("pyvrrpd", left)
+    daemon.configure(instance("HERE", 1) + instance("THERE", 1, f"net_namespace {other_left.namespace}"))
+    daemon.start()
+    for node in (left, other_left):
+        node.record.wait_address("192.0.2.101", True, timeout_s=MASTER_S)
+        node.record.wait_adverts(3, sent=True, vrid=1, timeout_s=5)
+    assert not right.has("192.0.2.101")
+    assert daemon.instance("HERE")["net_namespace"] is None
+    assert daemon.instance("THERE")["net_namespace"] == other_left.namespace
+    assert all(count == 0 for name, count in daemon.counters("THERE").items() if name.endswith("_err"))
+    daemon.terminate()
+    assert not left.has("192.0.2.101")
+    assert not other_left.has("192.0.2.101")
+
+
+def test_the_file_says_the_namespace_of_all(lab: Lab) -> None:
+    left, _ = lab.pair()
+    other, _ = lab.pair()
+    daemon = lab.daemon("pyvrrpd", left)
+    daemon.configure(f"net_namespace {other.namespace}\n" + instance("VI_1", 1))
+    daemon.start()
+    other.record.wait_address("192.0.2.101", True, timeout_s=MASTER_S)
+    assert not left.has("192.0.2.101")
+
+
+@pytest.fixture
+def coming(lab: Lab) -> tuple[Daemon, str]:
+    """A daemon with one instance at home and one in a namespace that is not there yet."""
+    left, _ = lab.pair()
+    name = f"{left.namespace}-late"
+    lab.own_namespace(name)
+    daemon = lab.daemon("pyvrrpd", left)
+    daemon.configure(instance("HERE", 1) + instance("LATE", 2, f"net_namespace {name}"))
+    daemon.start()
+    left.record.wait_address("192.0.2.101", True, timeout_s=MASTER_S)
+    return daemon, name
+
+
+def make(name: str) -> None:
+    """A namespace with an interface that is up; its other end is in it too."""
+    run(IP, "netns", "add", name)
+    lines = "link set lo up\nlink set eth0 up\nlink set eth1 up\naddress add 192.0.2.9/24 dev eth0\n"
+    run(IP, "-n", name, "link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
+    run(IP, "-n", name, "-batch", "-", text=lines)
+
+
+def has(name: str, address: str) -> bool:
+    return f"inet {address}/" in run(IP, "-n", name, "address", "show", "dev", "eth0", check=False)
+
+
+def sockets_in(daemon: Daemon, namespace: int) -> int:
+    """How many descriptors of the daemon hold a namespace, by inode."""
+    found = 0
+    for entry in Path(f"/proc/{daemon.pid}/fd").iterdir():
+        try:
+            found += os.readlink(entry) == f"net:[{namespace}]"
+        except OSError:
+            continue
+    return found
+
+
+def test_a_namespace_that_is_missing_is_waited_for_and_given_up(coming: tuple[Daemon, str]) -> None:
+    daemon, name = coming
+    path = Path("/run/netns") / name
+    assert daemon.instance("LATE")["state"] == "FAULT"
+    assert daemon.instance("LATE")["faults"] == [f"there is no network namespace {name}"]
+    assert not path.exists(), "nothing makes one by mistake"
+    before = len(list(Path(f"/proc/{daemon.pid}/fd").iterdir()))
+
+    make(name)
+    inode = path.stat().st_ino
+    until(lambda: has(name, "192.0.2.102"), 5, "the address in the namespace that came")
+    assert sockets_in(daemon, inode) == 1
+    assert daemon.instance("LATE")["state"] == "MASTER"
+
+    run(IP, "netns", "del", name)
+    daemon.wait_log(rf"network namespace {name} is gone", 5)
+    until(lambda: daemon.instance("LATE")["state"] == "FAULT", 5, "FAULT once the name is gone")
+    until(lambda: sockets_in(daemon, inode) == 0, 5, "nothing held of it")
+    assert len(list(Path(f"/proc/{daemon.pid}/fd").iterdir())) == before, "every descriptor in it is closed"
+
+    mark = len(daemon.log())
+    make(name)
+    until(lambda: has(name, "192.0.2.102"), 5, "the address in the namespace that came back")
+    daemon.wait_log(r"\(LATE\) Entering MASTER STATE", 5, skip=mark)
+    assert daemon.transitions("HERE") == ["BACKUP", "MASTER"], "the others never noticed"
+    daemon.terminate()
+    assert not has(name, "192.0.2.102")
+
+
+def test_a_name_that_means_another_namespace_now(coming: tuple[Daemon, str]) -> None:
+    """Deleted and made again between two looks."""
+    daemon, name = coming
+    make(name)
+    until(lambda: has(name, "192.0.2.102"), 5, "the address")
+    run(IP, "netns", "del", name)
+    make(name)
+    until(lambda: has(name, "192.0.2.102"), 8, "the address in the new one")
+    assert daemon.instance("LATE")["state"] == "MASTER"
+
+
+def test_the_daemons_own_namespace_by_its_name(lab: Lab) -> None:
+    """As with -s NAME and a file that says the same: one namespace, not two."""
+    left, _ = lab.pair()
+    daemon = lab.daemon("pyvrrpd", left)
+    daemon.configure(instance("A", 1) + instance("B", 2, f"net_namespace {left.namespace}"))
+    daemon.start()
+    for number in (1, 2):
+        left.record.wait_address(f"192.0.2.{100 + number}", True, timeout_s=MASTER_S)
+    assert daemon.drops() == {}
+    assert daemon.transitions("B") == ["BACKUP", "MASTER"]
+
+
+def test_what_is_no_namespace_is_waited_for(lab: Lab, tmp_path: Path) -> None:
+    left, _ = lab.pair()
+    plain = tmp_path / "plain"
+    plain.touch()
+    daemon = lab.daemon("pyvrrpd", left)
+    daemon.configure(instance("A", 1) + instance("B", 2, f"net_namespace {plain}"))
+    daemon.start()
+    left.record.wait_address("192.0.2.101", True, timeout_s=MASTER_S)
+    assert daemon.instance("B")["faults"] == [f"{plain} is no network namespace yet"]
