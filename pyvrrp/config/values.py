@@ -110,9 +110,13 @@ def group(word: str) -> bytes:
 
 
 def namespace(word: str) -> str:
-    """The name of a network namespace, as `ip netns` has them."""
+    """A network namespace: a name as `ip netns` has them, or the absolute path of a file."""
+    if word.startswith("/"):
+        return word
     if "/" in word or word in {".", ".."} or len(word.encode("utf-8", "surrogateescape")) > NAME_MAX:
-        raise BadValue(f"{shown(word)} cannot name a network namespace; write a name that ip netns shows")
+        raise BadValue(
+            f"{shown(word)} cannot name a network namespace; write a name that ip netns shows, or an absolute path"
+        )
     return word
 
 

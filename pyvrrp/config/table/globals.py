@@ -12,7 +12,7 @@ TOP_LEVEL = (
     Keyword(
         "net_namespace",
         Kind.TEXT,
-        "The network namespace that the instances of this file run in.",
+        "The network namespace that the instances and the scripts of this file run in.",
         takes="NAME",
         default="the daemon's",
         good="blue",
