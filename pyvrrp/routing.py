@@ -82,7 +82,7 @@ class Route:
     tos: int = 0
     protocol: int = PROTOCOL_KEEPALIVED
     is_on_link: bool = False
-    metrics: tuple[Metric, ...] = ()
+    metrics: tuple[Metric, ...] = ()    # by name: their order in the line means nothing
     congestion: str | None = None       # `congctl`: the algorithm
     congestion_is_locked: bool = False
     has_ecn: bool = False               # `features ecn`
@@ -92,7 +92,7 @@ class Route:
     propagates_ttl: bool | None = None  # out of an MPLS network; None: as the kernel is set
     encap: tuple[str, ...] = ()         # type and options, checked
     next_hops: tuple[NextHop, ...] = ()
-    order: str = "prepend"              # or append, add: beside routes that are equal
+    order: str = "prepend"              # or append, add: beside routes that are equal; add where a line names a kind
     is_tracked: bool = True             # losing it, or the link of its dev, counts as losing an address
     track_group: str | None = None      # of a static route
 
@@ -136,7 +136,7 @@ class Route:
             words += ["expires", str(self.expires_s)]
         if self.propagates_ttl is not None:
             words += ["ttl-propagate", "enabled" if self.propagates_ttl else "disabled"]
-        if self.order != "prepend":
+        if self.order != ("prepend" if self.kind == "unicast" else "add"):
             words.append(self.order)
         if not self.is_tracked:
             words.append("no_track")

@@ -98,6 +98,8 @@ class _Reader:
 
     def _finish(self) -> Route:
         fields = self._fields
+        if "kind" in fields:
+            fields.setdefault("order", "add")
         destination = self._destination
         if self._is_default:
             destination = Prefix(bytes(16 if self._family == 6 else 4), 0)
@@ -116,7 +118,10 @@ class _Reader:
             )
             del fields["protocol"]
         return Route(
-            destination=destination, metrics=tuple(self._metrics.values()), next_hops=tuple(self._next_hops), **fields
+            destination=destination,
+            metrics=tuple(sorted(self._metrics.values())),
+            next_hops=tuple(self._next_hops),
+            **fields,
         )
 
     def _settle(self, found: bytes) -> bytes:
