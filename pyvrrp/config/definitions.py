@@ -64,7 +64,10 @@ class Definitions:
 
     def enter(self, file: str) -> None:
         """The file being read is another: `${_PWD}` is its directory."""
-        self._directory = str(Path(file).absolute().parent)
+        try:
+            self._directory = str(Path(file).absolute().parent)
+        except OSError:  # the working directory is gone
+            self._directory = ""
 
     def seed(self, number: int) -> None:
         """Make what follows of `${_RANDOM}` the same in each reading."""

@@ -74,22 +74,22 @@ class Text:
             self._report.warning(
                 Where(clean(path)), "the file is executable, and keepalived does not read such a file; chmod -x it"
             )
-        yield from self._file(path, data, (status.st_dev, status.st_ino))
+        yield from self._file(path, data, (status.st_dev, status.st_ino), 0)
 
-    def _file(self, path: str, data: bytes, identity: tuple[int, int]) -> Iterator[Piece]:
+    def _file(self, path: str, data: bytes, identity: tuple[int, int], depth: int) -> Iterator[Piece]:
         self._budget.bytes_left -= len(data)
         self._open.append(identity)
         level = self._level
         try:
-            yield from _File(self, path, decode(data)).pieces()
+            yield from _File(self, path, decode(data), depth).pieces()
         finally:
             self._level = level
             self._open.pop()
 
     # include
 
-    def included(self, word: str, pattern: str, path: str, where: Where) -> Iterator[Piece]:
-        """The pieces of the files that an include names."""
+    def included(self, word: str, pattern: str, path: str, where: Where, depth: int) -> Iterator[Piece]:
+        """The pieces of the files that an include names. depth: of the line, in definitions and files."""
         check = include.WORDS[word] | self._level
         try:
             for match in include.matches(pattern, str(Path(path).parent)):
@@ -100,14 +100,14 @@ class Text:
                     if Check.WILDCARD_MATCH in check:
                         self._missing(where, f"no file matches {shown(pattern)}; add one", match, check)
                 else:
-                    yield from self._include(match, check, path, where)
+                    yield from self._include(match, check, path, where, depth)
         except include.TooMany:
             raise TooMuch(
                 where,
                 f"the braces make more than {limits.INCLUDE_ALTERNATIVES_MAX} names; write several includes",
             ) from None
 
-    def _include(self, match: include.Match, check: Check, path: str, where: Where) -> Iterator[Piece]:
+    def _include(self, match: include.Match, check: Check, path: str, where: Where, depth: int) -> Iterator[Piece]:
         name = _shown_path(match.path)
         if len(self._open) > limits.INCLUDE_DEPTH_MAX:
             raise TooMuch(where, f"more than {limits.INCLUDE_DEPTH_MAX} files include one another; include less deep")
@@ -122,7 +122,7 @@ class Text:
             self._report.structure(where, message, "include")
             return
         self._definitions.enter(match.path)
-        yield from self._file(match.path, data, identity)
+        yield from self._file(match.path, data, identity, depth + 1)
         self._definitions.enter(path)
 
     def _missing(self, where: Where, message: str, match: include.Match, check: Check) -> None:
@@ -181,7 +181,7 @@ class _Line:
 class _File:
     """Reads one file."""
 
-    def __init__(self, layer: Text, path: str, text: str) -> None:
+    def __init__(self, layer: Text, path: str, text: str, depth: int) -> None:
         self._layer = layer
         self._definitions = layer.definitions
         self._report = layer.report
@@ -189,6 +189,7 @@ class _File:
         self._path = path
         self._name = clean(path)
         self._text = text
+        self._depth = depth  # files and definitions in one another share one bound: they share one stack
         self._at = 0  # where the next line begins
         self._number = 1  # and which it is
         self._lexer = Lexer(self._name, layer.report)
@@ -210,7 +211,7 @@ class _File:
                 self._at = start
             number = self._number
             used_in = f"{self._name}:{number}"
-            yield from self._line(_Line(self._next_line(), self._lexer.source, number, 0, 0, used_in))
+            yield from self._line(_Line(self._next_line(), self._lexer.source, number, 0, self._depth, used_in))
         yield from self._lexer.pieces(text[self._at :], self._number)
 
     def _next_line(self) -> str:
@@ -385,7 +386,7 @@ class _File:
             message = f"{named[1]} lacks its file; write one, or a pattern as conf.d/*.conf"
             self._report.error(line.where(), message, "missing-argument")
             return
-        yield from self._layer.included(named[1], pattern, self._path, line.where())
+        yield from self._layer.included(named[1], pattern, self._path, line.where(), line.depth)
 
 
 def _continued(line: str) -> tuple[str, bool]:

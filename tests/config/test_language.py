@@ -115,7 +115,8 @@ CASES = [
     ("L28 list", "~LST(i, a, b) x$i", ["xa", "xb"]),
     ("L28 several", "~LST({a,b}, {1,2}, {3}, 4) x${a}_$b", ["x1_2", "x3_", "x4_"]),
     ("L28 empty", "~LST(i, , b) x${i}y", ["xy", "xby"]),
-    ("L28 values are lazy", "$N=q,r\n~LST(i, $N, ${N}) x $i", ["x q,r", "x q,r"]),
+    ("L28 values are lazy", "$N=q,r\n~LST(i, $N, b) x$i", ["xq,r", "xb"]),
+    ("L28 a value in braces", "$N=q,r\n~LST(i, ${N}, b) x$i", ["xq,r", "xb"]),
     ("L29 nested", "~SEQ(i,1,2) ~LST(j,a,b) x${i}$j", ["x1a", "x1b", "x2a", "x2b"]),
     ("L29 by the outer", "~SEQ(i,2) ~SEQ(j,1,$i) x${i}_$j", ["x1_1", "x2_1", "x2_2"]),
     ("L29 lines", "$V= \\\na $i \\\nb\n~SEQ(i,2) $V", ["a 1", "b", "a 2", "b"]),
@@ -208,9 +209,7 @@ def places(path: Path) -> list[Where]:
 def test_places_are_those_that_were_written(tmp_path: Path) -> None:
     path = tmp_path / "k.conf"
     path.write_text("$A=5\n  x $A\n@left  y\n$M= \\\n  a $i \\\n  b\n~SEQ(i,1) $M\nz { @left q\n")
-    assert [
-        (where.line, where.column, where.origin.replace(str(tmp_path), "")) for where in places(path)
-    ] == [
+    assert [(where.line, where.column, where.origin.replace(str(tmp_path), "")) for where in places(path)] == [
         (2, 3, "the line reads: x 5"),
         (3, 8, ""),
         (5, 3, "the line reads: a 1; from $M, used in /k.conf:7"),
@@ -255,7 +254,12 @@ class TestInclude:
 
     def test_braces(self, directory: Path) -> None:
         assert self.got(directory, "include {sub/z,a}.inc\nx { include sub/z.inc\n}")[0] == [
-            "z", "a ", "x", "{", "z", "}",
+            "z",
+            "a ",
+            "x",
+            "{",
+            "z",
+            "}",
         ]
 
     def test_with_a_condition_and_from_a_definition(self, directory: Path) -> None:
@@ -297,7 +301,12 @@ class TestInclude:
     )
     def test_what_is_missing(self, directory: Path, word: str, errors: str) -> None:
         for kind, pattern in [
-            ("r", "d.dir"), ("r", "exec.bin"), ("r", "*.bin"), ("m", "no.inc"), ("w", "no*.inc"), ("b", "{a,no}.inc"),
+            ("r", "d.dir"),
+            ("r", "exec.bin"),
+            ("r", "*.bin"),
+            ("m", "no.inc"),
+            ("w", "no*.inc"),
+            ("b", "{a,no}.inc"),
         ]:
             pieces, messages, is_whole = self.got(directory, f"{word} {pattern}\nx")
             assert is_whole == (kind not in errors), (word, pattern)
@@ -307,7 +316,12 @@ class TestInclude:
 
     def test_include_check(self, directory: Path) -> None:
         for words, is_whole in [
-            ("", False), ("match", False), ("+match", False), ("read", True), ("-match", True), ("-match match", False),
+            ("", False),
+            ("match", False),
+            ("+match", False),
+            ("read", True),
+            ("-match", True),
+            ("-match match", False),
             ("+match -match", True),
         ]:
             assert self.got(directory, f"include_check {words}\ninclude no.inc")[2] == is_whole, words
@@ -370,6 +384,16 @@ class TestLimits:
         for i in range(40):
             (tmp_path / f"{i}.inc").write_text(f"include {i + 1}.inc\n")
         assert "more than 32 files include one another" in self.refused(tmp_path, "include 0.inc")
+
+    def test_files_and_definitions_in_one_another(self, tmp_path: Path) -> None:
+        """They share the stack of the interpreter, so they share a bound."""
+        chain = "".join(f"$A{i}= \\\n$A{i + 1} \\\nx\n" for i in range(25))
+        for i in range(30):
+            (tmp_path / f"{i}.inc").write_text(f"{chain}$A25=include {i + 1}.inc\n$A0\n")
+        path = tmp_path / "k.conf"
+        path.write_text("include 0.inc\n")
+        _, messages = read(path)
+        assert "uses itself, or others more than 32 deep" in messages[0]
 
     def test_many_alternatives(self, tmp_path: Path) -> None:
         assert "more than 1000 names" in self.refused(tmp_path, "include " + "{a,b}" * 40)
