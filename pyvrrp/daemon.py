@@ -24,7 +24,7 @@ from typing import TypeVar
 
 import uvloop
 
-from pyvrrp import __version__, limits, netns
+from pyvrrp import __version__, limits, netns, scheduling
 from pyvrrp.config import Loaded
 from pyvrrp.config.check import check, exit_status, files, report
 from pyvrrp.config.process import load_all_in_worker
@@ -119,6 +119,8 @@ class Daemon:
         control: ControlServer | None = None
         try:
             await pool.start()
+            for problem in scheduling.apply([each.global_defs for each in configurations.values()]):
+                log.warning("%s", problem)
             runtime = Runtime(reactor, pool)
             await self._unless_stopped(runtime.start(configurations))
             if not self._stop.is_set():

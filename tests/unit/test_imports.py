@@ -79,7 +79,8 @@ SHELL: dict[str, set[str]] = {
     "meter": FLOOR,
     "runtime": WORKERS | MIDDLE,
     "options": FLOOR | {"control"},
-    "daemon": WORKERS | MIDDLE | {"runtime", "options"},
+    "scheduling": FLOOR,
+    "daemon": WORKERS | MIDDLE | {"runtime", "options", "scheduling"},
     "cli": WORKERS | MIDDLE | {"runtime", "options", "daemon", "simulate", "meter"},
 }
 KNOW_THE_CORE = {

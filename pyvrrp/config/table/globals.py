@@ -517,7 +517,6 @@ _TUNING = (
         low=-20,
         high=19,
         default="0",
-        without="the daemon keeps the nice value it was started with; use Nice= of systemd",
     ),
     Keyword(
         "vrrp_rt_priority",
@@ -528,7 +527,6 @@ _TUNING = (
         high=99,
         clamps=True,
         default="off",
-        without="the daemon is not of a real-time class; use CPUSchedulingPolicy= of systemd",
     ),
     Keyword(
         "vrrp_rlimit_rttime",
@@ -539,7 +537,7 @@ _TUNING = (
         high=_INT_MAX,
         unit="us",
         default="10000",
-        without="the daemon is not of a real-time class; use LimitRTTIME= of systemd",
+        without="there is no such limit; the turns of the daemon are short by themselves",
     ),
     Keyword(
         "vrrp_rlimit_rtime",
@@ -550,17 +548,14 @@ _TUNING = (
         high=_INT_MAX,
         unit="us",
         alias="vrrp_rlimit_rttime",
-        without="the daemon is not of a real-time class; use LimitRTTIME= of systemd",
+        without="there is no such limit; the turns of the daemon are short by themselves",
     ),
-    Keyword(
-        "vrrp_no_swap", Kind.FLAG, "Lock the daemon's memory.", field="no_swap", without="its memory may be swapped out"
-    ),
+    Keyword("vrrp_no_swap", Kind.FLAG, "Lock the daemon's memory.", field="no_swap"),
     Keyword(
         "vrrp_cpu_affinity",
         Kind.TEXTS,
         "The CPUs it may run on.",
         takes="CPU ...",
-        without="it runs on any CPU; use CPUAffinity= of systemd",
     ),
     Keyword(
         "max_auto_priority",
