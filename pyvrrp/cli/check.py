@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     node = "keep lines that begin with @ID; default the node's name"
     parser.add_argument("-i", "--config-id", metavar="ID", help=node)
     parser.add_argument("-s", "--namespace", metavar="NAME", help="look for interfaces in this network namespace")
+    parser.add_argument("-e", "--all-config", action="store_true", help="a missing include file is always an error")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -58,7 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
     interfaces = frozenset(name for _, name in socket.if_nameindex())
     gc.disable()    # nothing here lives in cycles: looking for them is a tenth of the time
     try:
-        checked = check(arguments.files, config_id=config_id, interfaces=interfaces)
+        checked = check(
+            arguments.files, config_id=config_id, interfaces=interfaces, all_config=arguments.all_config
+        )
     finally:
         gc.enable()
     if arguments.json:

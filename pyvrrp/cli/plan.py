@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from pyvrrp import limits
 from pyvrrp.config.check import Checked, check, report
-from pyvrrp.config.difference import Differences, Named, Setting, global_settings, instances, others
+from pyvrrp.config.difference import Differences, Named, Setting, global_settings, instances, lists, others
 from pyvrrp.config.lexer import clean
 from pyvrrp.config.load import load
 from pyvrrp.config.plan import plan
@@ -61,13 +61,15 @@ class ScopePlan:
     instances: Differences
     others: dict[str, Differences]      # by the keyword of their blocks
     settings: tuple[Setting, ...]       # of global_defs
+    lists: tuple[Setting, ...]          # of all other blocks
     refusals: tuple[str, ...]           # why the reload would leave this file as it runs
     states: Mapping[str, str]           # of the instances that run, by name
 
     @property
     def is_empty(self) -> bool:
         """Nothing would be done."""
-        return self.instances.is_empty and not self.settings and all(each.is_empty for each in self.others.values())
+        parts = (self.instances, *self.others.values())
+        return not self.settings and not self.lists and all(each.is_empty for each in parts)
 
     @property
     def masters(self) -> list[str]:
@@ -144,6 +146,7 @@ def scope_plan(path: str, before: Configuration, checked: Checked, states: Mappi
         instances=instances(steps),
         others=others(steps),
         settings=global_settings(steps, before, after),
+        lists=lists(before, after),
         refusals=checked.loaded.why_not_reload(before),
         states=states,
     )
@@ -160,6 +163,7 @@ def text(found: ScopePlan, shown: int | None) -> list[str]:
     lines = [f"{clean(found.path)}: {_counts(found)}"]
     lines += [f"  the reload would be refused: {refusal}" for refusal in found.refusals[:shown]]
     lines += [f"    global_defs: {setting}" for setting in found.settings]
+    lines += [f"    {setting}" for setting in found.lists]
     for keyword, differences in (("vrrp_instance", found.instances), *found.others.items()):
         for sign, what, things in (
             ("-", "removed", differences.removed),
@@ -207,6 +211,7 @@ def as_json(found: ScopePlan) -> dict[str, object]:
         "refusals": list(found.refusals),
         "failovers": found.masters,
         "global_defs": _settings(found.settings),
+        "lists": _settings(found.lists),
         "vrrp_instance": _differences(found.instances),
         **{keyword: _differences(differences) for keyword, differences in found.others.items()},
     }

@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any
 
 from pyvrrp.config.plan import Change, Plan
-from pyvrrp.model import Command, Configuration, Instance, Notify, SyncGroup, Tracked, TrackScript
+from pyvrrp.model import Command, Configuration, Instance, Notify, SyncGroup, Tracked, TrackScript, Where
 
 UNSET = "not set"
 
@@ -123,6 +123,48 @@ def global_settings(plan: Plan, old: Configuration, new: Configuration) -> tuple
     return tuple(
         setting for field in plan.global_fields for setting in _settings(field, old.global_defs, new.global_defs)
     )
+
+
+_PLANNED = frozenset(("scripts", "groups", "instances", "refused"))
+_LISTS = {
+    "track_files": "track_file",
+    "track_processes": "vrrp_track_process",
+    "static_addresses": "static_ipaddress",
+    "track_groups": "track_group",
+    "interface_delays": "interface_up_down_delays",
+    "linkbeats": "linkbeat_interfaces",
+    "garp_groups": "garp_group",
+}
+
+
+def lists(old: Configuration, new: Configuration) -> tuple[Setting, ...]:
+    """What differs in all other lists of a file: static addresses and routes, trackers, delays of interfaces ..."""
+    found = []
+    for field in dataclasses.fields(Configuration):
+        before, after = getattr(old, field.name), getattr(new, field.name)
+        if field.name in _PLANNED or not isinstance(before, tuple):
+            continue
+        bare_before, bare_after = (tuple(_without_place(item) for item in items) for items in (before, after))
+        if bare_before != bare_after:
+            keyword = _LISTS.get(field.name, field.name)
+            found.append(_listed(keyword, [_item(item) for item in bare_before], [_item(item) for item in bare_after]))
+    return tuple(found)
+
+
+def _without_place(item: Any) -> Any:
+    return dataclasses.replace(item, where=Where("")) if hasattr(item, "where") else item
+
+
+def _item(item: Any) -> str:
+    """A line that reads back where the model has one, else all its settings."""
+    if "__str__" in vars(type(item)):
+        return str(item)
+    if not dataclasses.is_dataclass(item):
+        return _text(item)
+    parts = [part for part in dataclasses.fields(item) if part.name != "where"]
+    values = ((part.name, getattr(item, part.name), part.default) for part in parts)
+    told = [f"{_keyword(name)} {_text(value)}" for name, value, default in values if value != default]
+    return f"({', '.join(told)})"
 
 
 def _changed(changes: Sequence[Change[Any]]) -> tuple[Named, ...]:

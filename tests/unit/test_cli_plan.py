@@ -136,6 +136,18 @@ def test_unreadable(old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     )
 
 
+def test_what_is_no_instance_counts_too(old: Path, new: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    static = "static_ipaddress {\n192.0.2.50/24 dev lo\n}\ntrack_file f {\nfile /run/x\nweight 2\n}\n"
+    old.write_text(static + OLD)
+    new.write_text("\n" + static.replace(".50/", ".51/").replace("weight 2", "weight 3") + OLD)
+    status, lines = planned(capsys, str(new), "--against", str(old))
+    assert status == 1
+    assert "    static_ipaddress -192.0.2.50/24 dev lo +192.0.2.51/24 dev lo" in lines
+    assert any(line.startswith("    track_file -(name f, ") and "weight 3" in line for line in lines)
+    new.write_text("\n" + static + OLD)
+    assert planned(capsys, str(new), "--against", str(old))[0] == 0
+
+
 def test_json(old: Path, new: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--json", str(new), "--against", str(old)]) == 1
     (scope,) = json.loads(capsys.readouterr().out)["scopes"]
