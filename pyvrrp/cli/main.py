@@ -29,6 +29,14 @@ EPILOG = f"""exit status:
   {EXIT_NO_DAEMON}  the daemon could not be asked
 """
 
+EXAMPLES = """examples:
+  pyvrrp check keepalived.conf    what is wrong in it, before it is run
+  pyvrrp plan                     what a reload would do now
+  pyvrrp status web               all that is known of one instance
+  pyvrrp VERB --help              the options of a verb, with its own exit statuses
+
+"""
+
 
 class Verb(NamedTuple):
     module: str
@@ -51,7 +59,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="pyvrrp",
         description="Check keepalived.conf files; see and operate a running pyvrrpd.",
-        epilog=EPILOG,
+        epilog=EXAMPLES + EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"pyvrrp {__version__}")
