@@ -60,8 +60,9 @@ def _tell_drop(router: Router, event: Event) -> None:
 
 def _tell_other_master(router: Router, event: Event) -> None:
     log.warning(
-        "(%s) Received advert from %s with lower priority %d, ours %d, forcing new election",
+        "(%s) Received advert from %s with lower priority %d, ours %d%s",
         router.title, text(event.source, router.instance.family), event.priority, router.priority,
+        "" if router.instance.lower_prio_no_advert else ", forcing new election",
     )
 
 
@@ -85,8 +86,8 @@ def _tell_interval(router: Router, event: Event) -> None:
 def _tell_interval_short(router: Router, event: Event) -> None:
     log.warning(
         "(%s) the interval of %s is taken for %g s, the shortest that this host learns; "
-        "make advert_int equal on both",
-        router.instance.name, text(event.source, router.instance.family), event.value / 100,
+        "make advert_int equal on both, or set pyvrrp_min_interval",
+        router.title, text(event.source, router.instance.family), event.value / 100,
     )
 
 
@@ -94,7 +95,7 @@ def _tell_first_address(router: Router, event: Event) -> None:
     log.warning(
         "(%s) %s does not advertise a link-local address first; its adverts are obeyed, "
         "make that the first line of its virtual_ipaddress",
-        router.instance.name, text(event.source, router.instance.family),
+        router.title, text(event.source, router.instance.family),
     )
 
 
