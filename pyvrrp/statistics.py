@@ -74,6 +74,8 @@ COUNTERS = (
             "This host owns the addresses (priority 255), under `vrrp_owner_ignore_adverts`"),
     Counter("first_addr_dropped", False, "", "As `first_addr_err`, under `vrrp_strict`"),
     Counter("addr_list_dropped", False, "address-list-errors", "As `addr_list_err`, under `vrrp_strict`"),
+    Counter("unlisted_dropped", False, "",
+            "From a source that is no configured peer and sends more than such a one may"),
 )
 
 # Of all instances together: the engine's own totals. `_ns` is shown as `_us`.

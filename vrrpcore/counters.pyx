@@ -25,6 +25,7 @@ COUNTER_NAMES = (
     "packet_short_err", "ip_length_err", "version_err", "invalid_type_rcvd", "vrid_err", "ip_ttl_err",
     "packet_len_err", "no_address_err", "checksum_err", "authtype_mismatch", "auth_failure", "advert_interval_err",
     "mode_err", "unknown_source_err", "own_address_err", "owner_ignored", "first_addr_dropped", "addr_list_dropped",
+    "unlisted_dropped",
 )
 # By drop_t.
 DROP_COUNTER_NAMES = ("", *COUNTER_NAMES[CNT_DROP + 1:])

@@ -3,6 +3,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from vrrpcore.counters cimport TOTAL_COUNT
+from vrrpcore.budget cimport SourceBudget
 from vrrpcore.outbox cimport Outbox
 from vrrpcore.packet cimport DROP_COUNT, advert_t, rx_meta_t
 from vrrpcore.pacing cimport Announcer
@@ -71,6 +72,7 @@ cdef class Engine:
     cdef bint _has_coalesced
     cdef SlotBook slots             # which MASTER sends when
     cdef Announcer announcer        # GARP and NA
+    cdef SourceBudget budget        # of sources that are no configured peers
 
     # For the reactor; no Python object is touched.
     cdef inline void tally(self, size_t total, uint64_t more) noexcept nogil:

@@ -27,6 +27,7 @@ from vrrpcore.consts cimport (
     NS_PER_S,
     PRIORITY_OWNER,
 )
+from vrrpcore.budget cimport SourceBudget
 from vrrpcore.counters cimport (
     CNT_ADDR_LIST_ERR,
     CNT_ADVERT_RCVD,
@@ -104,6 +105,7 @@ from vrrpcore.lower cimport lower_heard, lower_timer
 from vrrpcore.outbox cimport TX_FRAME, Outbox, tx_t
 from vrrpcore.pacing cimport Announcer
 from vrrpcore.packet cimport (
+    DROP_BUDGET,
     DROP_MODE,
     DROP_NONE,
     DROP_VRID,
@@ -180,6 +182,7 @@ cdef class Engine:
         self.outbox = Outbox()
         self.slots = SlotBook()
         self.announcer = Announcer(self.wheel, self.outbox)
+        self.budget = SourceBudget()
         self._events = <event_t *>malloc(EVENT_RING_SIZE * sizeof(event_t))
         if self._events == NULL:
             raise MemoryError
@@ -233,6 +236,7 @@ cdef class Engine:
         try:
             self.wheel.reserve(self.table.capacity * TIMERS_PER_VR)
             self.announcer.reserve(self.table.capacity)
+            self.budget.reserve(self.table.capacity)
             for k in range(TIMERS_PER_VR):
                 self.wheel._timers[i * TIMERS_PER_VR + k].owner = i * TIMERS_PER_VR + k
             self._configure(i, settings)
@@ -587,6 +591,8 @@ cdef class Engine:
         drop = advert_decode(message, length, rx, expect, &advert)
         if drop == DROP_NONE:
             drop = scrutinize(vr, rx, listed, &advert, &remarks)
+            if drop == DROP_NONE and not listed and self.budget.exceeds(i, vr, rx.src, rx.arrival_ns):
+                drop = DROP_BUDGET
         if drop != DROP_NONE:
             count[CNT_DROP + drop] += 1
             self._emit_once(EVENT_DROP, i, <uint32_t>1 << drop, rx, NULL if drop < DROP_MODE else &advert, drop)
@@ -999,6 +1005,7 @@ cdef class Engine:
             if <size_t>i * TIMERS_PER_VR + k < self.wheel._capacity:
                 self.wheel.disarm(<uint32_t>i * TIMERS_PER_VR + k)
         self.announcer.stop(i)
+        self.budget.forget(i)
         self.outbox.disown(i)
         sync_leave(self.table.vrs, i)
         self.table.unkey(i)

@@ -74,3 +74,11 @@ cdef enum:
     # of other intervals are met. 1,024 are all of them for intervals up to 10 s.
     SLOT_LOOKS_MAX = 16
     SLOT_MEETS_MAX = 1024
+
+    # Unlisted sources that a unicast router obeys at a time: 64 bytes, one cache line, for each router.
+    UNLISTED_SOURCES_MAX = 4
+
+    # Adverts of one such source at once: a takeover, and answers to adverts. Then one in half an interval of ours, but
+    # 20 a second at least, for a master whose interval is the shortest that is learned.
+    UNLISTED_BURST = 16
+    UNLISTED_ADVERT_NS_MAX = 50000000

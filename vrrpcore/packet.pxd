@@ -23,6 +23,7 @@ cdef enum drop_t:
     DROP_OWNER              # R11: an owner that ignores adverts
     DROP_FIRST_ADDRESS      # R9: not link-local, under strict
     DROP_ADDRESS_LIST       # R10: other addresses than ours, under strict
+    DROP_BUDGET             # R12: an unlisted source sends too much
     DROP_COUNT
 
 cdef enum csum_profile_t:

@@ -266,6 +266,7 @@ cdef dict _DROPS = {
                                           " (RFC 9568 s5.2.9)"),
     DROP_ADDRESS_LIST: ("address_list", "it lists other addresses than this host, which strict asks for"
                                         " (RFC 3768 s7.1)"),
+    DROP_BUDGET: ("budget", "its source is no configured peer and sends more than such a one may"),
 }
 assert sorted(_DROPS) == list(range(DROP_COUNT)), "every drop_t has one name and one sentence"
 

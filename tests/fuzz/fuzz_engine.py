@@ -85,6 +85,7 @@ TOGETHER = {router: set(group) for group in GROUPS for router in group}
 # Reasons that decode() alone cannot know of.
 NOT_IN_BYTES = (
     "mode_err", "unknown_source_err", "own_address_err", "owner_ignored", "first_addr_dropped", "addr_list_dropped",
+    "unlisted_dropped",
 )
 REASONS = {name: packet.drop_name(code) for code, name in enumerate(DROP_COUNTER_NAMES) if name}
 

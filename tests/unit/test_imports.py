@@ -35,11 +35,12 @@ CORE: dict[str, set[str]] = {
     "slots": {"consts", "limits", "vr", "setup"},
     "outbox": {"consts", "counters", "packet", "announce", "vr", "setup"},
     "pacing": {"consts", "limits", "wheel", "vr", "outbox"},
+    "budget": {"consts", "limits", "vr", "setup"},
     "scrutiny": {"consts", "packet", "vr", "setup"},
     "lower": {"consts", "limits", "wheel", "vr", "pacing"},
     "engine": {
         "consts", "limits", "settings", "wheel", "packet", "counters", "vr", "election", "fsm", "sync", "table",
-        "setup", "outbox", "slots", "pacing", "scrutiny", "lower",
+        "setup", "outbox", "slots", "pacing", "scrutiny", "lower", "budget",
     },
     "reactor": {"consts", "limits", "packet", "counters", "rawio", "outbox", "engine"},
 }

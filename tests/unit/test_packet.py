@@ -508,9 +508,9 @@ def test_peek() -> None:
 
 
 def test_every_reason_has_a_name_and_a_sentence() -> None:
-    assert list(packet.DROP_SENTENCES) == list(range(19))
-    assert len(DROPS) == len(set(packet.DROP_SENTENCES.values())) == 19
-    for wrong in (-1, 19):
+    assert list(packet.DROP_SENTENCES) == list(range(20))
+    assert len(DROPS) == len(set(packet.DROP_SENTENCES.values())) == 20
+    for wrong in (-1, 20):
         with pytest.raises(ValueError):
             packet.drop_name(wrong)
 
