@@ -163,12 +163,19 @@ def interface_is_up(name: str, links: Links) -> bool:
 
 
 def settings_of(
-    instance: Instance, links: Links | None, *, domain: int, priority: int, forwards: Callable[[str], bool]
+    instance: Instance,
+    links: Links | None,
+    *,
+    domain: int,
+    priority: int,
+    forwards: Callable[[str], bool],
+    pacer: Callable[[str], int | None] = lambda _: None,
 ) -> VrSettings:
     """What the engine is told of an instance now. Without interface or source address it hears nothing.
 
     links: of its namespace; None while it is not there.
     forwards: whether an interface forwards IPv6, for the R flag of its Neighbor Advertisements (G2).
+    pacer: who keeps the gap between the announcements on an interface, if anybody does (G6).
     """
     by_name = links.by_name if links is not None else {}
     link = by_name.get(instance.interface)
@@ -201,17 +208,18 @@ def settings_of(
         announce_repeat=instance.garp_master_repeat,
         announce_delay_s=instance.garp_master_delay_s,
         announce_refresh_s=instance.garp_master_refresh_s,
+        announce_refresh_repeat=instance.garp_master_refresh_repeat,
         garp_lower_prio_repeat=instance.garp_lower_prio_repeat,
         garp_lower_prio_delay_s=instance.garp_lower_prio_delay_s,
-        announces=tuple(_announces(addresses_of(instance), by_name, forwards)),
+        announces=tuple(_announces(addresses_of(instance), by_name, forwards, pacer)),
     )
 
 
 def _announces(
-    vips: Iterable[Vip], by_name: dict[str, Link], forwards: Callable[[str], bool]
+    vips: Iterable[Vip], by_name: dict[str, Link], forwards: Callable[[str], bool], pacer: Callable[[str], int | None]
 ) -> Iterable[Announce]:
     for vip in vips:
         link = by_name.get(vip.dev)
         if link is not None and len(link.mac) == 6:
             router = vip.family == 6 and forwards(vip.dev)
-            yield Announce(link.index, link.mac, vip.address, router)
+            yield Announce(link.index, link.mac, vip.address, router, pacer(vip.dev))

@@ -49,6 +49,16 @@ def test_a_pair_on_a_link_that_is_up_has_no_fault():
     assert [(a.ifindex, a.mac, a.address) for a in made.announces] == [(2, MAC, ip("192.0.2.100"))]
 
 
+def test_announcements_follow_the_instance_and_the_pacer_of_their_interface():
+    instance = dataclasses.replace(PAIR, garp_master_repeat=2, garp_master_delay_s=3, garp_master_refresh_s=4,
+                                   garp_master_refresh_repeat=6)
+    made = settings_of(instance, links(ETH0), domain=0, priority=1, forwards=lambda _: False, pacer={"eth0": 7}.get)
+    assert [a.pacer for a in made.announces] == [7]
+    assert (made.announce_repeat, made.announce_delay_s, made.announce_refresh_s, made.announce_refresh_repeat) == (
+        2, 3, 4, 6)
+    assert [a.pacer for a in settings(PAIR, links(ETH0)).announces] == [None]
+
+
 def test_multicast_goes_to_the_group_of_the_family():
     assert settings(dataclasses.replace(PAIR, peers=(), source=None), links(ETH0)).destinations == (ip("224.0.0.18"),)
 
