@@ -6,6 +6,7 @@ without the reader of options.
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -109,8 +110,16 @@ class _Reader:
         )
 
     def _check_place(self) -> None:
-        """Some options are for virtual addresses only, some for static ones."""
+        """Some options are for virtual addresses only, some for static ones; and the kernel refuses some."""
         rare, where = self._rare, self._statement.where()
+        if "autojoin" in rare and not ipaddress.ip_address(self._address).is_multicast:
+            del rare["autojoin"]
+            self._report.warning(
+                where, "the kernel takes autojoin for multicast addresses only; ignored, remove it", "no-effect"
+            )
+        if "mngtmpaddr" in rare and len(self._address) == 16 and self._prefix_len != 64:
+            del rare["mngtmpaddr"]
+            self._report.warning(where, "the kernel takes mngtmpaddr with a /64 only; ignored, write one", "no-effect")
         if "use_vmac" in rare:
             if self._is_static:
                 del rare["use_vmac"]

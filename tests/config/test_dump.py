@@ -45,7 +45,7 @@ VIPS = """
 192.0.2.6/24 dev eth1 label eth1:v scope link brd +
 192.0.2.7/24 broadcast 192.0.2.254
 192.0.2.8 peer 192.0.2.9
-192.0.2.10/24 home -nodad mngtmpaddr noprefixroute autojoin no_track
+192.0.2.10/24 home -nodad mngtmpaddr noprefixroute no_track
 192.0.2.13 scope 77
 """
 EXCLUDED = """

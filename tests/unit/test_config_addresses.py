@@ -36,9 +36,9 @@ GOOD = {
     "192.0.2.6 scope 77": "192.0.2.6/32 dev eth0 scope 77",
     "192.0.2.6 scope 0x10": "192.0.2.6/32 dev eth0 scope 16",
     "192.0.2.6 scope global": "192.0.2.6/32 dev eth0",
-    "192.0.2.6 autojoin home noprefixroute mngtmpaddr": (
-        "192.0.2.6/32 dev eth0 home mngtmpaddr noprefixroute autojoin"
-    ),
+    "192.0.2.6 home noprefixroute mngtmpaddr": "192.0.2.6/32 dev eth0 home mngtmpaddr noprefixroute",
+    "239.0.0.6 autojoin": "239.0.0.6/32 dev eth0 autojoin",
+    "2001:db8::5/64 mngtmpaddr": "2001:db8::5/64 dev eth0 mngtmpaddr",
     "192.0.2.6 no_track": "192.0.2.6/32 dev eth0 no_track",
     "2001:db8::5/64 -nodad": "2001:db8::5/64 dev eth0 -nodad",
     "2001:db8::5 peer 2001:db8::6": "2001:db8::5 dev eth0 peer 2001:db8::6/128",
@@ -106,6 +106,11 @@ FAULTY = {
         "1: pyvrrp does not do use_vmac for one address: it is put on its interface itself, "
         "with the MAC address of that",
     ),
+    "192.0.2.6 autojoin": (
+        True,
+        "1: the kernel takes autojoin for multicast addresses only; ignored, remove it",
+    ),
+    "fd00::1/65 mngtmpaddr": (True, "1: the kernel takes mngtmpaddr with a /64 only; ignored, write one"),
     "fd00::1 label x": (True, "15: an IPv6 address has no label; the label is ignored, remove it"),
     "fd00::1 scope link": (True, "15: an IPv6 address has no scope to set; the scope is ignored, remove it"),
 }
@@ -146,8 +151,11 @@ def vips(draw: st.DrawFn) -> Vip:
     address = draw(addresses)
     is_ipv4 = len(address) == 4
     peer = draw(st.none() | st.binary(min_size=len(address), max_size=len(address)))
+    prefix_len = draw(st.integers(0, len(address) * 8))
     rare = VipOptions(
-        **{name: draw(st.booleans()) for name in ("home", "mngtmpaddr", "noprefixroute", "autojoin", "is_tracked")},
+        **{name: draw(st.booleans()) for name in ("home", "noprefixroute", "is_tracked")},
+        mngtmpaddr=draw(st.booleans()) and (is_ipv4 or prefix_len == 64),
+        autojoin=draw(st.booleans()) and ipaddress.ip_address(address).is_multicast,
         detects_duplicates=draw(st.booleans()),
         peer=peer,
         preferred_s=draw(st.none() | st.integers(0, FOREVER_S)),
@@ -155,7 +163,7 @@ def vips(draw: st.DrawFn) -> Vip:
     )
     return Vip(
         address=address,
-        prefix_len=draw(st.integers(0, len(address) * 8)),
+        prefix_len=prefix_len,
         dev=draw(names),
         label=draw(st.none() | names) if is_ipv4 else None,
         scope=draw(st.integers(0, 255)) if is_ipv4 else 0,
