@@ -115,7 +115,10 @@ class Daemon:
             return EXIT_CONFIG
         reactor = Reactor()
         asked = [each.global_defs.max_scripts for each in configurations.values()]
-        pool = ScriptPool(limit=max((number for number in asked if number), default=limits.SCRIPTS_MAX))
+        pool = ScriptPool(
+            limit=max((number for number in asked if number), default=limits.SCRIPTS_MAX),
+            umask=_umask([each.global_defs.umask for each in configurations.values()]),
+        )
         control: ControlServer | None = None
         try:
             await pool.start()
@@ -216,6 +219,14 @@ def _accepted(loaded: dict[str, Loaded], running: dict[str, Configuration]) -> d
         log.error("reload refused: no file is left to run; to run none, stop the daemon")
         return running
     return accepted
+
+
+def _umask(asked: list[int | None]) -> int:
+    """What no file may be given, of all that are asked; keepalived's own where a file says nothing."""
+    mask = 0
+    for one in asked:
+        mask |= limits.SCRIPT_UMASK if one is None else one
+    return mask
 
 
 def _check_privileges() -> None:

@@ -27,6 +27,7 @@ SCRIPT_SLOT_S = 10.0                    # a script that runs longer lends its sl
 SCRIPT_LENT_MAX = 1000                  # slots lent that way; then the queue waits
 SCRIPT_KILL_S = 2.0                     # from SIGTERM to SIGKILL, as keepalived
 SCRIPT_REQUEST_BYTES_MAX = 64 * 1024    # a command with its arguments; must fit a socket's default send buffer
+SCRIPT_UMASK = 0o177                    # keepalived's: files that scripts make are their user's alone
 SCRIPT_NOFILE = 1024                    # soft limit of descriptors of a script: select() takes no more
 SPAWNER_START_S = 10.0                  # a Python start takes 0.05 s; more than this is broken
 SPAWNER_RETRY_FIRST_S = 0.1             # a spawner that dies soon is started again after this, then twice as long ...

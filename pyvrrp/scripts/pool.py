@@ -84,7 +84,7 @@ class ScriptPool:
         default_user: str | None = None,
         default_group: str | None = None,
         enable_script_security: bool = False,
-        umask: int = 0o177,
+        umask: int = limits.SCRIPT_UMASK,
         slot_s: float = limits.SCRIPT_SLOT_S,
     ) -> None:
         """`limit`, `checks_limit`: notify scripts and checks that run at once.

@@ -146,6 +146,8 @@ def test_a_line_of_global_defs_is_a_default_of_instances(read: Any, line: str, f
         ("vrrp_no_swap", "no_swap", True),
         ("vrrp_cpu_affinity 3 1 3", "cpu_affinity", (1, 3)),
         ("umask 077", "umask", 0o077),
+        ("vrrp_netlink_cmd_rcv_bufs 4096", "netlink_cmd_rcv_bytes", 4096),
+        ("vrrp_netlink_monitor_rcv_bufs 8388608", "netlink_monitor_rcv_bytes", 8388608),
         ("umask 0x3f", "umask", 63),
         ("umask IRGRP|IWOTH", "umask", 0o042),
         ("json_version 2", "json_version", 2),
@@ -343,6 +345,12 @@ def test_the_old_way_to_say_ipv6(read: Any) -> None:
     loaded = read(base=base)
     assert "address 192.0.2.1 is IPv4 in an IPv6 instance" in texts(loaded)[0]
     assert (instance_of(loaded).family, instance_of(loaded).version) == (6, 3)
+
+
+def test_a_netlink_buffer_beyond_ours(read: Any) -> None:
+    assert not read(defs="vrrp_netlink_cmd_rcv_bufs 8388608").diagnostics
+    (told,) = read(defs="vrrp_netlink_cmd_rcv_bufs 8388609").diagnostics
+    assert told.message == "pyvrrp's netlink sockets have 8388608 bytes, not 8388609; all else is used"
 
 
 def test_mail_is_one_warning(read: Any) -> None:

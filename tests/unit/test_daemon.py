@@ -127,3 +127,10 @@ def test_the_config_test_appends_to_a_file(tmp_path, capsys):
     assert daemon.main([f"-t{out}", "-f", str(path)]) == 4
     assert out.read_text().startswith(f"before\n{path}")
     assert capsys.readouterr().err == ""
+
+
+def test_the_strictest_umask_of_all_files_counts() -> None:
+    assert daemon._umask([None]) == 0o177
+    assert daemon._umask([0o022]) == 0o022
+    assert daemon._umask([0o022, 0o007]) == 0o027
+    assert daemon._umask([0o002, None]) == 0o177

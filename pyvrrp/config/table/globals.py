@@ -597,27 +597,37 @@ _TUNING = (
         Keyword(
             name,
             Kind.INTEGER,
-            f"The receive buffer of the netlink socket for {what}.",
+            f"The receive buffer of the netlink socket for {what}; here all have 8 MiB, more gives a warning.",
             low=0,
             high=_INT_MAX,
             unit="bytes",
-            without="netlink sockets have 8 MiB",
+            default="8388608",
+            field=field,
         )
-        for name, what in (
-            ("vrrp_netlink_cmd_rcv_bufs", "requests"),
-            ("vrrp_netlink_monitor_rcv_bufs", "news of links and addresses"),
-            ("process_monitor_rcv_bufs", "news of processes"),
+        for name, what, field in (
+            ("vrrp_netlink_cmd_rcv_bufs", "requests", "netlink_cmd_rcv_bytes"),
+            ("vrrp_netlink_monitor_rcv_bufs", "news of links and addresses", "netlink_monitor_rcv_bytes"),
         )
     ),
     *(
-        Keyword(
-            f"{name}_force",
-            Kind.BOOLEAN,
-            "It may exceed the system's bound.",
-            default="off",
-            without="netlink sockets have 8 MiB, beyond the bound if the daemon may",
-        )
-        for name in ("vrrp_netlink_cmd_rcv_bufs", "vrrp_netlink_monitor_rcv_bufs", "process_monitor_rcv_bufs")
+        Keyword(name, Kind.BOOLEAN, "It may exceed the system's bound; here it always may.", default="on")
+        for name in ("vrrp_netlink_cmd_rcv_bufs_force", "vrrp_netlink_monitor_rcv_bufs_force")
+    ),
+    Keyword(
+        "process_monitor_rcv_bufs",
+        Kind.INTEGER,
+        "The receive buffer of the socket for news of processes.",
+        low=0,
+        high=_INT_MAX,
+        unit="bytes",
+        without="it has the size that the system gives",
+    ),
+    Keyword(
+        "process_monitor_rcv_bufs_force",
+        Kind.BOOLEAN,
+        "It may exceed the system's bound.",
+        default="off",
+        without="it has the size that the system gives",
     ),
     Keyword(
         "vrrp_rx_bufs_policy",
@@ -638,10 +648,10 @@ _TUNING = (
     Keyword(
         "umask",
         Kind.TEXT,
-        "Permissions that files of the daemon do not get.",
+        "Permissions that files made by scripts do not get; of several files, all of theirs.",
+        field="umask",
         takes="NUMBER|NAME[|NAME ...]",
         default="0177",
-        without="files are made with the permissions that each needs",
     ),
 )
 
