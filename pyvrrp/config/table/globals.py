@@ -247,7 +247,6 @@ _GARP = (
         clamps=True,
         default="1",
         field="garp_master_refresh_repeat",
-        without="a refresh is one message for each address",
     ),
     Keyword(
         "vrrp_garp_lower_prio_delay",
@@ -278,7 +277,6 @@ _GARP = (
         unit="s",
         default="0",
         field="garp_interval_s",
-        without="gratuitous ARPs follow each other without a pause",
     ),
     Keyword(
         "vrrp_gna_interval",
@@ -289,7 +287,6 @@ _GARP = (
         unit="s",
         default="0",
         field="gna_interval_s",
-        without="neighbour advertisements follow each other without a pause",
     ),
     Keyword(
         "vrrp_min_garp",

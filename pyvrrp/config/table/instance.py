@@ -383,7 +383,6 @@ _GARP = (
         clamps=True,
         default="vrrp_garp_master_refresh_repeat",
         field="garp_master_refresh_repeat",
-        without="a refresh is one message for each address",
     ),
     Keyword(
         "garp_lower_prio_delay",
