@@ -104,6 +104,11 @@ cdef extern from *:
         return CMSG_SPACE(sizeof info);
     }
 
+    static size_t pv_pktinfo6_len(void)
+    {
+        return CMSG_SPACE(sizeof(struct in6_pktinfo));
+    }
+
     static int pv_drop_everything(int fd)
     {
         struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
@@ -214,6 +219,7 @@ cdef extern from *:
     void pv_read_control(msghdr *msg, pv_control *out) nogil
     size_t pv_write_pktinfo4(void *control, const uint8_t *src, unsigned int ifindex) nogil
     size_t pv_write_pktinfo6(void *control, const uint8_t *src, unsigned int ifindex) nogil
+    size_t pv_pktinfo6_len() nogil
     int pv_drop_everything(int fd) nogil
     unsigned int pv_socket_drops(int fd) nogil
     int pv_arm_clock_step(int fd) nogil
@@ -239,14 +245,22 @@ cdef struct rx_memory_t:
     mmsghdr messages[RX_BATCH]
     rx_slot_t slots[RX_BATCH]
 
+cdef enum:
+    TX_NAME_LEN = 32            # room for a sockaddr_in, sockaddr_in6 or sockaddr_ll, and for one IP_PKTINFO or
+    TX_CONTROL_LEN = 48         # IPV6_PKTINFO: what a datagram adds to the batch lies close together
+
 cdef struct tx_slot_t:
     iovec iov
-    sockaddr_storage name
-    uint8_t control[CONTROL_LEN]
+    uint8_t control[TX_CONTROL_LEN]
+    uint8_t name[TX_NAME_LEN]
 
 cdef struct tx_memory_t:
     mmsghdr messages[TX_BATCH]
     tx_slot_t slots[TX_BATCH]
+
+
+assert sizeof(sockaddr_in6) <= TX_NAME_LEN and sizeof(sockaddr_ll) <= TX_NAME_LEN
+assert pv_pktinfo6_len() <= TX_CONTROL_LEN and sizeof(tx_slot_t) == 96
 
 
 cdef class Receiver:
@@ -308,7 +322,7 @@ cdef class Sender:
         for k in range(TX_BATCH):
             memory.messages[k].msg_hdr.msg_iov = &memory.slots[k].iov
             memory.messages[k].msg_hdr.msg_iovlen = 1
-            memory.messages[k].msg_hdr.msg_name = &memory.slots[k].name
+            memory.messages[k].msg_hdr.msg_name = memory.slots[k].name
 
     def __dealloc__(self):
         free(self._memory)
@@ -321,7 +335,7 @@ cdef class Sender:
         cdef tx_memory_t *memory = <tx_memory_t *>self._memory
         cdef tx_slot_t *slot = &memory.slots[self.count]
         cdef msghdr *header = &memory.messages[self.count].msg_hdr
-        cdef sockaddr_in *name = <sockaddr_in *>&slot.name
+        cdef sockaddr_in *name = <sockaddr_in *>slot.name
         memset(name, 0, sizeof(sockaddr_in))
         name.sin_family = AF_INET
         memcpy(&name.sin_addr, dst, 4)
@@ -337,7 +351,7 @@ cdef class Sender:
         cdef tx_memory_t *memory = <tx_memory_t *>self._memory
         cdef tx_slot_t *slot = &memory.slots[self.count]
         cdef msghdr *header = &memory.messages[self.count].msg_hdr
-        cdef sockaddr_in6 *name = <sockaddr_in6 *>&slot.name
+        cdef sockaddr_in6 *name = <sockaddr_in6 *>slot.name
         memset(name, 0, sizeof(sockaddr_in6))
         name.sin6_family = AF_INET6
         memcpy(&name.sin6_addr, dst, 16)
@@ -354,7 +368,7 @@ cdef class Sender:
         cdef tx_memory_t *memory = <tx_memory_t *>self._memory
         cdef tx_slot_t *slot = &memory.slots[self.count]
         cdef msghdr *header = &memory.messages[self.count].msg_hdr
-        cdef sockaddr_ll *name = <sockaddr_ll *>&slot.name
+        cdef sockaddr_ll *name = <sockaddr_ll *>slot.name
         memset(name, 0, sizeof(sockaddr_ll))
         name.sll_family = AF_PACKET
         name.sll_ifindex = <int>ifindex
