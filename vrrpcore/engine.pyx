@@ -651,7 +651,7 @@ cdef class Engine:
             fired += found
             self.total[TOTAL_TIMERS_FIRED] += found
             for k in range(found):
-                self.table.fetch(self.wheel._timers[due[k]].owner // TIMERS_PER_VR)
+                self.table.fetch_sender(self.wheel._timers[due[k]].owner // TIMERS_PER_VR)
             for k in range(found):
                 owner = self.wheel._timers[due[k]].owner
                 i = owner // TIMERS_PER_VR

@@ -45,6 +45,7 @@ cdef class Table:
     cdef void foresee(self, uint32_t domain, uint32_t ifindex, uint8_t vrid, const uint8_t *local,
                       const uint8_t *peer, bint multicast) noexcept nogil
     cdef void fetch(self, uint32_t i) noexcept nogil
+    cdef void fetch_sender(self, uint32_t i) noexcept nogil
     cdef uint32_t find(self, uint32_t domain, uint32_t ifindex, uint8_t vrid, const uint8_t *local,
                        const uint8_t *peer, bint multicast, bint *listed) noexcept nogil
     cdef uint32_t find_vrid(self, uint32_t domain, uint32_t ifindex, uint8_t vrid) noexcept nogil

@@ -186,11 +186,15 @@ cdef class Table:
         prefetch(&self._entries[_hash(&key) & self._entry_mask])
 
     cdef void fetch(self, uint32_t i) noexcept nogil:
-        """Have what an advert for router `i`, or one of its own, will touch fetched from memory."""
+        """Have what an advert for router `i` will touch fetched from memory."""
         prefetch(&self.vrs[i])
         prefetch(<uint8_t *>&self.vrs[i] + CACHE_LINE)
-        prefetch(<uint8_t *>&self.vrs[i] + 2 * CACHE_LINE)
         prefetch(&self.counters[i])
+
+    cdef void fetch_sender(self, uint32_t i) noexcept nogil:
+        """Have what an advert of router `i` will touch fetched from memory."""
+        self.fetch(i)
+        prefetch(<uint8_t *>&self.vrs[i] + 2 * CACHE_LINE)
 
     cdef uint32_t find(self, uint32_t domain, uint32_t ifindex, uint8_t vrid, const uint8_t *local,
                        const uint8_t *peer, bint multicast, bint *listed) noexcept nogil:
