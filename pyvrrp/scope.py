@@ -23,6 +23,7 @@ from pyvrrp.journal import tell, tell_why
 from pyvrrp.model import Configuration, GlobalDefs, Instance, State, SyncGroup, Tracked, Vip
 from pyvrrp.netns import path_of
 from pyvrrp.notify.scripts import Notifier, Stopping
+from pyvrrp.pace import Paces
 from pyvrrp.portrait import portrait
 from pyvrrp.router import (
     Fault,
@@ -44,11 +45,6 @@ log = logging.getLogger("pyvrrp")
 _STATE = EVENTS["state"]
 
 
-def _gaps_ns(defs: GlobalDefs) -> tuple[int, int]:
-    """At least so long between two GARPs, and between two NAs, on one interface."""
-    return round(defs.garp_interval_s * 1e9), round(defs.gna_interval_s * 1e9)
-
-
 class Scope:
     """Runs one configuration; between load() and stop() its routers are the host's."""
 
@@ -66,7 +62,7 @@ class Scope:
         self._group_states: dict[str, State] = {}
         self._trackers: dict[str, ScriptTracker] = {}
         self._verdicts: dict[str, bool] = {}                # of the command before, until the new one has its own
-        self._pacers: dict[tuple[str | None, str], int] = {}    # of each interface: the engine's number
+        self._paces = Paces(host.engine)
         self._is_whole = True           # no reload broke off
 
     def title_of(self, instance: Instance) -> str:
@@ -349,17 +345,8 @@ class Scope:
             domain=network.domain(router.instance.family),
             priority=priority,
             forwards=network.forwards_ipv6,
-            pacer=lambda name: self._pacer(network.name, name),
+            pacer=lambda name: self._paces.of(network.name, name),
         )
-
-    def _pacer(self, network: str | None, interface: str) -> int | None:
-        """Who keeps the gap between announcements on an interface (G6); None: there is no gap."""
-        defs = self._configuration.global_defs
-        if not (defs.garp_interval_s or defs.gna_interval_s):
-            return None
-        if (network, interface) not in self._pacers:
-            self._pacers[network, interface] = self._engine.add_pacer(*_gaps_ns(defs))
-        return self._pacers[network, interface]
 
     def _configure(self, router: Router, settings: VrSettings, now_ns: int) -> None:
         old = router.settings
@@ -397,8 +384,7 @@ class Scope:
             netns=str(path_of(defs.net_namespace)) if defs.net_namespace else None,
         )
         self._configuration = configuration
-        for pacer in self._pacers.values():
-            self._engine.set_pacer(pacer, *_gaps_ns(defs))
+        self._paces.adopt(defs, configuration.garp_groups)
         per_s: dict[tuple[str | None, int], float] = {}
         for i in configuration.instances:
             rate = 100 / i.advertisement_interval_cs * max(1, len(i.peers))

@@ -49,7 +49,7 @@ FLOOR = {  # "": __init__.py, the version
     "", "_linux", "errors", "limits", "linux", "model", "netns", "routing", "statistics",
 }
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
-MIDDLE = {"network", "namespaces", "router", "interests", "journal", "portrait", "host", "scope"}
+MIDDLE = {"network", "namespaces", "router", "interests", "journal", "pace", "portrait", "host", "scope"}
 SHELL: dict[str, set[str]] = {
     "": set(),
     "_linux": set(),
@@ -73,6 +73,7 @@ SHELL: dict[str, set[str]] = {
     "router": FLOOR | {"netlink", "network"},
     "namespaces": FLOOR,
     "journal": FLOOR | {"router"},
+    "pace": FLOOR,
     "portrait": FLOOR | {"control", "journal", "router"},
     "host": FLOOR | {"netlink", "scripts", "interests", "network", "namespaces", "router"},
     "scope": WORKERS | MIDDLE - {"scope"},
@@ -85,7 +86,7 @@ SHELL: dict[str, set[str]] = {
     "cli": WORKERS | MIDDLE | {"runtime", "options", "daemon", "simulate", "meter"},
 }
 KNOW_THE_CORE = {
-    "network", "router", "journal", "portrait", "host", "scope", "simulate", "meter", "runtime", "daemon",
+    "network", "router", "journal", "pace", "portrait", "host", "scope", "simulate", "meter", "runtime", "daemon",
 }
 ONLY_IN = {"pyroute2": "netlink", "uvloop": "daemon", "h11": "control"}
 

@@ -51,7 +51,6 @@ BLOCKS_AT_TOP = (
         "garp_group",
         Kind.BLOCK,
         "Interfaces that share one pace of gratuitous ARPs and neighbour advertisements.",
-        without="each interface keeps a pace of its own",
     ),
 )
 
