@@ -58,6 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         except _Refused as refusal:
             sys.stderr.write("".join(f"{line}\n" for line in refusal.lines))
             found = refusal.status
+        except BrokenPipeError:
+            raise               # who reads our output has gone: nothing is wrong with the file
         except OSError as error:
             print(f"{clean(name)}: {error.strerror}; it is left as it is", file=sys.stderr)
             found = 4

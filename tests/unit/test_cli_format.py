@@ -3,6 +3,8 @@
 import io
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -173,3 +175,15 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.Ca
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
     assert main(["format", "-"]) == 0
     assert capsysbinary.readouterr().out == b"a {\n    b \xff c\n}\n"
+
+
+def test_a_reader_that_goes_away_is_nothing_to_tell(rough: Path) -> None:
+    """`pyvrrp format a b | head -1`: no word of the second file."""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "pyvrrp.cli.main", "format", str(rough), str(rough)],
+        stdout=write, stderr=subprocess.PIPE, text=True, timeout=25, check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
