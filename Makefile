@@ -45,6 +45,11 @@ nightly: test ## what takes longer than a test may
 	@$(BIN)/pip install -q --disable-pip-version-check "atheris>=2.3" || echo "no atheris here: only our own fuzzing loop"
 	PYVRRP_NIGHTLY=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
+soak: build ## a pair of daemons under steady disturbance for PYVRRP_SOAK_S seconds (an hour), as root
+	@contrib/bootstrap.sh $(PYTHON) $(VENV) test
+	@contrib/test-deps.sh
+	PYVRRP_SOAK_S=$${PYVRRP_SOAK_S:-3600} $(BIN)/python -m pytest -s tests/soak $(PYTEST_ARGS)
+
 bench: ## measure; each figure beside its yardstick, JSON in .benchmarks/
 	@contrib/bootstrap.sh $(PYTHON) $(VENV) test bench
 	$(BIN)/python -m pytest bench --benchmark-autosave --benchmark-columns=median,iqr,rounds $(PYTEST_ARGS)

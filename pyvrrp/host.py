@@ -103,7 +103,7 @@ class Host:
 
     def delist(self, router: Router) -> None:
         """The engine has it no more."""
-        del self._by_index[router.index]
+        self._by_index.pop(router.index, None)
         self._counted_since_s = time.time()
         self.interests.drop(router)
         self._to_judge.pop(router, None)
@@ -195,13 +195,21 @@ class Host:
             self.loop.call_soon(self._judge_some)
         self._to_judge.update(dict.fromkeys(routers))
 
+    def judge(self, router: Router) -> None:
+        """Have a router judged. One that the engine does not have yet is judged when it has; trouble stays its own."""
+        if router.index < 0 or self.is_stopping:
+            return
+        try:
+            router.scope.judge(router)
+        except Exception:
+            log.exception("(%s) could not be judged; please report this fault", router.title)
+
     def _judge_some(self) -> None:
         until = time.monotonic() + limits.SLICE_S
         while self._to_judge:
             router = next(iter(self._to_judge))
             del self._to_judge[router]
-            if not self.is_stopping:
-                router.scope.judge(router)
+            self.judge(router)
             if time.monotonic() >= until:
                 break
         self.kick()
@@ -273,7 +281,7 @@ class Host:
         network.why_closed = f"there is no {network.title}"
         network.is_vanishing = True
         async for router in in_slices(self._routers_in(network)):
-            router.scope.judge(router)
+            self.judge(router)
         self.settle_events()
         await network.drain(limits.NAMESPACE_LEAVE_S)
         await network.close()

@@ -15,7 +15,7 @@ def portrait(router: Router, engine: Engine, now_ns: int) -> InstanceStatus:
     """The status of a router; `now_ns` is the reactor's time."""
     instance = router.instance
     if router.index < 0:
-        return InstanceStatus(name=router.title, state=State.INIT.name, faults=["not set up; the log says why"])
+        return InstanceStatus(name=router.title, state=State.INIT.name, faults=list(router.faults))
     seen = engine.status(router.index)
     heard = None
     if seen.peer_heard_ns:

@@ -89,7 +89,7 @@ class Scope:
         self._regroup(self._configuration.groups)
         self._retrack()
         async for router in in_slices(list(self._routers.values())):
-            self.judge(router)
+            self._host.judge(router)
         self._host.kick()
 
     async def reload(self, configuration: Configuration) -> None:
@@ -136,9 +136,9 @@ class Scope:
         async for router, instance, is_changed in in_slices(continued):
             if is_changed and router.network.vips is not None:
                 router.network.vips.configure(router.number, addresses_of(instance))
-            self.judge(router)
+            self._host.judge(router)
         async for router in in_slices(added):
-            self.judge(router)
+            self._host.judge(router)
         self._is_whole = True
         self._host.kick()
 
@@ -402,21 +402,25 @@ class Scope:
         return router
 
     def _enlist(self, router: Router) -> None:
-        """Make the engine's router, in INIT and deaf until it has been judged."""
-        unbound = dataclasses.replace(
-            self._settings(router, router.instance.priority), source=bytes(4 if router.instance.family == 4 else 16)
-        )
-        router.index = self._engine.add(unbound)
+        """Make the engine's router, in INIT and deaf until it has been judged; its trouble stays its own."""
+        try:
+            settings = self._settings(router, router.instance.priority)
+            router.index = self._engine.add(dataclasses.replace(settings, source=bytes(len(settings.source))))
+        except (ValueError, OSError) as error:
+            router.faults = (f"it could not be set up: {error}",)
+            log.error("(%s) %s", router.title, router.faults[0])
+            return
         self._host.enlisted(router)
 
     def _remove(self, router: Router) -> None:
         """An instance is gone from the configuration: priority 0, addresses off, told as FAULT or DELETED (N8)."""
         log.info("(%s) removed", router.title)
-        self._engine.stop(router.index, self._reactor.now_ns())
-        self._host.settle_events()
-        self._rejoin(router, 0, 0, b"")
-        self._engine.leave_group(router.index)
-        self._engine.remove(router.index)
+        if router.index >= 0:
+            self._engine.stop(router.index, self._reactor.now_ns())
+            self._host.settle_events()
+            self._rejoin(router, 0, 0, b"")
+            self._engine.leave_group(router.index)
+            self._engine.remove(router.index)
         self._host.delist(router)
         del self._routers[router.number]
         if addresses_of(router.instance) and router.network.want(router.number, present=False):
@@ -479,7 +483,8 @@ class Scope:
                 self._engine.leave_group(router.index)
                 router.group = None
         for group in self._groups.values():
-            members = [self._by_name[name] for name in group.members if name in self._by_name]
+            named = [self._by_name[name] for name in group.members if name in self._by_name]
+            members = [router for router in named if router.index >= 0]
             coupled = [router for router in members if router.group is not None]
             for router in members:
                 if router.group is None:
