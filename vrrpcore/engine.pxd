@@ -17,7 +17,7 @@ cdef struct heard_t:
     rx_meta_t rx
     const uint8_t *message  # without its IP header
     size_t length
-    uint32_t vr             # the engine's: whose it is
+    uint32_t vr             # the engine's: where it is looked for, then whose it is
     uint8_t vrid
     uint8_t drop
     bint listed

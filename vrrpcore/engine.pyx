@@ -117,6 +117,7 @@ from vrrpcore.packet cimport (
 from vrrpcore.scrutiny cimport REMARK_ADDRESS_LIST, REMARK_FIRST_ADDRESS, limit_ttl, scrutinize
 from vrrpcore.setup cimport copy_address, vr_check, vr_encode, vr_free, vr_setup
 from vrrpcore.sync cimport sync_has_fault, sync_join, sync_leave, sync_others_want_master
+from vrrpcore.table cimport prefetch
 from vrrpcore.vr cimport (
     FAULT_GROUP,
     ST_BACKUP,
@@ -145,9 +146,6 @@ from vrrpcore.vr cimport (
 
 from vrrpcore.settings import Event, Transmit, VrStatus
 
-cdef extern from *:
-    void prefetch "__builtin_prefetch"(const void *memory) noexcept nogil
-
 cdef enum:
     DUE_BATCH = 128             # timers taken from the wheel at a time
     # Above the bits of drop_t in vr_t.told.
@@ -159,7 +157,12 @@ cdef enum:
     TOLD_INTERVAL = 1 << 29
     TOLD_UNLISTED = 1 << 30
 
+    # What the table has a BACKUP do with an advert that wins: nearly every one that is ever heard.
+    ACT_OBEY = ACT_LEARN | ACT_ARM_DOWN
+
 assert DROP_COUNT <= 24
+assert fsm_step(ST_BACKUP, EV_ADVERT_WINS).actions == ACT_OBEY
+assert fsm_step(ST_BACKUP, EV_ADVERT_WINS).next_state == ST_BACKUP
 
 STATES = {"INIT": ST_INIT, "BACKUP": ST_BACKUP, "MASTER": ST_MASTER, "FAULT": ST_FAULT}
 EVENTS = {
@@ -168,6 +171,15 @@ EVENTS = {
     "send_err": EVENT_SEND_ERR, "first_address": EVENT_FIRST_ADDRESS, "interval_short": EVENT_INTERVAL_SHORT,
 }
 FAULT_GROUP_BIT = <uint32_t>FAULT_GROUP
+
+
+cdef inline void _learn(vr_t *vr, const rx_meta_t *rx, const advert_t *advert) noexcept nogil:
+    """ACT_LEARN: adopt the sender of an advert as master, its interval too."""
+    vr.flags &= ~<uint32_t>VRF_WANTS_MASTER
+    memcpy(vr.master_addr, rx.src, 16)
+    vr.master_priority = advert.priority
+    if vr.version == 3:
+        vr.master_adver_interval_cs = learned_interval_cs(vr, advert.max_adver_int_cs)
 
 
 # What an Engine has refers to nothing, so no cycle goes through it; and it all lives when the Engine is freed.
@@ -537,13 +549,13 @@ cdef class Engine:
             heard = &batch[k]
             heard.drop = advert_peek(heard.message, heard.length, &heard.vrid)
             if heard.drop == DROP_NONE:
-                self.table.foresee(heard.rx.domain, heard.rx.ifindex, heard.vrid, heard.rx.dst, heard.rx.src,
-                                   heard.rx.multicast)
+                heard.vr = self.table.foresee(heard.rx.domain, heard.rx.ifindex, heard.vrid, heard.rx.dst,
+                                              heard.rx.src, heard.rx.multicast)
         for k in range(count):
             heard = &batch[k]
             if heard.drop == DROP_NONE:
-                heard.vr = self.table.find(heard.rx.domain, heard.rx.ifindex, heard.vrid, heard.rx.dst, heard.rx.src,
-                                           heard.rx.multicast, &heard.listed)
+                heard.vr = self.table.find(heard.vr, heard.rx.domain, heard.rx.ifindex, heard.vrid, heard.rx.dst,
+                                           heard.rx.src, heard.rx.multicast, &heard.listed)
                 if heard.vr != VR_NONE:
                     self.table.fetch(heard.vr)
                     prefetch(&self.wheel._timers[heard.vr * TIMERS_PER_VR + TIMER_MASTER_DOWN])
@@ -625,10 +637,11 @@ cdef class Engine:
         if verdict == ADVERT_ZERO:
             count[CNT_PRI_ZERO_RCVD] += 1
             self._dispatch(i, EV_ADVERT_ZERO, at_ns, rx, &advert)
-        elif verdict == ADVERT_WINS:
-            self._dispatch(i, EV_ADVERT_WINS, at_ns, rx, &advert)
+        elif verdict == ADVERT_WINS and vr.state == ST_BACKUP:      # ACT_OBEY, without the way through the table
+            _learn(vr, rx, &advert)
+            self._arm_down(i, at_ns)
         else:
-            self._dispatch(i, EV_ADVERT_LOSES, at_ns, rx, &advert)
+            self._dispatch(i, EV_ADVERT_WINS if verdict == ADVERT_WINS else EV_ADVERT_LOSES, at_ns, rx, &advert)
 
     # ---- time
 
@@ -791,11 +804,7 @@ cdef class Engine:
             vr.held_ns = 0
             vr.listen_until_ns = 0
         if act & ACT_LEARN:
-            vr.flags &= ~<uint32_t>VRF_WANTS_MASTER
-            memcpy(vr.master_addr, rx.src, 16)
-            vr.master_priority = advert.priority
-            if vr.version == 3:
-                vr.master_adver_interval_cs = learned_interval_cs(vr, advert.max_adver_int_cs)
+            _learn(vr, rx, advert)
         if act & ACT_FORGET:
             vr.master_adver_interval_cs = vr.advertisement_interval_cs
             memset(vr.master_addr, 0, 16)

@@ -8,7 +8,6 @@ call that adds a router.
 """
 
 cimport cython
-from libc.stdint cimport uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcmp, memcpy, memset
 
@@ -17,57 +16,21 @@ from vrrpcore.vr cimport VR_NONE, VRF_KEYED, VRF_UNICAST, VRF_USED
 cdef extern from "<stdlib.h>" nogil:
     void *aligned_alloc(size_t alignment, size_t size)
 
-cdef extern from *:
-    void prefetch "__builtin_prefetch"(const void *memory) noexcept nogil
-
 cdef enum:
     SLAB_MIN = 16
     ENTRIES_MIN = 64
-    CACHE_LINE = 64
 
 assert sizeof(key_entry_t) == CACHE_LINE
 assert sizeof(vr_t) == 4 * CACHE_LINE, sizeof(vr_t)
 assert sizeof(vr_counters_t) % CACHE_LINE == 0
 
 
-cdef inline uint32_t _hash(const rx_key_t *key) noexcept nogil:
-    # A product for each word, at once, then one more that folds: VRIDs and addresses that count up spread over the
-    # whole table.
-    cdef uint64_t h = (
-        key.where * <uint64_t>0x9E3779B97F4A7C15 + key.what * <uint64_t>0xD6E8FEB86659FD93
-        + key.local[0] * <uint64_t>0xBF58476D1CE4E5B9 + key.local[1] * <uint64_t>0x94D049BB133111EB
-        + key.peer[0] * <uint64_t>0xC2B2AE3D27D4EB4F + key.peer[1] * <uint64_t>0x165667B19E3779F9
-    )
-    h = (h ^ (h >> 32)) * <uint64_t>0xD6E8FEB86659FD93
-    return <uint32_t>(h >> 32)
-
-
-cdef inline bint _is_same(const rx_key_t *a, const rx_key_t *b) noexcept nogil:
-    return ((a.where ^ b.where) | (a.what ^ b.what) | (a.local[0] ^ b.local[0]) | (a.local[1] ^ b.local[1])
-            | (a.peer[0] ^ b.peer[0]) | (a.peer[1] ^ b.peer[1])) == 0
-
-
-cdef inline uint64_t _where(uint32_t domain, uint32_t ifindex) noexcept nogil:
-    return <uint64_t>domain << 32 | ifindex
-
-
-cdef inline void _fill_key(rx_key_t *key, uint8_t kind, uint32_t domain, uint32_t ifindex, uint8_t vrid,
-                           const uint8_t *local, const uint8_t *peer) noexcept nogil:
-    key.where = _where(domain, ifindex)
-    key.what = <uint64_t>kind << 8 | vrid
-    key.local[0] = key.local[1] = key.peer[0] = key.peer[1] = 0
-    if local != NULL:
-        memcpy(key.local, local, 16)
-    if peer != NULL:
-        memcpy(key.peer, peer, 16)
-
-
 cdef inline void _fill_dst_key(rx_key_t *key, const vr_t *vr, uint32_t d) noexcept nogil:
     # By which adverts from its destination number d reach a router: a peer's, or the group's.
     if vr.flags & VRF_UNICAST:
-        _fill_key(key, KEY_PEER, vr.domain, vr.ifindex, vr.vrid, vr.src, vr.dsts + 16 * d)
+        fill_key(key, KEY_PEER, vr.domain, vr.ifindex, vr.vrid, vr.src, vr.dsts + 16 * d)
     else:
-        _fill_key(key, KEY_MULTICAST, vr.domain, vr.ifindex, vr.vrid, vr.dsts, NULL)
+        fill_key(key, KEY_MULTICAST, vr.domain, vr.ifindex, vr.vrid, vr.dsts, NULL)
 
 
 cdef void *_zeroed(size_t size) except NULL:
@@ -130,7 +93,7 @@ cdef class Table:
             _fill_dst_key(&key, vr, d)
             entry = self._entry(&key)
             if entry.count == 0 and vr.flags & VRF_UNICAST and vr.ifindex and self._wildcards:
-                key.where = _where(vr.domain, 0)
+                key.where = key_where(vr.domain, 0)
                 entry = self._entry(&key)
             if entry.count:
                 raise ValueError(f"VRID {vr.vrid} is in use here by router {entry.indexes}")
@@ -145,13 +108,13 @@ cdef class Table:
             _fill_dst_key(&key, vr, d)
             self._add_key(&key, i)
         if vr.flags & VRF_UNICAST:
-            _fill_key(&key, KEY_LOCAL, vr.domain, vr.ifindex, vr.vrid, vr.src, NULL)
+            fill_key(&key, KEY_LOCAL, vr.domain, vr.ifindex, vr.vrid, vr.src, NULL)
             self._add_key(&key, i)
             if vr.ifindex:
                 self._bound += 1
             else:
                 self._wildcards += 1
-        _fill_key(&key, KEY_VRID, vr.domain, vr.ifindex, vr.vrid, NULL, NULL)
+        fill_key(&key, KEY_VRID, vr.domain, vr.ifindex, vr.vrid, NULL, NULL)
         self._add_key(&key, i)
         vr.flags |= VRF_KEYED
         return 0
@@ -167,65 +130,47 @@ cdef class Table:
             _fill_dst_key(&key, vr, d)
             self._remove_key(&key, i)
         if vr.flags & VRF_UNICAST:
-            _fill_key(&key, KEY_LOCAL, vr.domain, vr.ifindex, vr.vrid, vr.src, NULL)
+            fill_key(&key, KEY_LOCAL, vr.domain, vr.ifindex, vr.vrid, vr.src, NULL)
             self._remove_key(&key, i)
             if vr.ifindex:
                 self._bound -= 1
             else:
                 self._wildcards -= 1
-        _fill_key(&key, KEY_VRID, vr.domain, vr.ifindex, vr.vrid, NULL, NULL)
+        fill_key(&key, KEY_VRID, vr.domain, vr.ifindex, vr.vrid, NULL, NULL)
         self._remove_key(&key, i)
         vr.flags &= ~<uint32_t>VRF_KEYED
-
-    cdef void foresee(self, uint32_t domain, uint32_t ifindex, uint8_t vrid, const uint8_t *local,
-                      const uint8_t *peer, bint multicast) noexcept nogil:
-        """Have the place in memory fetched at which find(), with the same arguments, will look first."""
-        cdef rx_key_t key
-        _fill_key(&key, KEY_MULTICAST if multicast else KEY_PEER, domain, ifindex, vrid, local,
-                  NULL if multicast else peer)
-        prefetch(&self._entries[_hash(&key) & self._entry_mask])
-
-    cdef void fetch(self, uint32_t i) noexcept nogil:
-        """Have what an advert for router `i` will touch fetched from memory."""
-        prefetch(&self.vrs[i])
-        prefetch(<uint8_t *>&self.vrs[i] + CACHE_LINE)
-        prefetch(&self.counters[i])
 
     cdef void fetch_sender(self, uint32_t i) noexcept nogil:
         """Have what an advert of router `i` will touch fetched from memory."""
         self.fetch(i)
         prefetch(<uint8_t *>&self.vrs[i] + 2 * CACHE_LINE)
 
-    cdef uint32_t find(self, uint32_t domain, uint32_t ifindex, uint8_t vrid, const uint8_t *local,
-                       const uint8_t *peer, bint multicast, bint *listed) noexcept nogil:
-        """Return the router that an advert is for, or VR_NONE.
-
-        local, peer: 16 bytes, the destination and the source of the advert. `listed` is set to whether the source is
-        a configured peer; an unlisted one still finds the router if the rest of the key names exactly one.
-        """
+    cdef uint32_t _search(self, uint32_t domain, uint32_t ifindex, uint8_t vrid, const uint8_t *local,
+                          const uint8_t *peer, bint multicast, bint *listed) noexcept nogil:
+        """find(), where the first look was not enough."""
         cdef rx_key_t key
         cdef key_entry_t *entry
         cdef uint32_t i, named
         listed[0] = True
         if multicast:
-            _fill_key(&key, KEY_MULTICAST, domain, ifindex, vrid, local, NULL)
+            fill_key(&key, KEY_MULTICAST, domain, ifindex, vrid, local, NULL)
             return self._sole(&key)
-        _fill_key(&key, KEY_PEER, domain, ifindex, vrid, local, peer)
+        fill_key(&key, KEY_PEER, domain, ifindex, vrid, local, peer)
         i = self._sole(&key)
         if i != VR_NONE:
             return i
         if self._wildcards:
-            key.where = _where(domain, 0)
+            key.where = key_where(domain, 0)
             i = self._sole(&key)
             if i != VR_NONE:
                 return i
         listed[0] = False
-        _fill_key(&key, KEY_LOCAL, domain, ifindex, vrid, local, NULL)
+        fill_key(&key, KEY_LOCAL, domain, ifindex, vrid, local, NULL)
         entry = self._entry(&key)
         named = entry.count
         i = entry.indexes
         if self._wildcards and ifindex:
-            key.where = _where(domain, 0)
+            key.where = key_where(domain, 0)
             entry = self._entry(&key)
             named += entry.count
             if entry.count:
@@ -236,10 +181,10 @@ cdef class Table:
         """Return the one router of this VRID on the interface whatever its addresses, or VR_NONE."""
         cdef rx_key_t key
         cdef uint32_t i
-        _fill_key(&key, KEY_VRID, domain, ifindex, vrid, NULL, NULL)
+        fill_key(&key, KEY_VRID, domain, ifindex, vrid, NULL, NULL)
         i = self._sole(&key)
         if i == VR_NONE and self._wildcards:
-            key.where = _where(domain, 0)
+            key.where = key_where(domain, 0)
             i = self._sole(&key)
         return i
 
@@ -273,11 +218,11 @@ cdef class Table:
 
     cdef key_entry_t *_entry(self, const rx_key_t *key) noexcept nogil:
         # Linear probing; the table is at most half full, so a free entry always ends the search.
-        cdef uint32_t slot = _hash(key) & self._entry_mask
+        cdef uint32_t slot = hash_key(key) & self._entry_mask
         cdef key_entry_t *entry
         while True:
             entry = &self._entries[slot]
-            if entry.count == 0 or _is_same(&entry.key, key):
+            if entry.count == 0 or is_same_key(&entry.key, key):
                 return entry
             slot = (slot + 1) & self._entry_mask
 
@@ -306,7 +251,7 @@ cdef class Table:
             slot = (slot + 1) & self._entry_mask
             if self._entries[slot].count == 0:
                 break
-            home = _hash(&self._entries[slot].key) & self._entry_mask
+            home = hash_key(&self._entries[slot].key) & self._entry_mask
             if ((slot - home) & self._entry_mask) >= ((slot - hole) & self._entry_mask):
                 self._entries[hole] = self._entries[slot]
                 hole = slot

@@ -1,4 +1,5 @@
 # cython: language_level=3
+cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 cdef enum:
@@ -20,6 +21,8 @@ cdef struct wslot_t:
     int64_t earliest_ns             # never later than the earliest deadline in the slot
     uint32_t head
 
+
+@cython.final
 cdef class TimerWheel:
     cdef wtimer_t *_timers
     cdef size_t _capacity
@@ -30,7 +33,17 @@ cdef class TimerWheel:
     cdef wslot_t _slots[WHEEL_LEVELS * WHEEL_SLOTS]
 
     cpdef int reserve(self, size_t timer_count) except -1
-    cdef void arm(self, uint32_t i, int64_t deadline_ns) noexcept nogil
+    cdef inline void arm(self, uint32_t i, int64_t deadline_ns) noexcept nogil:
+        """Let timer `i` fire at `deadline_ns`, instead of when it was to fire so far.
+
+        One that has passed fires at the next advance(); a negative one counts as 0.
+        """
+        cdef wtimer_t *timer = &self._timers[i]
+        if timer.slot != <uint32_t>WT_NONE and deadline_ns >= timer.slotted_ns:
+            timer.deadline_ns = deadline_ns     # later: advance() will find it and file it again
+        else:
+            self._file(i, deadline_ns)
+
     cdef void disarm(self, uint32_t i) noexcept nogil
     cdef bint is_armed(self, uint32_t i) noexcept nogil
     cdef int64_t deadline_ns(self, uint32_t i) noexcept nogil       # -1: not armed
@@ -40,5 +53,6 @@ cdef class TimerWheel:
     cdef size_t _expire(self, uint32_t k, int64_t now_ns, uint32_t *due, size_t due_max) noexcept nogil
     cdef uint32_t _next_slot(self, int64_t *start_tick) noexcept nogil
     cdef int64_t _checked(self, i) except -1
+    cdef void _file(self, uint32_t i, int64_t deadline_ns) noexcept nogil
     cdef void _link(self, uint32_t i, int64_t deadline_ns) noexcept nogil
     cdef void _unlink(self, uint32_t i) noexcept nogil

@@ -98,20 +98,11 @@ cdef class TimerWheel:
         self._capacity = timer_count
         return 0
 
-    cdef void arm(self, uint32_t i, int64_t deadline_ns) noexcept nogil:
-        """Let timer `i` fire at `deadline_ns`, instead of when it was to fire so far.
-
-        One that has passed fires at the next advance(); a negative one counts as 0.
-        """
-        cdef wtimer_t *timer = &self._timers[i]
-        if deadline_ns < 0:
-            deadline_ns = 0
-        if timer.slot != <uint32_t>WT_NONE:
-            if deadline_ns >= timer.slotted_ns:
-                timer.deadline_ns = deadline_ns     # later: advance() will find it and file it again
-                return
+    cdef void _file(self, uint32_t i, int64_t deadline_ns) noexcept nogil:
+        """arm(), of a timer that does not stay in the slot that it is in."""
+        if self._timers[i].slot != <uint32_t>WT_NONE:
             self._unlink(i)
-        self._link(i, deadline_ns)
+        self._link(i, deadline_ns if deadline_ns > 0 else 0)
 
     cdef void disarm(self, uint32_t i) noexcept nogil:
         """Cancel timer `i`; nothing happens if it is not armed."""
