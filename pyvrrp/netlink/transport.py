@@ -30,7 +30,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from errno import EAGAIN, ENOBUFS, ETIMEDOUT
+from errno import EAGAIN, EBADF, ENOBUFS, ETIMEDOUT
 from functools import partial
 from struct import Struct
 from typing import NamedTuple, ParamSpec
@@ -385,7 +385,12 @@ class Netlink:
             if error.errno == EAGAIN:
                 self._drained.set()
                 return False
-            raise
+            if error.errno == EBADF:
+                raise
+            # What went wrong while the kernel carried on with a dump is reported here, once; the dump has ended.
+            self._end_dump(NetlinkError(f"netlink: a dump failed: {error.strerror}", error.errno or 0))
+            self._overrun()
+            return True
         if size > len(buffer):                    # cut off: as good as lost
             self._overrun()
         elif sender == 0:                               # only the kernel is believed

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
+import socket
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -341,3 +343,31 @@ def test_resync_that_raises_is_tried_again(
 
     run(test())
     assert caplog.messages[0] == "the interfaces could not be read; trying again in 0.05 s"
+
+
+class Failing(socket.socket):
+    """A socket whose first read reports an error, as the kernel does after a dump that went wrong."""
+
+    error: OSError | None = OSError(errno.EINVAL, "Invalid argument")
+
+    def recvfrom_into(self, *args: Any, **kwargs: Any) -> Any:
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+        return super().recvfrom_into(*args, **kwargs)
+
+
+def test_an_error_of_the_socket_is_answered_by_listing_again(ns: Namespace, run: Run) -> None:
+    """Seen as EINVAL, in a namespace whose interfaces were made while they were listed."""
+
+    async def test() -> None:
+        async with Watched(ns) as watched:
+            netlink: Any = watched.netlink
+            netlink._socket = Failing(fileno=netlink._socket.detach())
+            ns.ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
+            await until(lambda: {"va", "vb"} <= watched.links.by_name.keys(), "both are known")
+            assert watched.links.resyncs >= 1
+            ns.ip("link", "del", "va")
+            await until(lambda: "va" not in watched.links.by_name, "it is known to be gone")
+
+    run(test())
