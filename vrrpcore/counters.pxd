@@ -9,7 +9,7 @@ cdef extern from *:
 
 # Counters of one router, in a slab beside that of the routers, under the same index.
 cdef enum:                      # vr_counter_t
-    CNT_ADVERT_RCVD = 0
+    CNT_ADVERT_RCVD = 0         # counted in vr_t, where an advert is looked at anyway; its column is filled when read
     CNT_ADVERT_SENT
     CNT_BECOME_MASTER
     CNT_RELEASE_MASTER
@@ -93,9 +93,9 @@ cdef inline void count_stall(uint64_t *total, int64_t late_ns) noexcept nogil:
     raise_to(&total[TOTAL_STALL_LONGEST_NS], late_ns)
 
 
-cdef dict counters_by_name(const uint64_t *count)
+cdef dict counters_by_name(const uint64_t *count, const vr_t *vr)
 cdef dict drops_by_name(const uint64_t *drops)
-cdef object counters_array(const vr_counters_t *rows, size_t row_count)
+cdef object counters_array(const vr_counters_t *rows, const vr_t *vrs, size_t row_count)
 cdef object totals_array(uint64_t *total, uint64_t bookings)
 cdef dict totals_by_name(uint64_t *total, uint64_t bookings)
 cdef size_t row_count(const vr_t *vrs, size_t capacity) noexcept nogil

@@ -63,9 +63,11 @@ cdef array.array _COUNTS = array.array("Q")
 assert _WORDS.itemsize == 4
 
 
-cdef dict counters_by_name(const uint64_t *count):
+cdef dict counters_by_name(const uint64_t *count, const vr_t *vr):
     """The counters of one router."""
-    return {name: count[k] for k, name in enumerate(COUNTER_NAMES)}
+    found = {name: count[k] for k, name in enumerate(COUNTER_NAMES)}
+    found[COUNTER_NAMES[CNT_ADVERT_RCVD]] = vr.advert_rcvd
+    return found
 
 
 cdef dict drops_by_name(const uint64_t *drops):
@@ -73,13 +75,14 @@ cdef dict drops_by_name(const uint64_t *drops):
     return {DROP_COUNTER_NAMES[k]: drops[k] for k in range(1, DROP_COUNT)}
 
 
-cdef object counters_array(const vr_counters_t *rows, size_t row_count):
+cdef object counters_array(const vr_counters_t *rows, const vr_t *vrs, size_t row_count):
     """The counters of routers 0 to row_count - 1, a row of CNT_COUNT each, as one array of "Q"."""
     cdef array.array found = array.clone(_COUNTS, row_count * CNT_COUNT, False)
     cdef uint64_t *to = <uint64_t *>found.data.as_voidptr
     cdef size_t i
     for i in range(row_count):
         memcpy(to + i * CNT_COUNT, rows[i].count, CNT_COUNT * sizeof(uint64_t))
+        to[i * CNT_COUNT + CNT_ADVERT_RCVD] = vrs[i].advert_rcvd
     return found
 
 

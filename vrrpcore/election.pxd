@@ -1,9 +1,9 @@
 # cython: language_level=3, cdivision=True
-from libc.stdint cimport int64_t, uint8_t, uint16_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp
 
 from vrrpcore.consts cimport NS_PER_CS, NS_PER_S, PRIORITY_RELEASE
-from vrrpcore.vr cimport ST_MASTER, VRF_PREEMPT, VRF_STALLED, vr_t
+from vrrpcore.vr cimport ST_MASTER, VRF_PREEMPT, VRF_STALLED, VRF_YIELDS, vr_t
 
 # What an advert that passed all checks means to a router, given its state.
 cdef enum verdict_t:
@@ -63,7 +63,7 @@ cdef inline verdict_t judge(vr_t *vr, uint8_t priority, const uint8_t *src, int6
             return ADVERT_WINS
         return ADVERT_LOSES
     if priority >= vr.priority:
-        vr.preempt_until_ns = 0
+        vr.flags &= ~<uint32_t>VRF_YIELDS
         return ADVERT_WINS
     if not vr.flags & VRF_PREEMPT or leaves_it_alone(vr, at_ns):
         return ADVERT_WINS

@@ -7,7 +7,7 @@ election.pxd, to be compiled into its caller.
 """
 
 from vrrpcore.consts cimport NS_PER_MS
-from vrrpcore.vr cimport ST_BACKUP
+from vrrpcore.vr cimport ST_BACKUP, VRF_YIELDS
 
 
 cdef bint leaves_it_alone(vr_t *vr, int64_t at_ns) noexcept nogil:
@@ -17,7 +17,8 @@ cdef bint leaves_it_alone(vr_t *vr, int64_t at_ns) noexcept nogil:
     """
     if vr.preempt_delay_ms == 0 or vr.state != ST_BACKUP:
         return False
-    if vr.preempt_until_ns == 0:
+    if not vr.flags & VRF_YIELDS:
+        vr.flags |= VRF_YIELDS
         vr.preempt_until_ns = at_ns + <int64_t>vr.preempt_delay_ms * NS_PER_MS
     return at_ns < vr.preempt_until_ns
 

@@ -30,7 +30,6 @@ from vrrpcore.consts cimport (
 from vrrpcore.budget cimport SourceBudget
 from vrrpcore.counters cimport (
     CNT_ADDR_LIST_ERR,
-    CNT_ADVERT_RCVD,
     CNT_BECOME_MASTER,
     CNT_CHECKSUM_FOREIGN,
     CNT_DROP,
@@ -131,6 +130,7 @@ from vrrpcore.vr cimport (
     TIMERS_PER_VR,
     VR_NONE,
     VRF_COALESCED,
+    VRF_HELD,
     VRF_HIGHER_ADVERT,
     VRF_KEYED,
     VRF_LOWER_AGAIN,
@@ -142,6 +142,7 @@ from vrrpcore.vr cimport (
     VRF_UNICAST,
     VRF_USED,
     VRF_WANTS_MASTER,
+    VRF_YIELDS,
 )
 
 from vrrpcore.settings import Event, Transmit, VrStatus
@@ -501,15 +502,14 @@ cdef class Engine:
 
     def counters(self, index: int) -> dict:
         """Return the counters of one router by name. Raises IndexError."""
-        self._vr(index)
-        return counters_by_name(self.table.counters[index].count)
+        return counters_by_name(self.table.counters[index].count, self._vr(index))
 
     def counters_array(self):
         """Return a copy of the counters of all routers (array of "Q", the caller's), row by row.
 
         Row i is router i's, all 0 where nobody has the index; its columns are vrrpcore.counters.COUNTER_NAMES.
         """
-        return counters_array(self.table.counters, row_count(self.table.vrs, self.table.capacity))
+        return counters_array(self.table.counters, self.table.vrs, row_count(self.table.vrs, self.table.capacity))
 
     def status_arrays(self):
         """Return how all routers stand (StatusArrays, the caller's)."""
@@ -612,7 +612,7 @@ cdef class Engine:
         at_ns = rx.arrival_ns if rx.arrival_ns > vr.since_ns else vr.since_ns
         verdict = judge(vr, advert.priority, rx.src, at_ns)
 
-        count[CNT_ADVERT_RCVD] += 1
+        vr.advert_rcvd += 1
         memcpy(vr.peer_addr, rx.src, 16)
         vr.peer_priority = advert.priority
         vr.peer_heard_ns = rx.arrival_ns
@@ -684,13 +684,14 @@ cdef class Engine:
         cdef vr_t *vr = &self.table.vrs[i]
         cdef domain_t *domain = &self.domains[vr.domain]
         cdef uint32_t timer = i * TIMERS_PER_VR + TIMER_MASTER_DOWN
-        if vr.held_ns == 0:
+        if not vr.flags & VRF_HELD:
+            vr.flags |= VRF_HELD
             vr.held_ns = self.wheel._timers[timer].deadline_ns
         if domain.is_idle and domain.heard_until_ns < self.polled_ns:
             domain.heard_until_ns = self.polled_ns
         if domain.heard_until_ns >= vr.held_ns:
             count_down_late(self.total, now_ns - vr.held_ns)
-            vr.held_ns = 0
+            vr.flags &= ~<uint32_t>VRF_HELD
             return True
         self.total[TOTAL_DOWN_TIMERS_HELD] += 1
         if not domain.wants_look:
@@ -801,7 +802,7 @@ cdef class Engine:
             self.wheel.disarm(timer + TIMER_MASTER_DOWN)
             self.announcer.stop(i)
             self.wheel.disarm(timer + TIMER_LOWER)
-            vr.held_ns = 0
+            vr.flags &= ~<uint32_t>VRF_HELD
             vr.listen_until_ns = 0
         if act & ACT_LEARN:
             _learn(vr, rx, advert)
@@ -837,8 +838,7 @@ cdef class Engine:
         if vr.state != old_state:
             vr.since_ns = now_ns
             vr.told = 0
-            vr.preempt_until_ns = 0
-            vr.flags &= ~<uint32_t>(VRF_STALLED | VRF_WANTS_MASTER | VRF_LOWER_AGAIN | VRF_LOWER_SECOND)
+            vr.flags &= ~<uint32_t>(VRF_STALLED | VRF_WANTS_MASTER | VRF_LOWER_AGAIN | VRF_LOWER_SECOND | VRF_YIELDS)
             self._emit(EVENT_STATE, i, now_ns, old_state, event, rx, advert, 0)
 
     cdef void _arm_adver(self, uint32_t i, int64_t now_ns, bint first) noexcept nogil:
@@ -862,14 +862,14 @@ cdef class Engine:
     cdef void _set_down(self, uint32_t i, int64_t deadline_ns) noexcept nogil:
         """Every setting of Master_Down_Timer goes through here: a stall puts a floor under it."""
         cdef vr_t *vr = &self.table.vrs[i]
-        vr.held_ns = 0
+        vr.flags &= ~<uint32_t>VRF_HELD
         if deadline_ns < vr.listen_until_ns:
             deadline_ns = vr.listen_until_ns
         self.wheel.arm(i * TIMERS_PER_VR + TIMER_MASTER_DOWN, deadline_ns)
 
     cdef int64_t _down_deadline_ns(self, uint32_t i) noexcept nogil:
-        cdef int64_t held_ns = self.table.vrs[i].held_ns
-        return held_ns if held_ns else self.wheel.deadline_ns(i * TIMERS_PER_VR + TIMER_MASTER_DOWN)
+        cdef const vr_t *vr = &self.table.vrs[i]
+        return vr.held_ns if vr.flags & VRF_HELD else self.wheel.deadline_ns(i * TIMERS_PER_VR + TIMER_MASTER_DOWN)
 
     cdef bint _group_owns(self, uint32_t i) noexcept nogil:
         """Whether a router, and all of its sync group, own their addresses: only then it starts as MASTER (Y3)."""

@@ -124,7 +124,6 @@ cdef class Table:
         """Have what an advert for router `i` will touch fetched from memory."""
         prefetch(&self.vrs[i])
         prefetch(<uint8_t *>&self.vrs[i] + CACHE_LINE)
-        prefetch(&self.counters[i])
 
     cdef uint32_t find_vrid(self, uint32_t domain, uint32_t ifindex, uint8_t vrid) noexcept nogil
     cdef void tally(self, uint32_t i, uint32_t counter) noexcept nogil

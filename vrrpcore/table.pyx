@@ -22,6 +22,7 @@ cdef enum:
 
 assert sizeof(key_entry_t) == CACHE_LINE
 assert sizeof(vr_t) == 4 * CACHE_LINE, sizeof(vr_t)
+assert <size_t>&(<vr_t *>NULL).master_addr == CACHE_LINE and <size_t>&(<vr_t *>NULL).dsts == 2 * CACHE_LINE
 assert sizeof(vr_counters_t) % CACHE_LINE == 0
 
 
@@ -75,6 +76,7 @@ cdef class Table:
     cdef void release(self, uint32_t i) noexcept:
         """Give a slab entry back. The router is not keyed, is in no group, and owns no memory any more."""
         memset(&self.counters[i], 0, sizeof(vr_counters_t))
+        self.vrs[i].advert_rcvd = 0
         self.vrs[i].flags = 0
         self.vrs[i].group_next = self._free
         self._free = i
@@ -144,6 +146,7 @@ cdef class Table:
         """Have what an advert of router `i` will touch fetched from memory."""
         self.fetch(i)
         prefetch(<uint8_t *>&self.vrs[i] + 2 * CACHE_LINE)
+        prefetch(&self.counters[i])
 
     cdef uint32_t _search(self, uint32_t domain, uint32_t ifindex, uint8_t vrid, const uint8_t *local,
                           const uint8_t *peer, bint multicast, bint *listed) noexcept nogil:

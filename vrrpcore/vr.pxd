@@ -1,7 +1,7 @@
 # cython: language_level=3
 """vr_t: one Virtual Router. Data only; behaviour is in election, fsm, sync and engine."""
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from vrrpcore.packet cimport expect_t
 
@@ -31,6 +31,7 @@ cdef enum:
     VRF_WANTS_MASTER = 1 << 6   # its timer expired, its sync group was not ready
     VRF_STALLED = 1 << 7        # a MASTER that slept longer than its own Master_Down_Interval
     VRF_COALESCED = 1 << 8      # a state change did not fit the event ring
+    VRF_HELD = 1 << 9           # its Master_Down_Timer is due, and waits for its queue to be read
     VRF_PEER_TTL = 1 << 10      # behind `dsts` stand the TTL limits of each
     VRF_STRICT = 1 << 11        # what the RFC lets a router drop is dropped
     VRF_OWNER_IGNORES = 1 << 12     # with priority 255 it hears nobody
@@ -38,6 +39,7 @@ cdef enum:
     VRF_HIGHER_ADVERT = 1 << 14     # a MASTER sends one advert before it yields
     VRF_LOWER_AGAIN = 1 << 15       # lower adverts came while TIMER_LOWER ran
     VRF_LOWER_SECOND = 1 << 16      # the second set is behind us
+    VRF_YIELDS = 1 << 17            # a lower advert has started the clock of preempt_delay
 
 cdef enum:
     FAULT_GROUP = 1 << 31       # another member of its sync group is in FAULT; all other bits are the caller's
@@ -54,13 +56,13 @@ cdef struct announce_t:
     uint8_t addr[16]
     uint32_t pacer              # who keeps a gap between frames; VR_NONE: nobody
 
-cdef struct vr_t:               # four cache lines; an advert heard touches the first two
+cdef struct vr_t:               # four cache lines; an advert heard touches the first two, one sent all but the last
     # Read for every advert heard.
     expect_t expect             # what its adverts must look like
     uint8_t src[16]             # the source address of our adverts
     uint32_t domain             # which (namespace, family)
     uint32_t flags              # VRF_*
-    uint32_t group_next         # ring of the sync group's members; itself when it is in none
+    uint32_t first_addr         # the first four bytes of `addrs`: most adverts are compared without leaving this line
     uint8_t state               # vr_state_t
     uint8_t family
     uint8_t version
@@ -73,8 +75,9 @@ cdef struct vr_t:               # four cache lines; an advert heard touches the 
     uint8_t pad
     uint16_t advertisement_interval_cs      # ours
     uint16_t master_adver_interval_cs       # learned from the master; ours until then
+    uint16_t min_interval_cs    # nothing shorter is learned; our own interval where that is shorter
     uint16_t addr_count         # addresses in the advert
-    uint32_t ifindex            # 0: any, for unicast without an interface
+    uint16_t advert_len
 
     # Read and written for every advert heard.
     uint8_t master_addr[16]     # of the last advert that was honoured
@@ -82,31 +85,31 @@ cdef struct vr_t:               # four cache lines; an advert heard touches the 
     int64_t peer_heard_ns       # when that arrived; 0: never
     int64_t since_ns            # when it entered this state
     int64_t listen_until_ns     # after a stall: Master_Down_Timer fires no sooner
-    uint32_t first_addr         # the first four bytes of `addrs`: most adverts are compared without leaving this line
-    uint32_t told               # bit per drop_t and per event kind: told since the last change of state
+    uint64_t advert_rcvd        # a counter, here and not among the others: CNT_ADVERT_RCVD
 
     # For every advert sent.
     uint8_t *dsts               # dst_count addresses of 16 bytes, then dst_count times lowest and highest TTL
     uint8_t *adverts            # one encoded advert per destination: pseudo-headers make them differ
     int64_t nominal_ns          # when the next advert is due
     uint32_t phase              # hash of the key: which slot of the interval it would like
-    uint16_t advert_len
+    uint32_t ifindex            # 0: any, for unicast without an interface
+    uint32_t group_next         # ring of the sync group's members; itself when it is in none
 
     # The rest.
-    uint16_t announce_repeat    # frames per address in each set
-    uint32_t fault_reasons
+    uint32_t told               # bit per drop_t and per event kind: told since the last change of state
     uint8_t *addrs              # addr_count addresses, packed, as in the advert
-    int64_t held_ns             # deadline of a Master_Down_Timer that waits for its queue to be read; 0: it does not
+    int64_t held_ns             # under VRF_HELD: the deadline of its Master_Down_Timer
+    uint32_t fault_reasons
+    uint16_t announce_repeat    # frames per address in each set
+    uint16_t booking                    # the slot of the interval that it has booked, + 1; 0: none
     announce_t *announces
     uint32_t announce_count
     uint32_t announce_delay_s           # until the second set; 0: none
     uint32_t announce_refresh_s         # 0: none
-    uint16_t booking                    # the slot of the interval that it has booked, + 1; 0: none
     uint16_t announce_refresh_repeat    # frames per address in each refresh
     # What follows is for adverts that are the exception.
-    int64_t preempt_until_ns            # S13: lower adverts are obeyed until then; 0: none was heard
-    uint32_t preempt_delay_ms           # 0: none
-    uint32_t garp_lower_prio_delay_s    # until the second set; 0: none
     uint16_t garp_lower_prio_repeat     # frames per address in each set; 0: no set
-    uint16_t min_interval_cs            # nothing shorter is learned; our own interval where that is shorter
-    uint8_t zero[28]
+    uint32_t garp_lower_prio_delay_s    # until the second set; 0: none
+    uint32_t preempt_delay_ms           # 0: none
+    int64_t preempt_until_ns            # S13, under VRF_YIELDS: lower adverts are obeyed until then
+    uint8_t zero[24]
