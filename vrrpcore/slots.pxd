@@ -7,7 +7,9 @@ from vrrpcore.vr cimport vr_t
 # All routers of one interval.
 cdef struct cadence_t:
     uint32_t interval_ms
-    uint32_t step_ms        # from one slot to the next; it and the interval have no common divisor
+    uint32_t step_cs        # from one slot to the next; it and the interval have no common divisor
+    uint32_t first_ms       # of the ten in a centisecond: the one in which its slots begin
+    uint32_t turn_ms        # from there to the next, when all slots that begin in the first are open
     uint32_t router_count   # that may book
     uint32_t slot_count     # slots 0 to slot_count - 1 are open
     uint32_t slots_max      # of a millisecond each
@@ -40,7 +42,8 @@ cdef class SlotBook:
     cdef int64_t next_ns(self, const vr_t *vr, int64_t now_ns) noexcept nogil
 
     cdef uint32_t _search(self, const vr_t *vr, const cadence_t *own) noexcept nogil
-    cdef bint _has_room(self, const vr_t *vr, const cadence_t *own, uint32_t slot, uint32_t slot_max) noexcept nogil
+    cdef bint _has_room(self, const vr_t *vr, const cadence_t *own, uint32_t slot) noexcept nogil
+    cdef uint32_t _load_at(self, const vr_t *vr, const cadence_t *own, uint32_t slot, uint32_t bound) noexcept nogil
     cdef uint32_t _met(self, const cadence_t *own, uint64_t host, uint32_t offset_ms) noexcept nogil
     cdef void _count(self, const vr_t *vr, cadence_t *own, uint32_t slot, int change) noexcept nogil
     cdef uint32_t _load(self, uint64_t key) noexcept nogil

@@ -7,13 +7,16 @@ interval and keeps it while it is MASTER. It takes the slot that the hash of its
 all its destinations, else the newest slot with room, else a new one. Wherever that slot lies, the router comes to it
 within one interval: its second advert is early and never late. The path of a regular advert knows nothing of this.
 
-Slot k begins k * step milliseconds into the interval, modulo the interval; step is near the golden section of
-the interval and has no divisor in common with it. So slots never share a millisecond, however many are opened they lie
-evenly, and those that are open stay where they are when another one is. All begin on whole milliseconds of the
-clock.
+Slot k begins k * step centiseconds into the interval, modulo the interval; step is near the golden section of
+the interval and has no divisor in common with it. So however many are opened they lie evenly, and those that are open
+stay where they are when another one is. When all centiseconds have a slot, the next ones begin in another millisecond
+of each: slots never share one. All begin on whole milliseconds of the clock.
 
 Routers of different intervals meet: those of 100 ms come ten times a second to where one of 1 s may be. A booking
-counts what it can ever meet: offsets whose difference is a multiple of the intervals' greatest common divisor.
+counts what it can ever meet: offsets whose difference is a multiple of the intervals' greatest common divisor. All
+intervals are whole centiseconds, so slots that begin in different milliseconds of one never meet. That is why an
+interval uses up one of the ten before the next, and why each begins with another: one of 10 ms needs a millisecond for
+64 routers to a host, one of 1 s for 6,400. Were they mixed, a few of the one would leave no room for many of the other.
 
 Memory is reserved when a router is added; booking allocates nothing. A load is found by a hash of 64 bits of host,
 interval and slot. Should two hashes be the same, a slot seems fuller than it is.
@@ -38,7 +41,8 @@ from vrrpcore.vr cimport VRF_UNICAST
 cdef enum:
     MS_PER_CS = 10
     LOADS_MIN = 64
-    NO_SLOT = 0xFFFFFFFF
+    NO_LOAD = 0xFFFFFFFF
+    FAST_MS_MAX = 90
 
 assert SLOTS_MAX < 0xFFFF                       # a booking is a slot + 1 in 16 bits
 assert ADVER_INT_MAX_S * 100 < 0xFFFF
@@ -68,7 +72,9 @@ cdef uint64_t _key_of(uint64_t host, uint32_t interval_ms, uint32_t offset_ms) n
 
 cdef uint32_t _offset_ms(const cadence_t *own, uint32_t slot) noexcept nogil:
     """Where in the interval a slot begins."""
-    return <uint32_t>(<uint64_t>slot * own.step_ms % own.interval_ms)
+    cdef uint32_t interval_cs = own.interval_ms // MS_PER_CS
+    cdef uint32_t at_cs = <uint32_t>(<uint64_t>slot * own.step_cs % interval_cs)
+    return at_cs * MS_PER_CS + (own.first_ms + slot // interval_cs * own.turn_ms) % MS_PER_CS
 
 
 @cython.final
@@ -112,20 +118,17 @@ cdef class SlotBook:
         """Give an admitted router a slot, unless it has one."""
         cdef cadence_t *own = &self._cadences[self._cadence_of[vr.advertisement_interval_cs] - 1]
         cdef uint32_t slot = vr.phase % own.slot_count
-        cdef uint32_t found
         if vr.booking:
             return
-        if not self._has_room(vr, own, slot, SLOT_BURST_MAX):
-            found = self._search(vr, own)
-            if found != NO_SLOT:
-                slot = found
+        if not self._has_room(vr, own, slot):
+            slot = self._search(vr, own)
         self._count(vr, own, slot, 1)
         vr.booking = <uint16_t>(slot + 1)
 
     cdef void book_at(self, vr_t *vr, uint16_t booking) noexcept nogil:
         """Give an admitted router the slot that it had (0: none) if there is room, else another."""
         cdef cadence_t *own = &self._cadences[self._cadence_of[vr.advertisement_interval_cs] - 1]
-        if booking and booking <= own.capacity and self._has_room(vr, own, booking - 1, SLOT_BURST_MAX):
+        if booking and booking <= own.capacity and self._has_room(vr, own, booking - 1):
             self._count(vr, own, booking - 1, 1)
             vr.booking = booking
         else:
@@ -147,37 +150,53 @@ cdef class SlotBook:
     # ---- looking for room
 
     cdef uint32_t _search(self, const vr_t *vr, const cadence_t *own) noexcept nogil:
-        """A slot with room: of the newest ones, which are the emptiest, else a new one, else any; or NO_SLOT."""
+        """A slot with room: of the newest ones, which are the emptiest, else a new one, else any. If there is none, the
+        one that goes least over what a host can take.
+        """
         cdef uint32_t limit = own.capacity
         cdef uint32_t first = own.slot_count - SLOT_LOOKS_MAX if own.slot_count > SLOT_LOOKS_MAX else 0
         cdef uint32_t last = own.slot_count + SLOT_LOOKS_MAX if own.slot_count + SLOT_LOOKS_MAX < limit else limit
-        cdef uint32_t slot
+        cdef uint32_t slot, load
+        cdef uint32_t least = NO_LOAD
+        cdef uint32_t best = 0
         for slot in range(first, last):
-            if self._has_room(vr, own, slot, SLOT_BURST_MAX):
+            if self._has_room(vr, own, slot):
                 return slot
         # The interval is crowded: what a host can take comes before how long our turn lasts.
         for slot in range(limit):
-            if self._has_room(vr, own, slot, NO_SLOT):
+            load = self._load_at(vr, own, slot, least)
+            if load < HOST_BURST_MAX:
                 return slot
-        return NO_SLOT
+            if load < least:
+                least = load
+                best = slot
+        return best
 
-    cdef bint _has_room(self, const vr_t *vr, const cadence_t *own, uint32_t slot, uint32_t slot_max) noexcept nogil:
+    cdef bint _has_room(self, const vr_t *vr, const cadence_t *own, uint32_t slot) noexcept nogil:
         """Whether a slot would keep within both caps with this router in it. One with more peers than a slot has room
         for needs one of its own.
         """
+        if own.loads[slot] and own.loads[slot] + vr.dst_count > SLOT_BURST_MAX:
+            return False
+        return self._load_at(vr, own, slot, HOST_BURST_MAX) < HOST_BURST_MAX
+
+    cdef uint32_t _load_at(self, const vr_t *vr, const cadence_t *own, uint32_t slot, uint32_t bound) noexcept nogil:
+        """The most datagrams that any host of this router can ever get with those of a slot; looked for up to `bound`.
+        """
         cdef uint32_t offset_ms = _offset_ms(own, slot)
         cdef uint32_t d, load
+        cdef uint32_t most = 0
         cdef uint64_t host
-        if own.loads[slot] and own.loads[slot] + vr.dst_count > slot_max:
-            return False
         for d in range(vr.dst_count):
             host = _host_of(vr, d)
             load = self._load(_key_of(host, own.interval_ms, offset_ms))
-            if load < HOST_BURST_MAX and self._cadence_count > 1:
+            if load < bound and self._cadence_count > 1:
                 load += self._met(own, host, offset_ms)
-            if load >= HOST_BURST_MAX:
-                return False
-        return True
+            if load > most:
+                most = load
+                if most >= bound:
+                    break
+        return most
 
     cdef uint32_t _met(self, const cadence_t *own, uint64_t host, uint32_t offset_ms) noexcept nogil:
         """The most datagrams of other intervals that `host` can ever get in the milliseconds of one slot."""
@@ -266,9 +285,17 @@ cdef class SlotBook:
         own.interval_ms = interval_cs * MS_PER_CS
         own.slots_max = own.interval_ms if own.interval_ms < SLOTS_MAX else SLOTS_MAX
         own.slot_count = SLOTS_MIN
-        own.step_ms = <uint32_t>(<uint64_t>own.interval_ms * 618 // 1000)
-        while _common_divisor(own.step_ms, own.interval_ms) != 1:
-            own.step_ms += 1
+        own.step_cs = interval_cs * <uint32_t>618 // 1000
+        while _common_divisor(own.step_cs, interval_cs) != 1:
+            own.step_cs += 1
+        # A fast one soon needs several milliseconds, 3 apart; the others, of which each is content with one for long,
+        # come from the far end of that row.
+        if own.interval_ms <= FAST_MS_MAX:
+            own.first_ms = 0
+            own.turn_ms = 3
+        else:
+            own.first_ms = 7 * (self._cadence_count + 1) % MS_PER_CS
+            own.turn_ms = 7
         self._reserve_slots(own)
         self._cadence_count += 1
         self._cadence_of[interval_cs] = <uint16_t>self._cadence_count
