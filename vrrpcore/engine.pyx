@@ -267,11 +267,14 @@ cdef class Engine:
         cdef uint8_t old_priority = vr.priority
         cdef uint16_t old_interval_cs = vr.advertisement_interval_cs
         cdef uint16_t old_booking = vr.booking
+        cdef int64_t old_nominal_ns = vr.nominal_ns
         self._configure(index, settings)
         self._moved_priority(index, old_priority)
         self.announcer.change(index, vr, now_ns)
         if vr.state == ST_MASTER and (vr.advertisement_interval_cs != old_interval_cs or vr.booking != old_booking):
             self._arm_adver(index, now_ns, True)
+            if vr.nominal_ns > old_nominal_ns:      # by the interval that was told last, that is too late
+                self.outbox.add_adverts(index, vr)
 
     def set_priority(self, index: int, priority: int, now_ns: int) -> None:
         """Change the effective priority: the next regular advert carries it (1..255). Raises IndexError, ValueError."""

@@ -223,8 +223,10 @@ def test_a_new_peer_without_room_moves_a_router() -> None:
     now_ns = START_NS + S + 1
     for k in range(512, 612):
         engine.configure(k, owner(k, peers=(other, PEER)), now_ns)
+    moved = {t.vr for t in engine.take_transmits()}
     sent = run(engine, now_ns + S)
     assert {vr for _, vr, _ in sent} == set(range(612))
+    assert moved, "one that comes later in the interval than before says so at once"
     sent = run(engine, now_ns + 2 * S)
     assert worst_burst(sent) <= HOST_BURST_MAX
     assert max(Counter((vr, host) for _, vr, host in sent).values()) == 1
@@ -236,6 +238,7 @@ def test_another_interval_is_booked_anew() -> None:
     now_ns = START_NS + S + 1
     for k in range(128):
         engine.configure(k, owner(k, interval_cs=1), now_ns)
+    engine.take_transmits()             # of those that were due sooner than that
     sent = run(engine, now_ns + 10 * MS)
     assert Counter(vr for _, vr, _ in sent) == dict.fromkeys(range(128), 1)
     assert worst_burst(sent) <= HOST_BURST_MAX
@@ -274,3 +277,21 @@ def test_a_takeover_goes_at_once() -> None:
     engine.advance(now_ns)
     assert len(engine.take_transmits()) == 1000
     assert worst_burst(run(engine, now_ns + 3 * S)) <= HOST_BURST_MAX
+
+
+@pytest.mark.rule("S7")
+@pytest.mark.parametrize(("before_cs", "after_cs"), [(100, 1000), (100, 110), (10, 100), (100, 99), (1000, 10)])
+def test_another_interval_is_never_late(before_cs: int, after_cs: int) -> None:
+    """Whoever hears a MASTER waits by the interval of its last advert: the next one keeps to that, and tells the new
+    one.
+    """
+    for k in range(40):
+        engine = masters([owner(k, interval_cs=before_cs)])
+        now_ns = START_NS + before_cs * 10 * MS + k * 7 * MS
+        sent = run(engine, now_ns)
+        engine.configure(0, owner(k, interval_cs=after_cs), now_ns)
+        sent += [(now_ns, t.vr, t.destination) for t in engine.take_transmits()]
+        sent += run(engine, now_ns + 3 * after_cs * 10 * MS)
+        times = [at_ns for at_ns, _, _ in sent]
+        gaps = [(b - a, a) for a, b in zip(times, times[1:], strict=False)]
+        assert all(gap <= (before_cs if at_ns < now_ns else after_cs) * 10 * MS for gap, at_ns in gaps), gaps
