@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -293,5 +294,5 @@ def test_another_interval_is_never_late(before_cs: int, after_cs: int) -> None:
         sent += [(now_ns, t.vr, t.destination) for t in engine.take_transmits()]
         sent += run(engine, now_ns + 3 * after_cs * 10 * MS)
         times = [at_ns for at_ns, _, _ in sent]
-        gaps = [(b - a, a) for a, b in zip(times, times[1:], strict=False)]
+        gaps = [(b - a, a) for a, b in pairwise(times)]
         assert all(gap <= (before_cs if at_ns < now_ns else after_cs) * 10 * MS for gap, at_ns in gaps), gaps
