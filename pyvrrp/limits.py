@@ -3,12 +3,14 @@
 # Configuration
 CONFIG_BYTES_MAX = 64 * 1024 * 1024     # a file with all that it includes; 10,000 instances take about 3 MB
 CONFIG_PIECES_MAX = 4_000_000           # lines and braces of one load: some 400 bytes each; 10,000 instances: 140,000
+LINE_CHARS_MAX = 65_536                 # of one line, written or made; keepalived takes 1,022
 CONFIG_FILES_MAX = 50_000               # included in one load: a file for each instance, and some more
 INCLUDE_DEPTH_MAX = 32                  # files that include one another; each holds its text
 INCLUDE_ALTERNATIVES_MAX = 1000         # of the braces of one include: {a,b}{a,b}... doubles with each
+GLOB_NAMES_MAX = 250_000                # in directories that patterns search: 1 s; /*/*/*/* has no end in sight
 DEFINITION_DEPTH_MAX = 32               # definitions and repetitions in one another; Python's own stack is finite
 REPEAT_ROUNDS_MAX = 100_000             # of one ~SEQ or ~LST; 65,535 is what a sensible one comes to
-MADE_CHARS_MAX = 64 * 1024 * 1024       # made by definitions and repetitions; 10,000 instances: about 8 Mi
+MADE_CHARS_MAX = 32 * 1024 * 1024       # made by definitions and repetitions: 15 s; 10,000 instances: about 8 Mi
 DIAGNOSTICS_MAX = 10_000                # of one file; more say nothing new
 SUGGESTIONS_MAX = 200                   # unknown words of one file that get a near keyword; each costs about 1 ms
 PEERS_MAX = 255                         # of one instance: as in vrrpcore/limits.pxd

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from pyvrrp import limits
 from pyvrrp.config.check import Checked, report
 from pyvrrp.config.format import formatted
 from pyvrrp.config.lexer import clean, decode
@@ -79,7 +80,7 @@ def _format(name: str, *, is_check: bool, is_write: bool) -> int:
     seen = None
     path = name
     if name == "-":
-        before = sys.stdin.buffer.read()
+        before = sys.stdin.buffer.read(limits.CONFIG_BYTES_MAX + 1)
         with tempfile.NamedTemporaryFile(prefix="pyvrrp-format-") as copy:
             copy.write(before)
             copy.flush()

@@ -8,12 +8,11 @@ snippets often holds a script too.
 from __future__ import annotations
 
 import enum
-import glob
-import itertools
+import fnmatch
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,15 +80,18 @@ def level(words: list[str], before: Check) -> tuple[Check, list[str]]:
     return after, unknown
 
 
-def matches(pattern: str, directory: str) -> Iterator[Match]:
-    """The files of a pattern. Raises TooMany."""
+def matches(pattern: str, directory: str, look: Callable[[], None]) -> Iterator[Match]:
+    """The files of a pattern. look: called for each name in a directory that is searched; it may raise.
+
+    Raises TooMany.
+    """
     alternatives = _alternatives(pattern)
     for alternative in alternatives:
         path = str(Path(directory, alternative))
         if "\0" in path:
             yield Match(path, "its name holds a NUL byte; remove it", Check.MATCH)
         elif has_magic(alternative):
-            found = _globbed(str(Path(glob.escape(directory), alternative.replace("[^", "[!"))))
+            found = _globbed(alternative.replace("[^", "[!"), directory, look)
             if not found:
                 yield Match(path, "", Check.WILDCARD_MATCH)
             for one in found:
@@ -101,9 +103,29 @@ def matches(pattern: str, directory: str) -> Iterator[Match]:
             yield Match(path, _unfit(path), Check.READ)
 
 
-def _globbed(pattern: str) -> list[str]:
-    found = itertools.islice(glob.iglob(pattern), limits.CONFIG_FILES_MAX)  # noqa: PTH207 - it may be absolute
-    return sorted(found)
+def _globbed(pattern: str, directory: str, look: Callable[[], None]) -> list[str]:
+    """As glob.glob(), but every name that is looked at is counted: /*/*/* can go on for ever."""
+    anchor, *parts = Path(pattern).parts if pattern.startswith("/") else (directory, *Path(pattern).parts)
+    found = [anchor]
+    for part in parts:
+        if has_magic(part):
+            found = [os.path.join(place, name) for place in found for name in _names(place, part, look)]  # noqa: PTH118
+        else:
+            found = [str(Path(place, part)) for place in found]
+    return sorted(str(Path(path)) for path in found if os.path.lexists(path))
+
+
+def _names(directory: str, pattern: str, look: Callable[[], None]) -> Iterator[str]:
+    """The names in a directory that match. What cannot be listed has none."""
+    is_match = re.compile(fnmatch.translate(pattern)).match
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                look()
+                if is_match(entry.name) and (pattern[0] == "." or entry.name[0] != "."):
+                    yield entry.name
+    except OSError:
+        return
 
 
 def _advice(name: str) -> str:

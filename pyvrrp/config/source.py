@@ -7,12 +7,17 @@ definition or a repetition has the place of the line that was written, and says 
 from __future__ import annotations
 
 import os
+import re
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyvrrp import limits
 from pyvrrp.config.report import shown
 from pyvrrp.model import Where
+
+# A line that is too long. It begins at a line's begin only, so that no character is looked at twice.
+_LONG_LINE = re.compile(rf"(?:\A|\n)[^\n]{{{limits.LINE_CHARS_MAX + 1}}}")
 
 
 class Source:
@@ -54,9 +59,16 @@ class Budget:
     pieces_left: int = field(default_factory=lambda: limits.CONFIG_PIECES_MAX)
     made_left: int = field(default_factory=lambda: limits.MADE_CHARS_MAX)
     files_left: int = field(default_factory=lambda: limits.CONFIG_FILES_MAX)
+    names_left: int = field(default_factory=lambda: limits.GLOB_NAMES_MAX)
 
     def text(self, text: str, where: Where) -> None:
         """Text of a file. Each line, and each side of a brace, can become a piece."""
+        if len(text) > limits.LINE_CHARS_MAX and (long := _LONG_LINE.search(text)) is not None:
+            number = max(where.line, 1) + text.count("\n", 0, long.end())
+            raise TooMuch(
+                Where(where.file, number, 1, where.origin),
+                f"the line has more than {limits.LINE_CHARS_MAX} characters; write several lines",
+            )
         self.pieces_left -= text.count("\n") + 2 * (text.count("{") + text.count("}")) + 1
         if self.pieces_left < 0:
             raise TooMuch(
@@ -67,6 +79,9 @@ class Budget:
 
     def made(self, text: str, where: Where) -> None:
         """A line that was made. One is never cheap: it counts as 32 characters at least."""
+        if len(text) > limits.LINE_CHARS_MAX:
+            most = limits.LINE_CHARS_MAX
+            raise TooMuch(where, f"it makes a line of more than {most} characters; write several lines")
         self.made_left -= max(len(text), 32)
         if self.made_left < 0:
             raise TooMuch(
@@ -83,17 +98,30 @@ class Budget:
                 where, f"more than {limits.CONFIG_FILES_MAX} files are included; is one included again and again?"
             )
 
+    def name(self, where: Where) -> None:
+        """One more name in a directory that is searched for the matches of a pattern."""
+        self.names_left -= 1
+        if self.names_left < 0:
+            raise TooMuch(
+                where,
+                f"the patterns of includes have more than {limits.GLOB_NAMES_MAX} files and directories searched; "
+                "write a narrower one",
+            )
+
 
 def read(path: str, bytes_left: int) -> tuple[bytes, os.stat_result]:
-    """The bytes of a file, bytes_left at most, and what file it is. Raises Unreadable."""
+    """The bytes of a file, bytes_left at most, and what file it is. Raises Unreadable.
+
+    Only a regular file is opened: a FIFO would wait for whoever writes, and a device may do something.
+    """
     try:
-        with Path(path).open("rb") as stream:
+        _require_regular(Path(path).stat())
+        with open(path, "rb", opener=_open) as stream:
             status = os.fstat(stream.fileno())
+            _require_regular(status)
             data = stream.read(bytes_left + 1)
     except FileNotFoundError:
         raise Unreadable("there is no such file; create it, or name another with -f") from None
-    except IsADirectoryError:
-        raise Unreadable("it is a directory; name a file in it") from None
     except PermissionError:
         raise Unreadable(f"it cannot be read by uid {os.geteuid()}; change its permissions") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
@@ -106,3 +134,16 @@ def read(path: str, bytes_left: int) -> tuple[bytes, os.stat_result]:
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         raise Unreadable("it is UTF-16 text; save it as UTF-8")
     return data, status
+
+
+def _open(path: str, flags: int) -> int:
+    """Open without waiting, whatever it has become."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
+def _require_regular(status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise Unreadable("it is a directory; name a file in it")
+    if not stat.S_ISREG(status.st_mode):
+        kind = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}.get(stat.S_IFMT(status.st_mode), "a device")
+        raise Unreadable(f"it is {kind}, and only a regular file is read; write the text to one")

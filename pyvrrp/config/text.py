@@ -92,7 +92,7 @@ class Text:
         """The pieces of the files that an include names. depth: of the line, in definitions and files."""
         check = include.WORDS[word] | self._level
         try:
-            for match in include.matches(pattern, str(Path(path).parent)):
+            for match in include.matches(pattern, str(Path(path).parent), lambda: self._budget.name(where)):
                 self._budget.file(where)
                 if match.problem:
                     self._missing(where, f"{_shown_path(match.path)} is not included: {match.problem}", match, check)

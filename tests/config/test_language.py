@@ -5,6 +5,7 @@ Each case was watched under keepalived 2.2.7 too; where it differs, docs/differe
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -406,21 +407,57 @@ class TestLimits:
     def test_a_large_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits, "CONFIG_BYTES_MAX", 1 << 20)
         path = tmp_path / "k.conf"
-        path.write_bytes(b"x" * (1 << 20))
+        path.write_bytes((b"#" * 1023 + b"\n") * 1024)
         assert load(str(path), config_id="x", interfaces=None).configuration is not None
-        path.write_bytes(b"x" * ((1 << 20) + 1))
+        path.write_bytes((b"#" * 1023 + b"\n") * 1024 + b"x")
         loaded = load(str(path), config_id="x", interfaces=None)
         assert loaded.exit_status == 4
         assert "it is larger than 1 MiB" in loaded.diagnostics[0].message
 
     def test_a_large_include(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits, "CONFIG_BYTES_MAX", 1 << 20)
-        (tmp_path / "x.inc").write_bytes(b"x" * (1 << 20))
+        (tmp_path / "x.inc").write_bytes((b"#" * 1023 + b"\n") * 1024)
         path = tmp_path / "k.conf"
         path.write_text("includer x.inc")
         loaded = load(str(path), config_id="x", interfaces=None)
         assert loaded.configuration is None
         assert "with it the configuration is larger than 1 MiB" in loaded.diagnostics[0].message
+
+    @pytest.mark.parametrize("before", ["", "a\n\nb\n"])
+    def test_a_long_line(self, tmp_path: Path, before: str) -> None:
+        path = tmp_path / "k.conf"
+        path.write_text(f"{before}{'y ' * (limits.LINE_CHARS_MAX // 2)}\n")
+        assert read(path)[0] == [*before.split(), "y " * (limits.LINE_CHARS_MAX // 2 - 1) + "y"]
+        assert self.refused(tmp_path, f"{before}{'y' * (limits.LINE_CHARS_MAX + 1)}\nz") == (
+            f"{before.count(chr(10)) + 1}: the line has more than 65536 characters; write several lines"
+        )
+
+    def test_a_long_line_that_is_made(self, tmp_path: Path) -> None:
+        text = f"$A={'y' * 30_000}\n\nx $A $A"
+        assert "3: it makes a line of more than 65536 characters" in self.refused(tmp_path, text + " $A")
+
+    def test_a_pattern_that_searches_everything(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for i in range(10):
+            (tmp_path / f"d{i}").mkdir()
+            (tmp_path / f"d{i}" / "x.inc").write_text(f"x{i}\n")
+        (tmp_path / ".d").mkdir()
+        (tmp_path / ".d" / "x.inc").write_text("hidden\n")
+        path = tmp_path / "k.conf"
+        path.write_text("include d*/*.inc\ninclude d?/no.inc\ninclude .?/x.inc\ninclude k.c*/x\n")
+        assert read(path)[0] == [*(f"x{i}" for i in range(10)), "hidden"]
+        monkeypatch.setattr(limits, "GLOB_NAMES_MAX", 20)
+        assert "1: the patterns of includes have more than 20 files" in self.refused(tmp_path, "include */*.inc\n")
+
+    def test_only_regular_files(self, tmp_path: Path) -> None:
+        """A FIFO without a writer would be waited for, a device be read for ever."""
+        os.mkfifo(tmp_path / "fifo")
+        (tmp_path / "link").symlink_to("fifo")
+        for name, kind in (("fifo", "a FIFO"), ("link", "a FIFO"), ("/dev/zero", "a device")):
+            loaded = load(str(tmp_path / name), config_id="x", interfaces=None)
+            assert loaded.exit_status == 4
+            assert [found.message for found in loaded.diagnostics] == [
+                f"it is {kind}, and only a regular file is read; write the text to one"
+            ]
 
     def test_what_is_too_much_is_told_with_its_place(self, tmp_path: Path) -> None:
         path = tmp_path / "k.conf"
