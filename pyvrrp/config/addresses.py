@@ -59,6 +59,7 @@ def _without_dev(statement: Statement, report: Report) -> None:
         statement.where(),
         f"{shown(statement.words[0])} has no interface to go to and is left out; add dev IF, "
         "or interface to the instance",
+        "missing-keyword",
     )
 
 
@@ -123,7 +124,9 @@ class _Reader:
         if "use_vmac" in rare:
             if self._is_static:
                 del rare["use_vmac"]
-                self._report.error(where, "use_vmac is for virtual addresses only and is ignored; remove it")
+                self._report.error(
+                    where, "use_vmac is for virtual addresses only and is ignored; remove it", "misplaced-word"
+                )
             else:
                 self._report.warning(
                     where,
@@ -133,7 +136,9 @@ class _Reader:
                 )
         if "track_group" in rare and not self._is_static:
             del rare["track_group"]
-            self._report.error(where, "track_group is for static addresses only and is ignored; remove it")
+            self._report.error(
+                where, "track_group is for static addresses only and is ignored; remove it", "misplaced-word"
+            )
 
     def _surplus(self) -> None:
         """One message for all words that are not known."""
@@ -141,10 +146,13 @@ class _Reader:
         found = [words[i] for i in self._unknown]
         known = "not known" if len(found) == 1 else "not known as options of an address"
         advice = nearest(found[0], _KNOWN) if len(found) == 1 else "remove it, or make it a comment with #"
+        if found[0] in {"netmask", "mask"}:
+            advice = f"write the length of its prefix, as {shown(words[0].partition('/')[0])}/24 for 255.255.255.0"
         self._report.warning(
             self._statement.where(self._unknown[0]),
             f"{' '.join(shown(word) for word in found[:8])}: {known}; ignored, the address {shown(words[0])} is used; "
             f"{advice}",
+            "surplus-words",
         )
 
     def _ignored(self, message: str) -> None:
@@ -204,6 +212,7 @@ class _Reader:
                 self._statement.where(),
                 f"the prefix length of {shown(self._statement.words[0])} means nothing beside a peer and is ignored; "
                 "write it behind the peer",
+                "no-effect",
             )
         self._prefix_len = prefix_len
         self._rare["peer"] = peer
@@ -263,10 +272,15 @@ def read_peer(statement: Statement, report: Report) -> tuple[bytes, tuple[int, i
             report.warning(
                 statement.where(i),
                 f"{rest}: not known; ignored, the peer {shown(words[0])} is used; make it a comment with #",
+                "surplus-words",
             )
             break
         if i + 1 == len(words):
-            report.error(statement.where(i), f"{words[i]} lacks its value, so it is ignored; write 0 to 255 after it")
+            report.error(
+                statement.where(i),
+                f"{words[i]} lacks its value, so it is ignored; write 0 to 255 after it",
+                "missing-argument",
+            )
             break
         try:
             ttl[words[i]] = integer(words[i + 1], 0, 255)
@@ -277,6 +291,7 @@ def read_peer(statement: Statement, report: Report) -> tuple[bytes, tuple[int, i
         report.error(
             statement.where(),
             f"min_ttl {ttl['min_ttl']} is above max_ttl {ttl['max_ttl']}, which no advert meets; both are ignored",
+            "conflict",
         )
         ttl = dict(PEER_TTL_LIMITS)
     return address, (ttl["min_ttl"], ttl["max_ttl"])
@@ -291,7 +306,8 @@ def read_host(statement: Statement, at: int, report: Report) -> bytes:
     address = parse_address(text)
     if slash:
         report.warning(
-            statement.where(at), f"{shown(statement.words[at])} is a node, the prefix length is ignored; remove it"
+            statement.where(at), f"{shown(statement.words[at])} is a node, the prefix length is ignored; remove it",
+            "no-effect",
         )
     return address
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pyvrrp.config.lexer import raw_words
 from pyvrrp.config.parser import Statement
-from pyvrrp.config.report import Report, shown
+from pyvrrp.config.report import Code, Report, shown
 from pyvrrp.model import Where
 
 _AUTH_LEN = 8  # RFC 2338 s5.3.10
@@ -17,7 +17,7 @@ def read_password(
     *,
     version: int,
     is_strict: bool,
-    refuse: Callable[[Where, str], None],
+    refuse: Callable[[Where, str, Code], None],
     report: Report,
 ) -> bytes | None:
     """8 bytes, zero padded, or None for an instance without a password.
@@ -39,6 +39,7 @@ def read_password(
             kind.where(1),
             "auth_type AH is not done by pyvrrp, and it would be unsafe to run without it; "
             "use auth_type PASS on every node, or none",
+            "not-done",
         )
         return None
     if kind is not None and kind.words[1] != "PASS":
@@ -70,10 +71,14 @@ def read_password(
         return None
     data = raw_words(password.text)[1].encode("utf-8", "surrogateescape")
     if not data:
-        report.error(password.where(), "auth_pass is empty; the instance runs without, write a password")
+        report.error(
+            password.where(), "auth_pass is empty; the instance runs without, write a password", "missing-argument"
+        )
         return None
     if len(data) > _AUTH_LEN:
         report.warning(
-            password.where(1), "auth_pass is longer than 8 bytes; only the first 8 are used, as by keepalived", "limit"
+            password.where(1),
+            "auth_pass is longer than 8 bytes; only the first 8 are used, as by keepalived, so write no more",
+            "limit",
         )
     return data[:_AUTH_LEN].ljust(_AUTH_LEN, b"\0")

@@ -108,6 +108,7 @@ class _Builder:
                 self._report.error(
                     block.where(1),
                     f"vrrp_script {shown(name)} is defined twice and the first counts; rename this one",
+                    "duplicate",
                 )
                 continue
             scripts[name] = self._script(block)
@@ -145,6 +146,7 @@ class _Builder:
             self._report.error(
                 block.where(),
                 f'{block.title} has no script, so it counts as failed; add script "COMMAND" to it',
+                "missing-keyword",
             )
         if command is not None and account is not None:
             command = replace(command, user=account[0], group=account[1])
@@ -169,7 +171,9 @@ class _Builder:
             self._report.error(statement.where(1), f"{statement.words[0]} {problem}; {default_s:g} is used")
             return default_s
         if us == 0:
-            self._report.warning(statement.where(1), f"{statement.words[0]} cannot be 0; 1 is used, write that")
+            self._report.warning(
+                statement.where(1), f"{statement.words[0]} cannot be 0; 1 is used, write that", "bad-value"
+            )
             return 1.0
         if us % 1000:  # keepalived counts these in milliseconds
             us = max(us // 1000, 1) * 1000
@@ -205,6 +209,7 @@ class _Builder:
                     RefusedInstance(
                         block.where(1),
                         f"the name {shown(name)} is taken by the instance in {first.file}:{first.line}; pick another",
+                        "duplicate",
                     ),
                 )
                 continue
@@ -220,7 +225,7 @@ class _Builder:
     def _refuse(self, name: str, refusal: RefusedInstance) -> None:
         self._refused.append(Refused(name, refusal.where, str(refusal)))
         if not refusal.is_told:
-            self._report.error(refusal.where, f"{refusal}; vrrp_instance {shown(name)} is not run")
+            self._report.error(refusal.where, f"{refusal}; vrrp_instance {shown(name)} is not run", refusal.code)
 
     def _without_clashes(self, instances: list[Instance]) -> list[Instance]:
         """Refuse the later of two instances whose adverts could not be told apart.
@@ -249,6 +254,7 @@ class _Builder:
                         f"virtual_router_id {instance.vrid} is used{where} {same} "
                         f"by vrrp_instance {shown(other.name)} "
                         f"({other.where}); pick a free id in 1..255",
+                        "vrid-clash",
                     ),
                 )
                 continue
@@ -274,6 +280,7 @@ class _Builder:
                 self._report.error(
                     block.where(1),
                     f"vrrp_sync_group {shown(name)} is defined twice and the first counts; rename this one",
+                    "duplicate",
                 )
                 continue
             group = self._group(block, name, trackers, running, refused, group_of)
@@ -318,6 +325,7 @@ class _Builder:
             self._report.error(
                 block.where(),
                 f"{block.title} has no member that runs and does nothing; name its instances in group {{ }}",
+                "missing-keyword",
             )
             return None
         if len(members) == 1:
@@ -350,6 +358,7 @@ class _Builder:
             self._report.error(
                 line.where(i),
                 f"vrrp_instance {shown(name)} is already in {where}; it stays there, remove it here",
+                "duplicate",
             )
         elif name in running:
             group_of[name] = group
@@ -358,11 +367,13 @@ class _Builder:
             self._report.error(
                 line.where(i),
                 f"vrrp_instance {shown(name)} is not run, so the group goes without it; mend the instance",
+                "unknown-name",
             )
         else:
             self._report.error(
                 line.where(i),
                 f"there is no vrrp_instance {shown(name)}, it is left out; add it, or correct the name",
+                "unknown-name",
             )
 
     def _in_groups(self, instances: Sequence[Instance], groups: Sequence[SyncGroup]) -> list[Instance]:
@@ -386,6 +397,7 @@ class _Builder:
                         instance.where,
                         f"{title} tracks {shown(tracked.name)} with a weight "
                         f"inside vrrp_sync_group {shown(group.name)}; {gone}, move the tracker to the group",
+                        "conflict",
                     )
             for tracked in getattr(group, kind):
                 if any(tracked.name == one.name for one in trackers):
@@ -393,6 +405,7 @@ class _Builder:
                         instance.where,
                         f"{title} and vrrp_sync_group {shown(group.name)} both track {shown(tracked.name)}; "
                         "once is enough",
+                        "duplicate",
                     )
         if not any(tracked.weight for trackers in own.values() for tracked in trackers):
             return instance

@@ -105,6 +105,7 @@ class Commands:
             self._report.error(
                 statement.where(),
                 f"script: only {shown(words[0])} is run, the rest is ignored; put the whole command in double quotes",
+                "surplus-words",
             )
         return command
 
@@ -121,6 +122,7 @@ class Commands:
             self._report.error(
                 statement.where(),
                 f"{statement.words[0]}: {unknown}, so it is not run; put a command with its arguments in double quotes",
+                "unknown-name",
             )
             return None
         return self._command(statement, words[0], user, group, TOLD)
@@ -136,7 +138,8 @@ class Commands:
             group = group[1:] or None
         if problem := self.account_problem(user, group):
             self._report.error(
-                statement.where(1), f"{words[0]}: {problem}; {whose} fail until it does, create it first"
+                statement.where(1), f"{words[0]}: {problem}; {whose} fail until it does, create it first",
+                "unknown-name",
             )
         return user, group
 
@@ -158,10 +161,15 @@ class Commands:
             self._report.error(
                 statement.where(1),
                 f"{statement.words[0]}: the quote {quote} is not closed, so it is not run; close it",
+                "quotes",
             )
             return None
         if not words or not words[0].strip(BLANKS):
-            self._report.error(statement.where(), f"{statement.words[0]} names no command; write one in double quotes")
+            self._report.error(
+                statement.where(),
+                f"{statement.words[0]} names no command; write one in double quotes",
+                "missing-argument",
+            )
             return None
         return words
 
@@ -176,13 +184,16 @@ class Commands:
             self._report.error(
                 where,
                 f"{keyword}: the quote {quote} in the command is not closed, so it is not run; close it",
+                "quotes",
             )
             return None
         if not argv or not argv[0]:
-            self._report.error(where, f"{keyword} names no command; write one in double quotes")
+            self._report.error(where, f"{keyword} names no command; write one in double quotes", "missing-argument")
             return None
         if any("\0" in argument for argument in argv):
-            self._report.error(where, f"{keyword}: a command cannot hold a NUL byte, so it is not run; remove it")
+            self._report.error(
+                where, f"{keyword}: a command cannot hold a NUL byte, so it is not run; remove it", "script"
+            )
             return None
         return Command((self._program(argv[0], keyword, where, otherwise), *argv[1:]), user, group)
 
@@ -193,7 +204,7 @@ class Commands:
             found = shutil.which(name)
             if found is None:
                 self._report.warning(
-                    where, f"{keyword} {shown(name)} is not found in PATH; {otherwise}, write its full path"
+                    where, f"{keyword} {shown(name)} is not found in PATH; {otherwise}, write its full path", "script"
                 )
                 return name
             path = found
@@ -210,11 +221,12 @@ class Commands:
                 where,
                 f"{keyword} {shown(name)} is a relative path, looked up from the directory in which the daemon "
                 f"was started ({shown(str(Path.cwd()))}); write the full path, it begins with /",
+                "script",
             )
         if path not in self._problems:
             self._problems[path] = _program_problem(path)
         if problem := self._problems[path]:
-            self._report.warning(where, f"{keyword} {shown(name)} {problem.format(otherwise=otherwise)}")
+            self._report.warning(where, f"{keyword} {shown(name)} {problem.format(otherwise=otherwise)}", "script")
         return path
 
 

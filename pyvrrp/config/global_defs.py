@@ -125,7 +125,7 @@ class GlobalReader:
     def _on_fifo(self, statement: Statement) -> None:
         user, group = [*statement.words[2:4], None, None][:2]
         if problem := self._commands.account_problem(user, group):
-            self._report.error(statement.where(2), f"{statement.words[0]}: {problem}; create it first")
+            self._report.error(statement.where(2), f"{statement.words[0]}: {problem}; create it first", "unknown-name")
 
     def _on_command(self, statement: Statement) -> None:
         self._commands.notify(statement)

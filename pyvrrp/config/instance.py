@@ -17,7 +17,7 @@ from pyvrrp.config.commands import Commands
 from pyvrrp.config.global_defs import Defaults, apply_setting, extra_if, min_interval_cs
 from pyvrrp.config.keywords import INDEX, Keyword
 from pyvrrp.config.parser import Statement
-from pyvrrp.config.report import Report, shown
+from pyvrrp.config.report import Code, Report, shown
 from pyvrrp.config.static import RoutingReader
 from pyvrrp.config.trackers import NotifyReader, TrackerReader
 from pyvrrp.config.tuning import apply_strict, settle_announcements, settle_preempt_delay
@@ -33,10 +33,11 @@ _IPV6_ADDRESSES_IN_1500 = 90  # (1500 - 40 - 8) // 16
 class RefusedInstance(Exception):
     """The instance cannot be run. The text is the reason; `where` the line that it lies in."""
 
-    def __init__(self, where: Where, reason: str, *, is_told: bool = False) -> None:
+    def __init__(self, where: Where, reason: str, code: Code = "bad-value", *, is_told: bool = False) -> None:
         """is_told: a diagnostic says it already."""
         super().__init__(reason)
         self.where = where
+        self.code = code
         self.is_told = is_told
 
 
@@ -74,6 +75,7 @@ class _Reader:
         self._report = report
         self._notify = NotifyReader(commands, report)
         self._refusal: tuple[Where, str] | None = block.broken
+        self._refusal_code: Code = "missing-argument"
         self._state: State | None = None
         self._interface = ""
         self._interface_line: Statement | None = None
@@ -134,6 +136,7 @@ class _Reader:
                 self._block.where(),
                 f"{len(vips)} addresses are more than an advert can carry; those after the first "
                 f"{limits.ADVERT_ADDRESSES_MAX} are not advertised, move them to virtual_ipaddress_excluded",
+                "limit",
             )
             excluded = vips[limits.ADVERT_ADDRESSES_MAX :] + excluded
             vips = vips[: limits.ADVERT_ADDRESSES_MAX]
@@ -176,7 +179,7 @@ class _Reader:
         if self._refusal is not None:
             # What lacks its argument was reported by the parser.
             is_told = self._refusal in [block.broken for block in (self._block, *self._auth)]
-            raise RefusedInstance(*self._refusal, is_told=is_told)
+            raise RefusedInstance(*self._refusal, self._refusal_code, is_told=is_told)
         return instance
 
     # One method for each keyword
@@ -189,7 +192,9 @@ class _Reader:
             word = "BACKUP"
         if self._state is State.MASTER:
             if word == "BACKUP":
-                self._report.warning(statement.where(), "state MASTER was given before and stays; remove one of them")
+                self._report.warning(
+                    statement.where(), "state MASTER was given before and stays; remove one of them", "duplicate"
+                )
             return
         self._state = State[word]
 
@@ -219,7 +224,9 @@ class _Reader:
 
     def _on_version(self, statement: Statement) -> None:
         if self._version:
-            self._report.warning(statement.where(), "version was given before, and the first counts; remove this one")
+            self._report.warning(
+                statement.where(), "version was given before, and the first counts; remove this one", "duplicate"
+            )
             return
         try:
             self._version = _integer(statement)
@@ -259,9 +266,11 @@ class _Reader:
                 continue
             peer, ttls = found
             if peer in self._peers:
-                self._report.warning(line.where(), f"peer {show(peer)} is listed twice; remove one")
+                self._report.warning(line.where(), f"peer {show(peer)} is listed twice; remove one", "duplicate")
             elif len(self._peers) == limits.PEERS_MAX:
-                self._report.error(line.where(), f"more than {limits.PEERS_MAX} peers; this one is left out, remove it")
+                self._report.error(
+                    line.where(), f"more than {limits.PEERS_MAX} peers; this one is left out, remove it", "limit"
+                )
             else:
                 self._peers.append(peer)
                 self._peer_ttls.append(ttls)
@@ -317,6 +326,7 @@ class _Reader:
         self._refuse(
             statement.where(),
             "auth_hmac is not done by pyvrrp, and it would be unsafe to run without it; remove it on every node",
+            "not-done",
         )
 
     def _on_authentication(self, statement: Statement) -> None:
@@ -357,20 +367,24 @@ class _Reader:
 
     # What depends on several keywords
 
-    def _refuse(self, where: Where, reason: str) -> None:
-        """The instance will not be run. Reading goes on, so that its other faults are told in the same "
-        "run."""
+    def _refuse(self, where: Where, reason: str, code: Code = "bad-value") -> None:
+        """The instance will not be run. Reading goes on, so that its other faults are told in the same run."""
         if self._refusal is None:
             self._refusal = where, reason
+            self._refusal_code = code
         else:
-            self._report.error(where, reason)
+            self._report.error(where, reason, code)
 
     def _require(self) -> None:
         title = f"vrrp_instance {shown(self._name)}"
         if not self._vrid:
-            self._refuse(self._block.where(), f"{title} has no virtual_router_id; add one in 1..255")
+            self._refuse(self._block.where(), f"{title} has no virtual_router_id; add one in 1..255", "missing-keyword")
         if not self._interface and not (self._peers and self._source):
-            self._refuse(self._block.where(), f"{title} has no interface; add one (or unicast_src_ip and unicast_peer)")
+            self._refuse(
+                self._block.where(),
+                f"{title} has no interface; add one (or unicast_src_ip and unicast_peer)",
+                "missing-keyword",
+            )
         interfaces = None if "net_namespace" in self._settings else self._defaults.interfaces
         if self._interface_line is not None and interfaces is not None and self._interface not in interfaces:
             self._report.warning(
@@ -382,12 +396,14 @@ class _Reader:
         if self._source_line is not None and self._source in self._peers:
             self._report.warning(
                 self._source_line.where(1),
-                f"{shown(self._source_line.words[1])} is a peer too; remove it from the peers",
+                f"{shown(self._source_line.words[1])} is in unicast_peer too, which has other hosts; remove it there",
+                "conflict",
             )
         if self._unicast is not None and not self._peers:
             self._report.warning(
                 self._unicast.where(),
                 f"{self._unicast.words[0]} without a peer: adverts go by multicast; add the peers",
+                "missing-argument",
             )
 
     def _settle(self, family: int, state: State, priority: int, *, preempt: bool, version: int) -> None:
@@ -404,6 +420,7 @@ class _Reader:
                 self._report.error(
                     self._group_line.where(1),
                     f"mcast_dst_ip {show(self._group)} is not IPv{family} as the instance is; the line is ignored",
+                    "conflict",
                 )
                 self._group = b""
         if not self._peers:
@@ -449,6 +466,7 @@ class _Reader:
             statement.where(),
             f"{what} {show(found)} is IPv{family} in an IPv{self._family} instance and is left out; "
             "remove it, or make an instance of its own for it",
+            "conflict",
         )
         return False
 
@@ -460,7 +478,9 @@ class _Reader:
             if vip is None or not self._fits_family(vip.address, line, "address"):
                 continue
             if vip.address in seen:
-                self._report.warning(line.where(), f"address {show(vip.address)} is listed twice; remove one")
+                self._report.warning(
+                    line.where(), f"address {show(vip.address)} is listed twice; remove one", "duplicate"
+                )
                 continue
             if not vips:
                 self._first_vip_line = line
@@ -476,7 +496,9 @@ class _Reader:
             if vip is None:
                 continue
             if (vip.address, vip.dev) in seen:
-                self._report.warning(line.where(), f"address {show(vip.address)} is listed twice; remove one")
+                self._report.warning(
+                    line.where(), f"address {show(vip.address)} is listed twice; remove one", "duplicate"
+                )
                 continue
             seen.add((vip.address, vip.dev))
             excluded.append(vip)
@@ -503,6 +525,7 @@ class _Reader:
                 self._refuse(
                     self._block.where(),
                     f"{why} needs an address; add one to virtual_ipaddress (RFC 5798 s5.2.5)",
+                    "missing-keyword",
                 )
             elif not self._settings.get("no_virtual_ipaddress"):
                 has = "no address that can be used" if self._vip_lines else "no virtual_ipaddress"
@@ -528,6 +551,7 @@ class _Reader:
                 self._first_vip_line.where(),
                 f"the first IPv6 address should be link-local, {show(vips[0].address)} is not; "
                 "put one of fe80::/64 first (RFC 5798 s5.2.9)",
+                "conflict",
             )
 
     def _interval_cs(self, version: int) -> int:
@@ -557,6 +581,7 @@ class _Reader:
                 f"nopreempt does nothing {why} and is ignored; write state BACKUP"
                 + (" and a priority below 255" if priority == 255 else "")
                 + ", on every node, so that whoever is MASTER stays it",
+                "conflict",
             )
             return True
         return False
@@ -569,6 +594,7 @@ class _Reader:
                 self._nopreempt.where(),
                 f"with nopreempt a BACKUP leaves every MASTER alone, so the weight of {shown(weighted[0])} moves "
                 "nothing; remove the weight (failing is FAULT then), or nopreempt",
+                "no-effect",
             )
 
     def _auth_pass(self, version: int, *, is_strict: bool) -> bytes | None:
@@ -585,6 +611,7 @@ class _Reader:
                 self._report.warning(
                     line.where(),
                     f"track_interface {shown(own)} is the instance's own, tracked anyway; remove it",
+                    "no-effect",
                 )
             else:
                 lines.append(line)

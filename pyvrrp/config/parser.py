@@ -149,6 +149,7 @@ class _Parser:
                 f"{keyword.name} takes {'no' if not keyword.most else f'only {keyword.most}'} "
                 f"argument{'s' if keyword.most != 1 else ''}, the rest is ignored: {surplus}; "
                 "remove it, or make it a comment with #",
+                "surplus-words",
             )
         return True
 

@@ -80,7 +80,7 @@ def _sequence(kind: str, arguments: str) -> Repeat:
     values = range(start, end + (1 if step > 0 else -1), step)
     if len(values) > limits.REPEAT_ROUNDS_MAX:
         raise TooManyRounds(
-            f"~{kind} has {len(values)} rounds, more than {limits.REPEAT_ROUNDS_MAX}; are its numbers right?"
+            f"~{kind} has {len(values)} rounds, more than {limits.REPEAT_ROUNDS_MAX}; write a smaller range"
         )
     form = "x" if kind == "SEQx" else "d"
     return Repeat((name,), ((format(value, form),) for value in values))

@@ -115,6 +115,7 @@ class _Reader:
                 self._statement.where(),
                 f"a route that is tracked has the protocol keepalived ({PROTOCOL_KEEPALIVED}), which is used; "
                 "add no_track to keep yours",
+                "conflict",
             )
             del fields["protocol"]
         return Route(

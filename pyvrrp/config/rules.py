@@ -47,6 +47,7 @@ class RuleReader:
                 statement.where(),
                 f"the rule has no priority, so {self._next_priority} is used; write priority N, "
                 "since rules are asked in the order of their priorities",
+                "missing-argument",
             )
             self._next_priority -= 1
         return Rule(**fields)
@@ -86,6 +87,7 @@ class _Line:
                 self._statement.where(),
                 f"a rule that is tracked has the protocol keepalived ({PROTOCOL_KEEPALIVED}), which is used; "
                 "add no_track to keep yours",
+                "conflict",
             )
             del fields["protocol"]
         if fields.get("track_group") and not (fields.get("iif") or fields.get("oif")):

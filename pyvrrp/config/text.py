@@ -72,7 +72,8 @@ class Text:
         data, status = read(path, self._budget.bytes_left)
         if stat.S_ISREG(status.st_mode) and status.st_mode & 0o111:
             self._report.warning(
-                Where(clean(path)), "the file is executable, and keepalived does not read such a file; chmod -x it"
+                Where(clean(path)), "the file is executable, and keepalived does not read such a file; chmod -x it",
+                "include",
             )
         yield from self._file(path, data, (status.st_dev, status.st_ino), 0)
 

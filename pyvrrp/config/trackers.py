@@ -49,6 +49,7 @@ def read_weight(
         report.warning(
             statement.where(at + len(words) - len(rest)),
             f"{surplus}: not known after a weight and ignored; remove it",
+            "surplus-words",
         )
     return Weight(number, reverse)
 
@@ -107,6 +108,7 @@ class TrackerReader:
                 self._report.error(
                     line.where(),
                     f"{keyword} {shown(name)} {defined.unusable[name]}, so it is not tracked here",
+                    "unknown-name",
                 )
             elif name not in defined.by_name:
                 near = difflib.get_close_matches(name[:64], [*defined.by_name][:1000], n=1)
@@ -114,9 +116,10 @@ class TrackerReader:
                     line.where(),
                     f"there is no {keyword} {shown(name)}, so it is not tracked and its {defined.failing} changes "
                     f"nothing; " + (f"did you mean {near[0]}?" if near else "add one, or correct the name"),
+                    "unknown-name",
                 )
             elif name in tracked:
-                self._report.error(line.where(), f"{keyword} {shown(name)} is tracked twice; remove one")
+                self._report.error(line.where(), f"{keyword} {shown(name)} is tracked twice; remove one", "duplicate")
             else:
                 definition = defined.by_name[name]
                 own = Tracked(name, definition.weight, definition.reverse)
@@ -131,11 +134,12 @@ class TrackerReader:
         for line in lines:
             name = line.words[0]
             if name in tracked:
-                self._report.error(line.where(), f"interface {shown(name)} is tracked twice; remove one")
+                self._report.error(line.where(), f"interface {shown(name)} is tracked twice; remove one", "duplicate")
                 continue
             if not elsewhere and self._interfaces is not None and name not in self._interfaces:
                 self._report.warning(
-                    line.where(), f"interface {shown(name)} does not exist; it counts as down until it does"
+                    line.where(), f"interface {shown(name)} does not exist; it counts as down until it does",
+                    "no-interface",
                 )
             self._add(tracked, line, Tracked(name), WEIGHT_MAX, is_owner=is_owner)
         return tuple(tracked.values())
@@ -151,6 +155,7 @@ class TrackerReader:
             self._report.error(
                 line.where(),
                 f"priority 255 is not changed by weights, so {shown(name)} is not tracked; remove it",
+                "no-effect",
             )
             return
         tracked[name] = Tracked(name, weight, reverse)
@@ -162,11 +167,13 @@ class TrackerReader:
             self._report.warning(
                 line.where(1),
                 f"{rest}: not known after {shown(words[0])} and ignored; write weight, or # before it",
+                "surplus-words",
             )
             return None
         if len(words) == 2:
             self._report.error(
-                line.where(1), f"weight lacks its number and is ignored; write one in -{largest}..{largest} after it"
+                line.where(1), f"weight lacks its number and is ignored; write one in -{largest}..{largest} after it",
+                "missing-argument",
             )
             return None
         return read_weight(words[2:], line, 2, self._report, largest=largest)
@@ -199,7 +206,9 @@ class NotifyReader:
             if len(statement.words) == 1:
                 return
         if _FIELDS[keyword] in self._found:
-            self._report.error(statement.where(), f"{keyword} was given before, and the first counts; remove this one")
+            self._report.error(
+                statement.where(), f"{keyword} was given before, and the first counts; remove this one", "duplicate"
+            )
         elif command := self._commands.notify(statement):
             self._found[_FIELDS[keyword]] = command
 

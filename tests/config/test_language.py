@@ -363,7 +363,7 @@ class TestLimits:
 
     def test_ten_million_rounds(self, tmp_path: Path) -> None:
         assert self.refused(tmp_path, "a\n~SEQ(i, 10000000) x") == (
-            "2: ~SEQ has 10000000 rounds, more than 100000; are its numbers right?"
+            "2: ~SEQ has 10000000 rounds, more than 100000; write a smaller range"
         )
 
     def test_rounds_in_rounds(self, tmp_path: Path) -> None:

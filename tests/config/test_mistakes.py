@@ -6,10 +6,12 @@ committed.
 
 import os
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from pyvrrp.config.check import check, exit_status, report, summary
+from pyvrrp.config.report import Code
 
 MISTAKES = Path(__file__).parent / "mistakes"
 FILES = sorted(MISTAKES.glob("*.conf"))
@@ -35,6 +37,52 @@ def test_mistake(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         expected.write_text(text)
     assert text == expected.read_text()
     assert (status == 0) == (path.stem in IS_FINE)
+
+
+# One mistake or more for each code; the codes of a file in the order of its messages.
+CODES = {
+    "address-ipv6-in-ipv4": ["conflict"],
+    "address-twice": ["duplicate"],
+    "auth-ah": ["not-done"],
+    "auth-pass-outside": ["misplaced-word"],
+    "brace-surplus": ["braces"],
+    "condition-not": ["definition"],
+    "group-unknown-member": ["advice", "unknown-name"],
+    "include-missing": ["include"],
+    "interface-missing": ["missing-keyword"],
+    "interface-unknown": ["no-interface"],
+    "latin-1": ["encoding"],
+    "misspelt-keyword": ["unknown-word"],
+    "name-missing": ["missing-argument"],
+    "name-used-twice": ["duplicate"],
+    "peer-without-source": ["surplus-words", "braces", "missing-argument"],
+    "quote-not-closed": ["quotes", "missing-argument"],
+    "rounds-without-end": ["limit"],
+    "script-interval-zero": ["bad-value"],
+    "script-not-executable": ["script"],
+    "script-unknown": ["unknown-name"],
+    "mcast-beside-unicast": ["no-effect"],
+    "utf-16": ["unreadable"],
+    "vrid-256": ["bad-value"],
+    "vrid-missing": ["missing-keyword"],
+    "vrid-used-twice": ["vrid-clash"],
+}
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_code(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(MISTAKES)
+    (one,) = check([f"{name}.conf"], config_id="left", interfaces=frozenset(("lo", "eth0", "eth1")))
+    assert [found.code for found in one.loaded.diagnostics] == CODES[name]
+
+
+def test_every_code() -> None:
+    assert {code for codes in CODES.values() for code in codes} == set(get_args(Code))
+
+
+def test_every_code_is_in_the_manual() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
+    assert not [code for code in get_args(Code) if f"`{code}`" not in text]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -198,7 +198,7 @@ def test_nopreempt_with_a_weight_is_told(read) -> None:
 
 def test_a_source_among_the_peers(read) -> None:
     loaded = read(instance("unicast_src_ip 192.0.2.1", "unicast_peer {\n192.0.2.1\n192.0.2.2\n}"))
-    assert messages(loaded) == ["4: warning: 192.0.2.1 is a peer too; remove it from the peers"]
+    assert messages(loaded) == ["4: warning: 192.0.2.1 is in unicast_peer too, which has other hosts; remove it there"]
 
 
 def test_a_state_that_is_none(read) -> None:
