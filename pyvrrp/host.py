@@ -22,10 +22,12 @@ from pyvrrp.interests import Interest, Interests
 from pyvrrp.model import Vip
 from pyvrrp.namespaces import NamespaceWatch
 from pyvrrp.netlink.links import Link
+from pyvrrp.netlink.objects import Thing
 from pyvrrp.netlink.sender import Sender
 from pyvrrp.network import Network
-from pyvrrp.router import Router, addresses_of
+from pyvrrp.router import Router, wanted_of
 from pyvrrp.scripts.pool import ScriptPool
+from pyvrrp.statics import Statics
 from pyvrrp.statistics import readings
 from vrrpcore.reactor import Reactor
 
@@ -54,6 +56,7 @@ class Host:
         self._look = asyncio.Event()
         self._routers: dict[int, Router] = {}       # by number, those that leave included
         self._in: dict[Network, dict[int, Router]] = {}     # those of a namespace, by number
+        self._statics: dict[int, Statics] = {}      # by number, which no router has
         self._by_index: dict[int, Router] = {}      # by the engine's index
         self._to_judge: dict[Router, None] = {}     # in order; judged in slices
         self._adverts_per_s: dict[Hashable, dict[tuple[str | None, int], float]] = {}     # by scope
@@ -93,8 +96,8 @@ class Host:
         """A router is here: its addresses are known to its namespace from now on."""
         self._routers[router.number] = router
         self._in.setdefault(router.network, {})[router.number] = router
-        if router.network.vips is not None:
-            router.network.vips.configure(router.number, addresses_of(router.instance))
+        if router.network.applier is not None:
+            router.network.applier.configure(router.number, wanted_of(router.instance))
 
     def enlisted(self, router: Router) -> None:
         """The engine has a router: its events are the router's."""
@@ -111,8 +114,8 @@ class Host:
     def dismiss(self, router: Router) -> None:
         """A router is gone, and its addresses are or will be."""
         del self._routers[router.number], self._in[router.network][router.number]
-        if router.network.vips is not None:
-            router.network.vips.forget(router.number)
+        if router.network.applier is not None:
+            router.network.applier.forget(router.number)
 
     def rivalry(self, router: Router) -> str:
         """Say which router's adverts could not be told from this one's; empty if none is seen."""
@@ -127,9 +130,9 @@ class Host:
         return ""
 
     def title_of(self, number: Hashable) -> str:
-        """How messages call the router of a number."""
-        router = self._routers.get(number) if isinstance(number, int) else None
-        return router.title if router else f"removed instance {number}"
+        """How messages call the router, or the static things, of a number."""
+        named = (self._routers.get(number) or self._statics.get(number)) if isinstance(number, int) else None
+        return named.title if named else f"removed instance {number}"
 
     def expect_adverts(self, scope: Hashable, per_s: dict[tuple[str | None, int], float]) -> None:
         """What a scope expects to hear, by namespace and address family, in adverts a second."""
@@ -222,9 +225,26 @@ class Host:
         if isinstance(number, int) and (router := self._routers.get(number)):
             router.scope.on_applied(router, present=present, vips=vips)
 
-    def _on_lost(self, number: Hashable, vip: Vip) -> None:
-        if isinstance(number, int) and (router := self._routers.get(number)):
-            router.scope.on_lost(router, vip)
+    def _on_lost(self, number: Hashable, thing: Thing) -> None:
+        if not isinstance(number, int):
+            return
+        if router := self._routers.get(number):
+            router.scope.on_lost(router, thing)
+        elif statics := self._statics.get(number):
+            statics.lost(thing)
+
+    async def set_statics(self, statics: Statics) -> None:
+        """Have static things in their namespace; again, after they have changed: only the difference is programmed."""
+        self._statics[statics.number] = statics
+        if statics.network.is_open:
+            statics.apply()
+        elif self._following is not None:
+            await self.take_up(statics.network)
+
+    def drop_statics(self, statics: Statics) -> None:
+        """Have them removed."""
+        del self._statics[statics.number]
+        statics.forget()
 
     # ---- namespaces
 
@@ -248,6 +268,9 @@ class Host:
     def _routers_in(self, network: Network) -> list[Router]:
         return list(self._in.get(network, {}).values())
 
+    def _is_wanted(self, network: Network) -> bool:
+        return bool(self._in.get(network)) or any(each.network is network for each in self._statics.values())
+
     async def take_up(self, network: Network) -> None:
         """Open a namespace if it is there, and remove what a crash has left on its interfaces (S11).
 
@@ -269,10 +292,13 @@ class Host:
                 return
             self._listen(network)
             log.info("%s is there", network.title)
-        assert network.vips is not None
+        assert network.applier is not None
+        for statics in self._statics.values():
+            if statics.network is network:
+                statics.apply()
         async for router in in_slices(self._routers_in(network)):
-            network.vips.configure(router.number, addresses_of(router.instance))
-        await network.vips.remove_leftovers()
+            network.applier.configure(router.number, wanted_of(router.instance))
+        await network.applier.remove_leftovers()
 
     async def _give_up(self, network: Network) -> None:
         """The name of a namespace means nothing now, or another: its routers say so, and leave."""
@@ -295,6 +321,8 @@ class Host:
 
     def _on_link(self, network: Network, old: Link | None, new: Link | None) -> None:
         changed: list[Interest] = [(network, "link", link.name) for link in (old, new) if link is not None]
+        if new is not None and (old is None or old.name != new.name):
+            network.promotion.appeared(new.name)
         before = {a.address for a in old.addresses} if old is not None else set()
         after = {a.address for a in new.addresses} if new is not None else set()
         changed += [(network, "address", address) for address in before ^ after]
@@ -320,7 +348,7 @@ class Host:
                     try:
                         if network.is_open:
                             await self._give_up(network)
-                        if there is not None and self._in.get(network):
+                        if there is not None and self._is_wanted(network):
                             await self.take_up(network)
                             self.judge_soon(self._routers_in(network))
                     except Exception:

@@ -1,4 +1,4 @@
-"""One network namespace as the daemon uses it: its sockets in the reactor, its links, its virtual addresses.
+"""One network namespace as the daemon uses it: its sockets in the reactor, its links, what is set there.
 
 A Network is a *name*: the namespace behind it may be missing, appear, vanish and come back as another one. Its domains
 in the engine stay for its whole life, so that its routers need not be told; they are in FAULT while it is not open.
@@ -22,15 +22,17 @@ from typing import TYPE_CHECKING
 
 from pyvrrp import limits, linux
 from pyvrrp.errors import NetlinkError
+from pyvrrp.netlink.applier import Applier
 from pyvrrp.netlink.links import Links
 from pyvrrp.netlink.transport import Netlink
-from pyvrrp.netlink.vips import VipApplier
 from pyvrrp.netns import path_of
+from pyvrrp.promotion import Promotion
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from pyvrrp.model import Vip
+    from pyvrrp.netlink.objects import Thing
     from pyvrrp.netlink.sender import Sender
     from vrrpcore.reactor import Reactor
 
@@ -49,17 +51,18 @@ class Network:
         sender: Sender,
         *,
         on_applied: Callable[[Hashable, bool, tuple[Vip, ...]], None],
-        on_lost: Callable[[Hashable, Vip], None],
+        on_lost: Callable[[Hashable, Thing], None],
         describe: Callable[[Hashable], str],
     ) -> None:
-        """`name`: as in the configuration; None is the daemon's own namespace. Callbacks as for VipApplier."""
+        """`name`: as in the configuration; None is the daemon's own namespace. Callbacks as for Applier."""
         self.name = name
         self.why_closed = "it is not open yet"
         self.is_vanishing = False                           # its name is gone; its routers are leaving
         self.links: Links | None = None                     # None while it is closed
-        self.vips: VipApplier | None = None
+        self.applier: Applier | None = None
+        self.promotion = Promotion(self._inside)
         self._reactor, self._sender = reactor, sender
-        self._make_vips = partial(VipApplier, on_applied=on_applied, on_lost=on_lost, describe=describe)
+        self._make_applier = partial(Applier, on_applied=on_applied, on_lost=on_lost, describe=describe)
         self._namespace: int | None = None                  # the reactor's number
         self._identity: tuple[int, int] | None = None
         self._fd = self._home_fd = -1
@@ -122,13 +125,14 @@ class Network:
                 self._open_sockets()
             assert self._netlink is not None
             links = Links(self._netlink)
-            vips = self._make_vips(self._netlink, links)
+            applier = self._make_applier(self._netlink, links)
             await links.start()
         except (OSError, NetlinkError):
             await self.close()
             raise
-        self.links, self.vips = links, vips
-        self._applying = asyncio.get_running_loop().create_task(vips.run(), name="vips")
+        self.links, self.applier = links, applier
+        self._applying = asyncio.get_running_loop().create_task(applier.run(), name="applier")
+        self.promotion.opened()
         self.why_closed = ""
         return True
 
@@ -144,11 +148,12 @@ class Network:
     async def close(self) -> None:
         """Let go of everything in the namespace, addresses as they are. Its domains stay."""
         links, self.links = self.links, None
-        vips, self.vips = self.vips, None
-        if vips is not None:
-            vips.close()
+        applier, self.applier = self.applier, None
+        if applier is not None:
+            applier.close()
         if links is not None:
             await links.close()
+        self.promotion.closed()
         if self._applying is not None:
             self._applying.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -269,23 +274,23 @@ class Network:
     # ---- wishes: while it is closed they are kept by whoever has them
 
     def want(self, number: int, *, present: bool) -> bool:
-        """Have a router's addresses there or gone; False: it is closed, and nothing will follow."""
-        if self.vips is None:
+        """Have what a router wants of the kernel there or gone; False: it is closed, and nothing will follow."""
+        if self.applier is None:
             return False
-        self.vips.want(number, present)
+        self.applier.want(number, present)
         return True
 
     def problem(self, number: int) -> str:
-        """Why the last attempt with a router's addresses failed; empty: it did not."""
-        return "" if self.vips is None else self.vips.state(number).error
+        """Why the last attempt with a router's addresses or routes failed; empty: it did not."""
+        return "" if self.applier is None else self.applier.state(number).error
 
     async def drain(self, within_s: float = limits.STOP_ADDRESSES_S) -> bool:
         """Wait until every wish was carried out or has failed; False: not in that time."""
-        if self.vips is None:
+        if self.applier is None:
             return True
         try:
             async with asyncio.timeout(within_s):
-                await self.vips.drain()
+                await self.applier.drain()
         except TimeoutError:
             return False
         return True

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pyvrrp.model import MULTICAST_GROUPS, Instance, State, Tracked, Vip
 from pyvrrp.netlink.links import Link, Links
+from pyvrrp.netlink.objects import Thing
 from vrrpcore.settings import Announce, VrSettings
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ class Keeper(Protocol):
     def on_applied(self, router: Router, *, present: bool, vips: tuple[Vip, ...]) -> None:
         """The kernel has its addresses, or has them no more."""
 
-    def on_lost(self, router: Router, vip: Vip) -> None:
-        """Somebody else removed an address."""
+    def on_lost(self, router: Router, thing: Thing) -> None:
+        """Somebody else removed an address, a route or a rule."""
 
 
 @dataclass(slots=True, eq=False)
@@ -89,9 +90,24 @@ def addresses_of(instance: Instance) -> tuple[Vip, ...]:
     return (*instance.vips, *instance.excluded)
 
 
+def wanted_of(instance: Instance) -> tuple[Thing, ...]:
+    """All that the instance's master has, in the order in which it is added (S15)."""
+    return (*instance.vips, *instance.excluded, *instance.routes, *instance.rules)
+
+
+def _devs(things: Iterable[Thing], *, is_tracked: bool) -> set[str]:
+    """The interfaces of the things that are tracked, or of those that are not (A8, T2)."""
+    devs: set[str] = set()
+    for thing in things:
+        if thing.is_tracked is is_tracked:
+            devs.update((thing.dev,) if isinstance(thing, Vip) else thing.devs)
+    return devs
+
+
 def links_of(instance: Instance, tracked_interfaces: Iterable[Tracked]) -> set[str]:
     """The names of all interfaces that matter to an instance; what it tracks may be its group's."""
-    names = {vip.dev for vip in addresses_of(instance)}
+    things = wanted_of(instance)
+    names = _devs(things, is_tracked=True) | _devs(things, is_tracked=False)
     names.update(tracked.name for tracked in tracked_interfaces)
     names.add(instance.interface)
     return names - {""}
@@ -118,8 +134,8 @@ def link_faults(
         return Fault.NO_NAMESPACE, (why_closed,)
     faults = Fault(0)
     why: list[str] = []
-    ignored = {vip.dev for vip in addresses_of(instance) if not vip.is_tracked}
-    ignored -= {vip.dev for vip in addresses_of(instance) if vip.is_tracked}
+    things = wanted_of(instance)
+    ignored = _devs(things, is_tracked=False) - _devs(things, is_tracked=True)
     for tracked in tracked_interfaces:
         if tracked.reverse and not tracked.weight:
             ignored.add(tracked.name)

@@ -90,7 +90,7 @@ class Route:
     preference: str | None = None       # `pref`: low, medium or high (RFC 4191)
     expires_s: int | None = None
     propagates_ttl: bool | None = None  # out of an MPLS network; None: as the kernel is set
-    encap: tuple[str, ...] = ()         # type and options, checked
+    encap: tuple[str, ...] = ()         # type and options, checked; numbers are decimal
     next_hops: tuple[NextHop, ...] = ()
     order: str = "prepend"              # or append, add: beside routes that are equal; add where a line names a kind
     is_tracked: bool = True             # losing it, or the link of its dev, counts as losing an address
@@ -99,6 +99,12 @@ class Route:
     @property
     def family(self) -> int:
         return self.destination.family
+
+    @property
+    def devs(self) -> tuple[str, ...]:
+        """The interfaces that it names."""
+        names = (self.dev, self.vrf, *(hop.dev for hop in self.next_hops))
+        return tuple(dict.fromkeys(name for name in names if name is not None))
 
     def __str__(self) -> str:
         words = [] if self.kind == "unicast" else [self.kind]
@@ -172,6 +178,11 @@ class Rule:
     protocol: int = PROTOCOL_KEEPALIVED
     is_tracked: bool = True
     track_group: str | None = None
+
+    @property
+    def devs(self) -> tuple[str, ...]:
+        """The interfaces that it names."""
+        return tuple(name for name in (self.iif, self.oif) if name is not None)
 
     def __str__(self) -> str:
         words = ["not"] if self.is_inverted else []

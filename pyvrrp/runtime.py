@@ -92,7 +92,9 @@ class Runtime:
         if not all([await network.drain() for network in networks]):
             log.error("not all addresses could be removed within %g s", limits.STOP_ADDRESSES_S)
         for network in networks:
-            for key, why, _ in network.vips.failures() if network.vips is not None else ():
+            network.promotion.restore()
+        for network in networks:
+            for key, why, _ in network.applier.failures() if network.applier is not None else ():
                 log.error("(%s) addresses may be left behind: %s", self._host.title_of(key), why)
 
     def _name_scopes(self, paths: Mapping[str, Configuration]) -> None:

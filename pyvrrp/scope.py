@@ -21,6 +21,7 @@ from pyvrrp.host import Host, in_slices
 from pyvrrp.interests import Interest
 from pyvrrp.journal import tell, tell_why
 from pyvrrp.model import Configuration, GlobalDefs, Instance, State, SyncGroup, Tracked, Vip
+from pyvrrp.netlink.objects import Thing
 from pyvrrp.netns import path_of
 from pyvrrp.notify.scripts import Notifier, Stopping
 from pyvrrp.pace import Paces
@@ -28,13 +29,14 @@ from pyvrrp.portrait import portrait
 from pyvrrp.router import (
     Fault,
     Router,
-    addresses_of,
     interface_is_up,
     link_faults,
     links_of,
     settings_of,
+    wanted_of,
 )
 from pyvrrp.scripts.pool import ScopeRunner, ScriptPolicy
+from pyvrrp.statics import Statics, statics_of
 from pyvrrp.track.priority import Contribution, Effective, effective
 from pyvrrp.track.scripts import ScriptTracker
 from vrrpcore.engine import EVENTS
@@ -63,6 +65,7 @@ class Scope:
         self._trackers: dict[str, ScriptTracker] = {}
         self._verdicts: dict[str, bool] = {}                # of the command before, until the new one has its own
         self._paces = Paces(host.engine)
+        self._statics: Statics | None = None
         self._is_whole = True           # no reload broke off
 
     def title_of(self, instance: Instance) -> str:
@@ -79,6 +82,7 @@ class Scope:
     async def load(self, configuration: Configuration) -> None:
         """Take a first configuration. Nothing runs before start()."""
         self._adopt(configuration)
+        await self._restatic()
         async for instance in in_slices(configuration.instances):
             self._new_router(instance)
 
@@ -117,10 +121,12 @@ class Scope:
         async for gone in in_slices(steps.removed):
             self._remove(old_routers[id(gone)])
         self._adopt(configuration)
+        await self._restatic()
         self._retrack()
         self._by_name = {}
         for router, instance, _ in continued:
             router.instance = instance
+            self._promote(router)
             self._by_name[instance.name] = router
             self._interest(router)
         networks = {self._host.network(instance.net_namespace or None) for instance in steps.added}
@@ -134,8 +140,8 @@ class Scope:
             added.append(router)
         self._regroup(configuration.groups)
         async for router, instance, is_changed in in_slices(continued):
-            if is_changed and router.network.vips is not None:
-                router.network.vips.configure(router.number, addresses_of(instance))
+            if is_changed and router.network.applier is not None:
+                router.network.applier.configure(router.number, wanted_of(instance))
             self._host.judge(router)
         async for router in in_slices(added):
             self._host.judge(router)
@@ -164,6 +170,8 @@ class Scope:
         """Want none of the addresses any more."""
         for router in self._routers.values():
             router.network.want(router.number, present=False)
+        if self._statics is not None:
+            self._statics.give_up()
 
     async def tell_stop(self) -> None:
         """Run the STOP scripts (N7)."""
@@ -202,7 +210,7 @@ class Scope:
             return
         log.info("(%s) Entering %s STATE", router.title, state.name)
         router.untold.append(state)
-        if addresses_of(router.instance) and router.network.want(router.number, present=state is State.MASTER):
+        if wanted_of(router.instance) and router.network.want(router.number, present=state is State.MASTER):
             self._host.loop.call_later(limits.NOTIFY_WAITS_S, self._tell_late, router, state)
         else:
             self._tell(router)
@@ -218,11 +226,11 @@ class Scope:
             self._host.kick()
         self._tell(router)
 
-    def on_lost(self, router: Router, vip: Vip) -> None:
-        """Somebody else removed an address."""
-        if router.state is not State.MASTER or not vip.is_tracked:
+    def on_lost(self, router: Router, thing: Thing) -> None:
+        """Somebody else removed an address, a route or a rule (S18, S19)."""
+        if router.state is not State.MASTER or not thing.is_tracked:
             return
-        log.warning("(%s) somebody removed %s; priority 0 is sent and the election starts again", router.title, vip)
+        log.warning("(%s) somebody removed %s; priority 0 is sent and the election starts again", router.title, thing)
         self._engine.vip_lost(router.index, self._reactor.now_ns())
         self._host.kick()
 
@@ -398,6 +406,7 @@ class Scope:
         self._routers[router.number] = router
         self._by_name[instance.name] = router
         self._interest(router)
+        self._promote(router)
         host.admit(router)
         return router
 
@@ -423,7 +432,7 @@ class Scope:
             self._engine.remove(router.index)
         self._host.delist(router)
         del self._routers[router.number]
-        if addresses_of(router.instance) and router.network.want(router.number, present=False):
+        if wanted_of(router.instance) and router.network.want(router.number, present=False):
             self._leaving[router.number] = router
         else:
             self._left(router)
@@ -431,10 +440,30 @@ class Scope:
     def _left(self, router: Router) -> None:
         """A removed instance has no address left."""
         instance = router.instance
+        router.network.promotion.want(router.number, None)
         self._host.dismiss(router)
         if not self._host.is_stopping:
             state = "DELETED" if instance.notify.tells_deleted else State.FAULT.name
             self._notifier.instance_changed(instance.name, instance.notify, state, router.priority)
+
+    async def _restatic(self) -> None:
+        """Go over to the static things of the configuration, in its namespace."""
+        things = statics_of(self._configuration)
+        network = self._host.network(self._configuration.global_defs.net_namespace or None)
+        statics = self._statics
+        if statics is not None and (not things or statics.network is not network):
+            self._host.drop_statics(statics)
+            statics = None
+        if things:
+            statics = statics or Statics(self._host.next_number(), self.name, network)
+            statics.things = things
+            await self._host.set_statics(statics)
+        self._statics = statics
+
+    def _promote(self, router: Router) -> None:
+        """Have promote_secondaries on its interface if it asks for that (V4)."""
+        instance = router.instance
+        router.network.promotion.want(router.number, instance.interface if instance.promote_secondaries else None)
 
     def _interest(self, router: Router) -> None:
         """Note what a router's settings and faults depend on."""

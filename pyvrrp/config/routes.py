@@ -40,6 +40,7 @@ _LOCKABLE = {"mtu": _U32, "advmss": _U32, "rtt": _U32, "rttvar": _U32, "rto_min"
 _PLAIN = {"hoplimit": 255, "window": _U32, "initcwnd": _U32, "initrwnd": _U32, "quickack": 1, "fastopen_no_cookie": 1}
 _TIME = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,3}))?(s|sec|secs|ms|msec|msecs)?")
 _WEIGHT_MAX = 256
+_KERNELS_UNITS = {"rtt": 8, "rttvar": 4}  # of a bare number, to the millisecond, as ip(8) has it
 
 
 def read_prefix(word: str, family: int = 0) -> Prefix:
@@ -217,7 +218,7 @@ class _Reader:
     def _metric(self, word: str) -> None:
         is_locked = word in _LOCKABLE and self._words.skip("lock")
         if word in {"rtt", "rttvar", "rto_min"}:
-            value = self._words.read(word, _milliseconds)
+            value = self._words.read(word, lambda text: _milliseconds(text, _KERNELS_UNITS.get(word, 1)))
         else:
             value = self._words.number(word, 0, _LOCKABLE.get(word) or _PLAIN[word])
         self._metrics[word] = Metric(word, value, is_locked)
@@ -347,14 +348,16 @@ _OPTIONS: dict[str, Callable[[_Reader, str], None]] = {
 _KNOWN = (*_OPTIONS, *_LOCKABLE, *_PLAIN, *_KINDS, *_ANYWHERE)
 
 
-def _milliseconds(word: str) -> int:
-    """`200`, `200ms` or `1.5s`. Raises BadValue."""
+def _milliseconds(word: str, per_ms: int) -> int:
+    """`200ms`, `1.5s`, or a number of the kernel's units, of which a millisecond has `per_ms`. Raises BadValue."""
     found = _TIME.fullmatch(word)
     if not found:
         raise BadValue(f"{shown(word)} is not a time; write milliseconds, or seconds with s behind")
     whole, fraction, unit = found.groups()
     thousandths = int(whole) * 1000 + int((fraction or "").ljust(3, "0"))
     value = thousandths if (unit or "ms").startswith("s") else thousandths // 1000
+    if unit is None:
+        value //= per_ms
     if value > _U32 // 8:  # the kernel counts some in eighths
         raise BadValue(f"{shown(word)} is too long; write a time of hours at most")
     return value
@@ -379,9 +382,7 @@ def read_encap(words: Words) -> tuple[str, ...]:
 
 
 def _labels(word: str) -> str:
-    for label in word.split("/"):
-        c_integer(label, 0, (1 << 20) - 1)
-    return word
+    return "/".join(str(c_integer(label, 0, (1 << 20) - 1)) for label in word.split("/"))
 
 
 def _locator(word: str) -> str:
@@ -392,8 +393,7 @@ def _locator(word: str) -> str:
 
 def _in_range(high: int) -> Callable[[str], str]:
     def check(word: str) -> str:
-        c_integer(word, 0, high)
-        return word
+        return str(c_integer(word, 0, high))
 
     return check
 
@@ -408,8 +408,7 @@ def _of_family(size: int) -> Callable[[str], str]:
 
 
 def _ds_field(word: str) -> str:
-    names.ds_field(word)
-    return word
+    return str(names.ds_field(word))
 
 
 _ENCAPS: dict[str, dict[str | None, Callable[[str], str]]] = {

@@ -11,8 +11,9 @@ the next dump adds to it. Only when notifications were lost meanwhile, it starts
 
 An exception in a callback is logged, and stops nothing else.
 
-Addresses that the VipApplier has *claimed* are the virtual ones. They are not listed on a `Link`, however
-many there are: a message about one is recognised before it is decoded.
+Addresses that the Applier has *claimed* are the virtual ones. They are not listed on a `Link`, however
+many there are: a message about one is recognised before it is decoded. Those that it *observes* are static ones:
+listed as any other, and it is told when one is removed.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class Link:
     mac: bytes                                  # empty where it has none
     mtu: int
     addresses: tuple[LinkAddress, ...] = ()     # in the kernel's order, without claimed virtual ones
+    vrf_table: int = 0                          # of a VRF: where its routes are; 0: it is none
 
 
 class _Tables:
@@ -95,7 +97,8 @@ class Links:
     def __init__(self, netlink: Netlink) -> None:
         self.by_name: dict[str, Link] = {}      # for reading only
         self.by_index: dict[int, Link] = {}
-        self.claimed: set[AddressKey] = set()   # the VipApplier adds and removes
+        self.claimed: set[AddressKey] = set()   # the Applier adds and removes
+        self.observed: set[AddressKey] = set()  # the same; an address may be in both
         self._netlink = netlink
         self._tables = _Tables()
         self._holders: dict[bytes, int] = {}    # address -> how many interfaces have it
@@ -119,11 +122,11 @@ class Links:
     def watch_claimed(
         self, *, on_removed: Callable[[AddressKey, bool], None], on_known: Callable[[set[AddressKey]], None]
     ) -> None:
-        """For the VipApplier.
+        """For the Applier.
 
-        on_removed(key, by_us): a claimed address is gone; by_us: a request from our socket did it (IPv4
+        on_removed(key, by_us): a claimed or observed address is gone; by_us: a request from our socket did it (IPv4
             only; the kernel does not say so of IPv6)
-        on_known(keys): after a full dump, the claimed addresses that exist
+        on_known(keys): after a full dump, the claimed and observed addresses that exist
         """
         self._claimed_removed, self._claimed_known = on_removed, on_known
 
@@ -131,7 +134,7 @@ class Links:
         """Subscribe, and read everything once. Raises NetlinkError."""
         self._netlink.listen(
             (RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR),
-            on_message=self._on_message,
+            dict.fromkeys((RTM_NEWADDR, RTM_DELADDR, RTM_NEWLINK, RTM_DELLINK), self._on_message),
             on_pause=self._publish_addresses,
             on_overrun=self._on_overrun,
         )
@@ -225,7 +228,8 @@ class Links:
                 await asyncio.sleep(0)
                 until = time.monotonic() + SLICE_S
         if self._claimed_known is not None and not self._stale:
-            guarded(self._claimed_known, fresh.claimed)
+            seen = {key for key in self.observed if key in fresh.addresses.get(key.ifindex, ())}
+            guarded(self._claimed_known, fresh.claimed | seen)
         return whole
 
     def _on_overrun(self) -> None:
@@ -269,7 +273,7 @@ class Links:
                 tables.claimed.discard(key)
                 if tables.addresses.get(key.ifindex, {}).pop(key, None) is not None:
                     self._dirty.add(key.ifindex)
-            if key in self.claimed and self._claimed_removed is not None:
+            if (key in self.claimed or key in self.observed) and self._claimed_removed is not None:
                 guarded(self._claimed_removed, key, message.portid == self._netlink.portid)
         elif key in self.claimed:
             for tables in self._both_tables():
@@ -318,7 +322,7 @@ class Links:
         new = None
         if bare is not None:
             addresses = tuple(self._tables.addresses.get(index, {}).values())
-            new = Link(bare.index, bare.name, bare.is_up, bare.mac, bare.mtu, addresses)
+            new = Link(bare.index, bare.name, bare.is_up, bare.mac, bare.mtu, addresses, bare.vrf_table)
         if new == old:
             return
         if old is not None and self.by_name.get(old.name) is old:
@@ -347,7 +351,14 @@ def _decoded_link(message: Message) -> Link:
         is_up=decoded["flags"] & (IFF_UP | IFF_RUNNING) == IFF_UP | IFF_RUNNING,
         mac=bytes.fromhex((decoded.get_attr("IFLA_ADDRESS") or "").replace(":", "")),
         mtu=decoded.get_attr("IFLA_MTU") or 0,
+        vrf_table=_vrf_table(decoded),
     )
+
+
+def _vrf_table(decoded: ifinfmsg) -> int:
+    if decoded.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") != "vrf":
+        return 0
+    return decoded.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA", "IFLA_VRF_TABLE") or 0
 
 
 def _decoded_address(key: AddressKey, message: Message) -> LinkAddress:

@@ -29,7 +29,7 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from errno import EAGAIN, EBADF, ENOBUFS, ETIMEDOUT
 from functools import partial
 from struct import Struct
@@ -71,6 +71,7 @@ _FLAGS_AT = 6
 _ERROR = Struct("=i")
 _NLMSG_MIN_TYPE = 0x10      # below: NOOP, ERROR, DONE, OVERRUN
 _NETLINK_CAP_ACK = 10       # an error repeats only the header of the request
+_NETLINK_GET_STRICT_CHK = 12    # a dump heeds what its request asks for
 _SO_RCVBUFFORCE = getattr(socket, "SO_RCVBUFFORCE", 33)
 _SOL_NETLINK = 270
 
@@ -148,9 +149,9 @@ class Netlink:
         self._slice_seqs: list[int] = []
         self._heard_at = 0.0                # when the last answer came
         self._dump: _Dump | None = None
-        self._listener: Callable[[Message], None] | None = None
+        self._listeners: dict[int, Callable[[Message], None]] = {}      # by type of message
         self._on_pause: Callable[[], None] | None = None
-        self._on_overrun: Callable[[], None] | None = None
+        self._on_overruns: list[Callable[[], None]] = []
         self._on_room: Callable[[], None] | None = None
         self._watchdog: asyncio.TimerHandle | None = None
         self._closed = False
@@ -172,8 +173,8 @@ class Netlink:
         sock.setblocking(False)
         sock.bind((0, 0))
         self.portid: int = sock.getsockname()[0]
-        for option in (NETLINK_EXT_ACK, _NETLINK_CAP_ACK):
-            with contextlib.suppress(OSError):          # before Linux 4.12: fewer words then
+        for option in (NETLINK_EXT_ACK, _NETLINK_CAP_ACK, _NETLINK_GET_STRICT_CHK):
+            with contextlib.suppress(OSError):          # before Linux 4.12: fewer words then; 4.20: longer dumps
                 sock.setsockopt(_SOL_NETLINK, option, 1)
         try:
             sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, rcvbuf)
@@ -281,20 +282,22 @@ class Netlink:
     def listen(
         self,
         groups: Iterable[int],
+        listeners: Mapping[int, Callable[[Message], None]],
         *,
-        on_message: Callable[[Message], None],
-        on_pause: Callable[[], None],
         on_overrun: Callable[[], None],
+        on_pause: Callable[[], None] | None = None,
     ) -> None:
-        """Subscribe to RTNLGRP_* `groups`.
+        """Subscribe to RTNLGRP_* `groups`, in addition to what was subscribed to before.
 
-        on_message: every notification, in the kernel's order
-        on_pause: after each batch of them
+        listeners: what takes notifications, by their type; they come in the kernel's order
         on_overrun: notifications were lost
+        on_pause: after each batch of them
         """
         for group in groups:
             self._socket.setsockopt(_SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
-        self._listener, self._on_pause, self._on_overrun = on_message, on_pause, on_overrun
+        self._listeners.update(listeners)
+        self._on_overruns.append(on_overrun)
+        self._on_pause = on_pause or self._on_pause
 
     def _next_seq(self) -> int:
         self._seq = self._seq % 0xFFFFFFFF + 1          # never 0, which notifications carry
@@ -410,11 +413,10 @@ class Netlink:
             elif kind == NLMSG_DONE:
                 self._handle_done(seq, bytes(buffer[at : at + length]))
             elif kind >= _NLMSG_MIN_TYPE:
-                message = Message(kind, flags, portid, bytes(buffer[at : at + length]))
                 if flags & NLM_F_MULTI:
-                    self._handle_part(seq, message)
-                elif self._listener is not None:
-                    guarded(self._listener, message)
+                    self._handle_part(seq, Message(kind, flags, portid, bytes(buffer[at : at + length])))
+                elif (listener := self._listeners.get(kind)) is not None:
+                    guarded(listener, Message(kind, flags, portid, bytes(buffer[at : at + length])))
             if self._closed:
                 return
             if time.monotonic() >= until and self._at < self._end:
@@ -481,8 +483,8 @@ class Netlink:
         self.overruns += 1
         self._drained.clear()
         self._lose(list({program.first: program for program in self._programs.values()}.values()))
-        if self._on_overrun is not None:
-            guarded(self._on_overrun)
+        for on_overrun in self._on_overruns:
+            guarded(on_overrun)
 
     def _lose(self, programs: list[_Program]) -> None:
         for program in programs:

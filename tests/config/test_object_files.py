@@ -109,7 +109,7 @@ vrrp_instance VR_7 {
 
 def test_the_file_of_a_network_controller(read) -> None:
     loaded = read(PER_ROUTER, "ha-1", "qr-1", "qg-1")
-    assert [d.where.line for d in loaded.diagnostics] == [15, 17]  # the scope of an IPv6 address; routes
+    assert [d.where.line for d in loaded.diagnostics] == [15]  # the scope of an IPv6 address
     (instance,) = loaded.configuration.instances
     assert [str(vip) for vip in instance.vips] == ["169.254.0.7/24 dev ha-1"]
     assert [str(vip) for vip in instance.excluded] == [

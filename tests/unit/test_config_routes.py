@@ -67,7 +67,9 @@ OPTIONS = {
     "mtu lock 1400": "mtu lock 1400",
     "advmss lock 1400": "advmss lock 1400",
     "hoplimit 255": "hoplimit 255",
-    "rtt 100": "rtt 100ms",
+    "rtt 2400": "rtt 300ms",  # in eighths of a millisecond, as ip(8) and keepalived have it
+    "rttvar 2400": "rttvar 600ms",
+    "rto_min 2400": "rto_min 2400ms",
     "rtt 1.5s": "rtt 1500ms",
     "rtt lock 1s": "rtt lock 1000ms",
     "rttvar 2secs": "rttvar 2000ms",

@@ -49,7 +49,10 @@ FLOOR = {  # "": __init__.py, the version
     "", "_linux", "errors", "limits", "linux", "model", "netns", "routing", "statistics",
 }
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
-MIDDLE = {"network", "namespaces", "router", "interests", "journal", "pace", "portrait", "host", "scope"}
+MIDDLE = {
+    "promotion", "network", "statics", "namespaces", "router", "interests", "journal", "pace", "portrait", "host",
+    "scope",
+}
 SHELL: dict[str, set[str]] = {
     "": set(),
     "_linux": set(),
@@ -69,13 +72,15 @@ SHELL: dict[str, set[str]] = {
     "notify": FLOOR | {"scripts"},
     # Between the parts and the runtime: each knows the core and some of the parts.
     "interests": FLOOR,
-    "network": FLOOR | {"netlink"},
+    "promotion": FLOOR,
+    "network": FLOOR | {"netlink", "promotion"},
+    "statics": FLOOR | {"netlink", "network"},
     "router": FLOOR | {"netlink", "network"},
     "namespaces": FLOOR,
     "journal": FLOOR | {"router"},
     "pace": FLOOR,
     "portrait": FLOOR | {"control", "journal", "router"},
-    "host": FLOOR | {"netlink", "scripts", "interests", "network", "namespaces", "router"},
+    "host": FLOOR | {"netlink", "scripts", "interests", "network", "namespaces", "router", "statics"},
     "scope": WORKERS | MIDDLE - {"scope"},
     "simulate": FLOOR | {"config", "router"},
     "meter": FLOOR,

@@ -432,7 +432,6 @@ _INTERFACES = (
         "The interface of static addresses and routes that name none.",
         default="eth0",
         field="default_interface",
-        without="nothing static is set",
     ),
     Keyword(
         "dynamic_interfaces",

@@ -276,21 +276,18 @@ _ADDRESSES = (
         Kind.LINES,
         "Routes of the MASTER.",
         takes="[to] DEST via ADDR [dev IF] ...",
-        without="the routes are not set",
     ),
     Keyword(
         "virtual_rules",
         Kind.LINES,
         "Routing rules of the MASTER.",
         takes="[from A] [to B] table T ...",
-        without="the rules are not set",
     ),
     Keyword(
         "promote_secondaries",
         Kind.FLAG,
         "Set the kernel's promote_secondaries on the interface.",
         field="promote_secondaries",
-        without="the kernel may remove other addresses of a subnet with the first one; set the sysctl yourself",
     ),
     Keyword(
         "accept",

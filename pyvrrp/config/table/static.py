@@ -10,21 +10,18 @@ BLOCKS_AT_TOP = (
         Kind.LINES,
         "Addresses that are set while the daemon runs, whatever the instances' states.",
         takes="ADDR[/LEN] [dev IF] ...",
-        without="the addresses are not set",
     ),
     Keyword(
         "static_routes",
         Kind.LINES,
         "Routes that are set while the daemon runs.",
         takes="[to] DEST via ADDR [dev IF] ...",
-        without="the routes are not set",
     ),
     Keyword(
         "static_rules",
         Kind.LINES,
         "Routing rules that are set while the daemon runs.",
         takes="[from A] [to B] table T ...",
-        without="the rules are not set",
     ),
     Keyword(
         "track_group",

@@ -1,13 +1,19 @@
-"""The virtual addresses: the kernel is brought to the newest wanted state.
+"""Addresses, routes and rules: the kernel is brought to the newest wanted state.
 
-A key is one Virtual Router. want() records a wish and returns; only the newest wish per key counts, so a
+A key is one Virtual Router, or what a file sets whatever its routers do.
+
+want() records a wish and returns; only the newest wish per key counts, so a
 flap that is over before its turn costs nothing. A key has at most one program under way. What a program has
 to do is computed when its turn comes, from what is wanted and what is known to be there: a wish that
 changed while it waited needs no undoing.
 
 What is known of an address is `present`: True, False, or None. None is at the beginning and after an answer
 was lost. Nothing is assumed then: the addresses are read back with a dump; and a wish that cannot wait for
-that adds or deletes once more, which harms nothing and is answered.
+that adds or deletes once more, which harms nothing and is answered. Routes and rules are not read back for
+that: to delete one that is not there harms nothing either.
+
+Things are added in the order addresses, routes, rules, and deleted in the opposite one, all in one program as
+a rule: a route by way of a virtual address needs that first.
 
 Turns: keys that give addresses up come first (the new master elsewhere is waiting for that), then keys with
 few addresses before keys with many, so that one large router does not delay a hundred small ones.
@@ -18,6 +24,10 @@ An address that disappears without a request of ours:
   again;
 - anything else: somebody removed it. on_lost() is called, and the address is left alone until the next
   want().
+
+A route goes with its interface or its source address, and of IPv4 the kernel does not tell. So when an
+interface comes up, the routes that it may carry are no longer known to be there. When the kernel tells that
+it took a route away by itself, the route is added again. One that somebody deleted is lost, as an address.
 
 run() chooses and hands over programs in slices of NETLINK_APPLY_SLICE_S. Cancelling it leaves the kernel as
 the programs already handed over make it.
@@ -31,10 +41,9 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from enum import Enum
-from errno import EADDRNOTAVAIL, EEXIST, ENODEV
+from errno import EEXIST
 from functools import partial
 
 from pyvrrp.limits import (
@@ -47,19 +56,22 @@ from pyvrrp.limits import (
 )
 from pyvrrp.model import Vip
 from pyvrrp.netlink.links import Link, Links
-from pyvrrp.netlink.programs import AddressKey, add_message, address_key, delete_message
+from pyvrrp.netlink.objects import ANY_DEV, Item, Key, Pending, Thing, make_item
+from pyvrrp.netlink.programs import AddressKey
+from pyvrrp.netlink.routes import RouteKey, RuleKey
+from pyvrrp.netlink.tables import RoutingTables
 from pyvrrp.netlink.transport import Answer, Netlink, Refusal, guarded
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class VipStatus:
+class ApplierStatus:
     """How one key stands."""
 
     wanted: bool | None                 # None: nothing was asked for yet
     is_settled: bool                    # nothing is queued or under way, and nothing failed
-    missing: tuple[Vip, ...]            # wanted, but not on the interface as far as is known
+    missing: tuple[Thing, ...]          # wanted, but not there as far as is known
     error: str = ""                     # why the last attempt failed
     attempts: int = 0                   # failed ones in a row
 
@@ -67,39 +79,20 @@ class VipStatus:
 _ACCEPTED = Refusal(0, 0, "")
 
 
-class _Pending(Enum):
-    ADD = 1
-    DELETE = 2
-
-
-class _Address:
-    """One address of one key on the interface that its name means now."""
-
-    __slots__ = ("add", "delete", "is_lost", "key", "pending", "present", "vip")
-
-    def __init__(self, vip: Vip, index: int) -> None:
-        self.vip = vip
-        self.key = address_key(index, vip.prefix_len, vip.address)
-        self.add = add_message(vip, index) if index else b""
-        self.delete = delete_message(vip, index) if index else b""
-        self.present: bool | None = None if index else False
-        self.pending: _Pending | None = None
-        self.is_lost = False            # somebody removed it; or, while pending, it may be gone again
-
-
-_Step = tuple[_Address, _Pending]
+_Step = tuple[Item, Pending]
 
 
 class _Entry:
     """What is wanted and known of one key."""
 
     __slots__ = (
-        "addresses",
         "attempts",
         "changed",
         "error",
         "is_forgotten",
         "is_fresh",
+        "is_static",
+        "items",
         "key",
         "leaving",
         "problem",
@@ -112,10 +105,11 @@ class _Entry:
     def __init__(self, key: Hashable) -> None:
         self.key = key
         self.wanted: bool | None = None
-        self.addresses: list[_Address] = []
-        self.leaving: list[_Address] = []           # no longer configured there; to be deleted
+        self.items: list[Item] = []
+        self.leaving: list[Item] = []           # no longer configured there; to be deleted
         self.is_fresh = False                       # a wish that on_applied has not answered
-        self.changed: list[Vip] = []                # done since the last on_applied
+        self.is_static = False                      # its addresses are the host's own, not those of a router
+        self.changed: list[Thing] = []              # done since the last on_applied
         self.queued: int | None = None              # the best rank under which it waits
         self.under_way = 0                          # programs
         self.problem = ""                           # what went wrong in one of them
@@ -125,13 +119,13 @@ class _Entry:
         self.is_forgotten = False
 
 
-class VipApplier:
-    """Brings the addresses of any number of keys, in one network namespace, to the newest wanted state.
+class Applier:
+    """Brings the things of any number of keys, in one network namespace, to the newest wanted state.
 
     on_applied(key, present, vips): a wish was carried out, as acknowledged by the kernel. After want(),
-        `vips` are all that are there now (or that are gone); after configure(), a retry or the return of an
-        interface, those that were added then. Not called for a key that was forgotten, or for leftovers
-    on_lost(key, vip): somebody else removed an address of a key that is wanted present. The applier does
+        `vips` are all addresses that are there now (or that are gone); after configure(), a retry or the return
+        of an interface, those that were added then. Not called for a key that was forgotten, or for leftovers
+    on_lost(key, thing): somebody else removed a thing of a key that is wanted present. The applier does
         nothing until the next want(): True puts it back, False removes the others
     describe: how a key is called in log messages
 
@@ -144,13 +138,13 @@ class VipApplier:
         links: Links,
         *,
         on_applied: Callable[[Hashable, bool, tuple[Vip, ...]], None],
-        on_lost: Callable[[Hashable, Vip], None],
+        on_lost: Callable[[Hashable, Thing], None],
         describe: Callable[[Hashable], str] = str,
     ) -> None:
         self._netlink, self._links = netlink, links
         self._on_applied, self._on_lost, self._describe = on_applied, on_lost, describe
         self._entries: dict[Hashable, _Entry] = {}
-        self._claims: dict[AddressKey, list[tuple[_Entry, _Address]]] = {}
+        self._claims: dict[Key, list[tuple[_Entry, Item]]] = {}
         self._by_dev: dict[str, dict[Hashable, _Entry]] = {}
         self._queue: list[tuple[int, int, _Entry]] = []         # a heap: rank, order of arrival
         self._order = itertools.count()
@@ -164,78 +158,86 @@ class VipApplier:
         self._closed = False
         links.watch(self._on_link)
         links.watch_claimed(on_removed=self._on_removed, on_known=self._on_known)
+        self._tables = RoutingTables(netlink, on_removed=self._on_removed, on_known=self._on_routing_known)
         netlink.watch_room(self._wake.set)
 
     # Wishes
 
-    def configure(self, key: Hashable, vips: Sequence[Vip]) -> None:
-        """Set the addresses of `key`. Of a key that is present, only the difference is programmed."""
+    def configure(self, key: Hashable, things: Iterable[Thing], *, is_static: bool = False) -> None:
+        """Set the things of `key`: addresses, then routes, then rules. Of a key that is present, only the difference is
+        programmed.
+
+        is_static: the addresses stay listed on their interfaces, as others that the host has.
+        """
         entry = self._entries.get(key)
         if entry is None:
             entry = self._entries[key] = _Entry(key)
-        entry.is_forgotten = False
-        old = {address.vip: address for address in entry.addresses}
-        entry.addresses = []
-        for vip in dict.fromkeys(vips):
-            address = old.pop(vip, None) or _Address(vip, self._index_of(vip.dev))
-            entry.addresses.append(address)
+        entry.is_forgotten, entry.is_static = False, is_static
+        old = {item.thing: item for item in entry.items}
+        entry.items = []
+        for thing in dict.fromkeys(things):
+            item = old.pop(thing) if thing in old else make_item(thing, self._links.by_name)
+            entry.items.append(item)
         self._let_go(entry, old.values())
-        for address in entry.addresses:
-            self._claim(entry, address)
+        for item in entry.items:
+            self._claim(entry, item)
         if entry.wanted is not None or entry.leaving:
             self._enqueue(entry)
 
     def forget(self, key: Hashable) -> None:
-        """Remove the addresses of `key`, then everything about it."""
+        """Remove the things of `key`, then everything about it."""
         entry = self._entries.get(key)
         if entry is None:
             return
         entry.is_forgotten, entry.wanted, entry.is_fresh = True, False, False
-        addresses, entry.addresses = entry.addresses, []
-        self._let_go(entry, addresses)
+        items, entry.items = entry.items, []
+        self._let_go(entry, items)
         self._cancel_retry(entry)
         self._enqueue(entry)
 
     def want(self, key: Hashable, present: bool) -> None:
-        """Have the addresses of `key` there, or gone. Never waits; on_applied follows. KeyError: unknown."""
+        """Have the things of `key` there, or gone. Never waits; on_applied follows. KeyError: unknown."""
         entry = self._entries[key]
         entry.wanted, entry.is_fresh = present, True
-        for address in entry.addresses:
-            if address.pending is None:
-                address.is_lost = False
+        for item in entry.items:
+            if item.pending is None:
+                item.is_lost = False
         self._cancel_retry(entry)
         self._enqueue(entry)
 
-    def state(self, key: Hashable) -> VipStatus:
+    def state(self, key: Hashable) -> ApplierStatus:
         """Return how `key` stands. KeyError: no such key."""
         entry = self._entries[key]
-        missing = tuple(a.vip for a in entry.addresses if entry.wanted and a.present is not True)
+        missing = tuple(item.thing for item in entry.items if entry.wanted and item.present is not True)
         settled = entry.queued is None and not entry.under_way and not entry.error
-        return VipStatus(entry.wanted, settled, missing, entry.error, entry.attempts)
+        return ApplierStatus(entry.wanted, settled, missing, entry.error, entry.attempts)
 
     def failures(self) -> list[tuple[Hashable, str, int]]:
         """Return (key, why, attempts) of every key whose last attempt failed."""
         return [(e.key, e.error, e.attempts) for e in self._entries.values() if e.error]
 
     async def remove_leftovers(self) -> None:
-        """Remove every configured address that is on its interface and not wanted, as after a crash.
+        """Remove every configured thing that is there and not wanted, as after a crash.
 
-        One dump tells which there are. Needs run() to be running. After LEFTOVERS_S it is logged that some may be
-        there still, and they are removed as soon as the kernel can do it. An address counts with its prefix length,
+        One dump tells which addresses there are; routes and rules are deleted unseen. Needs run() to be running.
+        After LEFTOVERS_S it is logged that some may be there still, and they are removed as soon as the kernel can
+        do it. An address counts with its prefix length,
         so that the interface's own 192.0.2.1/24 stays where 192.0.2.1/32 is configured.
         """
         for entry in self._entries.values():
             entry.wanted = bool(entry.wanted)
-            for address in entry.addresses:
-                if not entry.wanted and address.pending is None and address.key.ifindex:
-                    address.present = None
+            for item in entry.items:
+                if not entry.wanted and item.pending is None and item.add:
+                    item.present = None
         self._known.clear()
         self._links.resync()
         try:
             async with asyncio.timeout(LEFTOVERS_S):
                 await self._known.wait()
                 for entry in list(self._entries.values()):
-                    if not entry.wanted and any(address.present for address in entry.addresses):
+                    if not entry.wanted and any(
+                        item.present or (item.present is None and not item.is_listed) for item in entry.items
+                    ):
                         self._enqueue(entry)
                 await self.drain()
         except TimeoutError:
@@ -258,7 +260,7 @@ class VipApplier:
             try:
                 is_more = self._work()
             except Exception:                   # one router's trouble is not everybody's
-                log.exception("virtual addresses: a turn failed; this is a bug in pyvrrp")
+                log.exception("addresses and routes: a turn failed; this is a bug in pyvrrp")
                 is_more = True
             if is_more:
                 self._wake.set()
@@ -267,6 +269,7 @@ class VipApplier:
     def close(self) -> None:
         """Stop retrying. Answers that still come are ignored."""
         self._closed = True
+        self._tables.close()
         for entry in self._entries.values():
             self._cancel_retry(entry)
         self._queue.clear()
@@ -279,7 +282,7 @@ class VipApplier:
 
     def _enqueue(self, entry: _Entry) -> None:
         """Let `entry` have a turn. It may wait under more than one rank; the best one counts."""
-        rank = 1 + len(entry.addresses) if entry.wanted and not entry.leaving else 0
+        rank = 1 + len(entry.items) if entry.wanted and not entry.leaving else 0
         if entry.queued is None or rank < entry.queued:
             entry.queued = rank
             heapq.heappush(self._queue, (rank, next(self._order), entry))
@@ -311,31 +314,34 @@ class VipApplier:
         if not steps:
             self._report(entry)
             return
-        for address, pending in steps:
-            address.pending = pending
+        for item, pending in steps:
+            item.pending = pending
         for at in range(0, len(steps), NETLINK_SLICE):
             chunk = steps[at : at + NETLINK_SLICE]
-            messages = [a.add if pending is _Pending.ADD else a.delete for a, pending in chunk]
+            messages = [a.add if pending is Pending.ADD else a.delete for a, pending in chunk]
             entry.under_way += 1
             self._busy += 1
             self._netlink.submit(messages, partial(self._on_answer, entry, chunk))
 
     def _steps(self, entry: _Entry) -> list[_Step]:
-        """Return what brings the kernel from what is known to what is wanted: deletions first.
+        """Return what brings the kernel from what is known to what is wanted: deletions first, backwards.
 
         What another key has and wants is not deleted: it is that key's now.
         """
-        for address in entry.leaving if entry.wanted else (*entry.leaving, *entry.addresses):
-            if address.present is not False and address.pending is None and self._is_held(address):
-                address.present = False
-        entry.leaving = [a for a in entry.leaving if a.present is not False]
-        steps = [(a, _Pending.DELETE) for a in entry.leaving]
+        for item in entry.leaving if entry.wanted else (*entry.leaving, *entry.items):
+            if item.present is not False and item.pending is None and self._is_held(item):
+                item.present = False
+        entry.leaving = [item for item in entry.leaving if item.present is not False]
+        steps = [(item, Pending.DELETE) for item in entry.leaving]
         if entry.wanted is None:
             return steps
-        kind = _Pending.ADD if entry.wanted else _Pending.DELETE
-        for address in entry.addresses:
-            if address.key.ifindex and address.present is not entry.wanted and not address.is_lost:
-                steps.append((address, kind))
+        if not entry.wanted:
+            steps += [(item, Pending.DELETE) for item in entry.items if item.present is not False and item.add]
+        steps.sort(key=_backwards)
+        if entry.wanted:
+            steps += [
+                (item, Pending.ADD) for item in entry.items if not (item.present or item.is_lost) and item.add
+            ]
         return steps
 
     def _on_answer(self, entry: _Entry, chunk: list[_Step], answer: Answer) -> None:
@@ -343,30 +349,30 @@ class VipApplier:
             return
         is_lost_answer = False
         refusals = {refusal.place: refusal for refusal in answer.refusals}
-        for i, (address, pending) in enumerate(chunk):
-            address.pending = None
+        for i, (item, pending) in enumerate(chunk):
+            item.pending = None
             if not answer.known:
-                address.present = None
+                item.present = None
                 is_lost_answer = True
                 continue
             _, code, reason = refusals.get(i, _ACCEPTED)
-            is_link_gone = address.key.ifindex not in self._links.by_index
-            if pending is _Pending.ADD:
-                if code in (0, EEXIST):
-                    address.present = None if address.is_lost else True
-                    entry.changed.append(address.vip)
+            is_link_gone = not item.can_exist(self._links.by_index)
+            if pending is Pending.ADD:
+                if item.is_there_after(code) or (code == EEXIST and self._is_held(item)):
+                    item.present = None if item.is_lost else True
+                    entry.changed.append(item.thing)
                 else:
-                    address.present = False
+                    item.present = False
                     if not is_link_gone:
-                        entry.problem = f"{address.vip} cannot be added: {reason}"
-                address.is_lost = False
-            elif code in (0, EADDRNOTAVAIL, ENODEV) or is_link_gone:
-                address.present = False
+                        entry.problem = f"{item.what}{item.thing} cannot be added: {reason}"
+                item.is_lost = False
+            elif code in item.gone or is_link_gone:
+                item.present = False
                 if not entry.wanted:
-                    entry.changed.append(address.vip)
+                    entry.changed.append(item.thing)
             else:
-                address.present = None
-                entry.problem = f"{address.vip} cannot be removed: {reason}"
+                item.present = None
+                entry.problem = f"{item.what}{item.thing} cannot be removed: {reason}"
         entry.under_way -= 1
         self._busy -= 1
         if is_lost_answer:
@@ -399,16 +405,18 @@ class VipApplier:
         if entry.wanted is None:
             return
         if entry.is_fresh:
-            done = [a.vip for a in entry.addresses if a.present is entry.wanted]
-            whole = len(done) == len(entry.addresses)
-            if not whole and not (entry.wanted and done):
+            done = [item for item in entry.items if item.present is entry.wanted]
+            whole = len(done) == len(entry.items)
+            # Where there are addresses, they count: a route that is refused keeps nobody waiting.
+            if not whole and not (entry.wanted and done and done[0].rank == entry.items[0].rank):
                 return                          # nothing to announce yet; or not all of them are gone yet
             entry.is_fresh = False
         else:
-            done = [a.vip for a in entry.addresses if a.present and a.vip in changed]
+            done = [item for item in entry.items if item.present and item.thing in changed]
             if not entry.wanted or not done:
                 return
-        guarded(self._on_applied, entry.key, entry.wanted, tuple(done))
+        vips = tuple(item.thing for item in done if isinstance(item.thing, Vip))
+        guarded(self._on_applied, entry.key, entry.wanted, vips)
 
     # Failures
 
@@ -433,54 +441,70 @@ class VipApplier:
             entry.retry.cancel()
             entry.retry = None
 
-    # Interfaces and addresses
+    # Interfaces, and what is on them
 
-    def _index_of(self, dev: str) -> int:
-        link = self._links.by_name.get(dev)
-        return link.index if link else 0
+    def _claim(self, entry: _Entry, item: Item) -> None:
+        for name in item.names:
+            self._by_dev.setdefault(name, {})[entry.key] = entry
+        if not item.add:
+            return
+        holders = self._claims.setdefault(item.key, [])
+        if all(held is not item for _, held in holders):
+            holders.append((entry, item))
+        if not isinstance(item.key, AddressKey):
+            if item.thing.is_tracked:
+                self._tables.claimed.add(item.key)
+                self._tables.listen()
+        elif entry.is_static:
+            self._links.observed.add(item.key)
+        else:
+            self._links.claimed.add(item.key)
 
-    def _claim(self, entry: _Entry, address: _Address) -> None:
-        self._by_dev.setdefault(address.vip.dev, {})[entry.key] = entry
-        if address.key.ifindex:
-            holders = self._claims.setdefault(address.key, [])
-            if all(held is not address for _, held in holders):
-                holders.append((entry, address))
-            self._links.claimed.add(address.key)
-
-    def _unclaim(self, address: _Address) -> None:
-        holders = [holder for holder in self._claims.get(address.key, ()) if holder[1] is not address]
+    def _unclaim(self, item: Item) -> None:
+        holders = [holder for holder in self._claims.get(item.key, ()) if holder[1] is not item]
         if holders:
-            self._claims[address.key] = holders
-        elif self._claims.pop(address.key, None) is not None:
-            self._links.claimed.discard(address.key)
+            self._claims[item.key] = holders
+        elif self._claims.pop(item.key, None) is None:
+            return
+        if not isinstance(item.key, AddressKey):
+            if not any(held.thing.is_tracked for _, held in holders):
+                self._tables.claimed.discard(item.key)
+            return
+        if not any(entry.is_static for entry, _ in holders):
+            self._links.observed.discard(item.key)
+        if all(entry.is_static for entry, _ in holders):
+            self._links.claimed.discard(item.key)
 
-    def _is_held(self, address: _Address) -> bool:
-        """Whether another address is the same to the kernel, and wanted there: it must not be deleted."""
-        holders = self._claims.get(address.key, ())
+    def _is_held(self, item: Item) -> bool:
+        """Whether what another key has, and wants, is the same to the kernel: it must not be deleted."""
+        holders = self._claims.get(item.key, ())
         return any(
-            held is not address and held in entry.addresses and entry.wanted for entry, held in holders
+            held is not item and held in entry.items and entry.wanted and held.is_same(item)
+            for entry, held in holders
         )
 
-    def _let_go(self, entry: _Entry, addresses: Iterable[_Address]) -> None:
-        """Have `addresses`, which are no longer among those of `entry`, deleted."""
-        devs = {address.vip.dev for address in entry.addresses}
-        for address in addresses:
-            self._unclaim(address)
-            if address.vip.dev not in devs and address.vip.dev in self._by_dev:
-                self._by_dev[address.vip.dev].pop(entry.key, None)
-            if address.key.ifindex in self._links.by_index:
-                entry.leaving.append(address)
+    def _let_go(self, entry: _Entry, items: Iterable[Item]) -> None:
+        """Have `items`, which are no longer among those of `entry`, deleted."""
+        devs = {name for item in entry.items for name in item.names}
+        for item in items:
+            self._unclaim(item)
+            for name in item.names:
+                if name not in devs and name in self._by_dev:
+                    self._by_dev[name].pop(entry.key, None)
+            if item.can_exist(self._links.by_index):
+                entry.leaving.append(item)
 
     def _resolve(self, entry: _Entry) -> None:
         """Find out anew which interfaces the names of `entry` mean, and let it have a turn."""
-        for i, address in enumerate(entry.addresses):
-            index = self._index_of(address.vip.dev)
-            if index == address.key.ifindex:
+        for i, item in enumerate(entry.items):
+            if item.is_current(self._links.by_name):
+                if item.is_flushed and item.present and item.pending is None:
+                    item.present = None
                 continue
-            entry.addresses[i] = new = _Address(address.vip, index)
+            entry.items[i] = new = make_item(item.thing, self._links.by_name)
             if new.present is None:
                 new.present = False             # we never added it there
-            self._let_go(entry, (address,))     # if that interface still exists, it has another name now
+            self._let_go(entry, (item,))        # if that interface still exists, it has another name now
             self._claim(entry, new)
         if entry.wanted is not None or entry.leaving:
             self._enqueue(entry)
@@ -488,44 +512,61 @@ class VipApplier:
     def _on_link(self, old: Link | None, new: Link | None) -> None:
         if old and new and old.name == new.name and (old.is_up or not new.is_up):
             return
-        for name in {link.name for link in (old, new) if link}:
+        names = {link.name for link in (old, new) if link}
+        if new is not None:
+            names.add(ANY_DEV)
+        for name in names:
             if entries := self._by_dev.get(name):
                 self._rescans.append(iter(list(entries.values())))
                 self._wake.set()
 
-    def _on_removed(self, key: AddressKey, by_us: bool) -> None:
-        for entry, address in tuple(self._claims.get(key, ())):
-            if address.pending is _Pending.DELETE:
-                continue
-            if address.pending is _Pending.ADD:
-                # Before or after our addition? Our own requests are carried out in order, so not by them.
-                address.is_lost = address.is_lost or not by_us
-            elif address.present:
-                self._gone(entry, address, by_us)
+    def _is_up(self, item: Item) -> bool:
+        links = (self._links.by_index.get(index) for index in item.indexes)
+        return all(link is not None and link.is_up for link in links)
 
-    def _gone(self, entry: _Entry, address: _Address, by_us: bool) -> None:
-        """Note that an address which we knew to be there is not."""
-        address.present = False
-        link = self._links.by_index.get(address.key.ifindex)
-        if not entry.wanted or link is None or not link.is_up:
+    def _on_removed(self, key: Key, by_us: bool) -> None:
+        for entry, item in tuple(self._claims.get(key, ())):
+            if item.pending is Pending.DELETE:
+                continue
+            if item.pending is Pending.ADD:
+                # Before or after our addition? Our own requests are carried out in order, so not by them.
+                item.is_lost = item.is_lost or not by_us
+            elif item.present:
+                self._gone(entry, item, by_us)
+
+    def _gone(self, entry: _Entry, item: Item, by_us: bool) -> None:
+        """Note that a thing which we knew to be there is not."""
+        item.present = False
+        if not entry.wanted or not self._is_up(item):
             return
         if by_us:
             self._enqueue(entry)
         else:
-            address.is_lost = True
-            guarded(self._on_lost, entry.key, address.vip)
+            item.is_lost = True
+            guarded(self._on_lost, entry.key, item.thing)
 
     def _on_known(self, found: set[AddressKey]) -> None:
-        claims = [(key, *holder) for key, holders in self._claims.items() for holder in holders]
-        for key, entry, address in claims:
-            if address.pending is not None:
-                continue                        # its answer is still to come
-            if address.present is None:
-                address.present = key in found
-            elif address.present and key not in found:
-                self._gone(entry, address, by_us=False)
+        self._settle(found, is_listed=True)
         unknown, self._unknown = self._unknown, set()
         for entry in unknown:
             entry.error = ""
             self._enqueue(entry)
         self._known.set()
+
+    def _on_routing_known(self, found: set[RouteKey | RuleKey]) -> None:
+        self._settle(found, is_listed=False)
+
+    def _settle(self, found: Container[Key], *, is_listed: bool) -> None:
+        """Take in what a dump has found of the claimed things that it is about."""
+        claims = [(key, *holder) for key, holders in self._claims.items() for holder in holders]
+        for key, entry, item in claims:
+            if item.is_listed is not is_listed or item.pending is not None or not (is_listed or item.thing.is_tracked):
+                continue                        # its answer is still to come, or nobody looks at it
+            if item.present is None:
+                item.present = key in found
+            elif item.present and key not in found:
+                self._gone(entry, item, by_us=False)
+
+
+def _backwards(step: _Step) -> int:
+    return -step[0].rank

@@ -1,4 +1,4 @@
-"""VipApplier against the kernel: the newest wish, in the right order, whatever others do to the addresses."""
+"""Applier against the kernel: the newest wish, in the right order, whatever others do to the addresses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from pyvrrp.model import Vip
-from pyvrrp.netlink import Links, Netlink, Sender, VipApplier
+from pyvrrp.netlink import Applier, Links, Netlink, Sender
 from pyvrrp.netlink.transport import Answer
 from tests.netns.kernel import BlockMeter, Namespace, until
 
@@ -74,7 +74,7 @@ class Applying:
         self.links = Links(self.netlink)
         self.applied: list[tuple[Hashable, bool, list[str]]] = []
         self.lost: list[tuple[Hashable, str]] = []
-        self.applier = VipApplier(
+        self.applier = Applier(
             self.netlink,
             self.links,
             on_applied=lambda key, present, vips: self.applied.append((key, present, texts(vips))),
@@ -325,7 +325,7 @@ def test_wanted_before_there_is_an_interface(ns: Namespace, run: Run) -> None:
 def test_failure_is_told_and_tried_again(
     ns: Namespace, run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pyvrrp.netlink.vips.RETRY_FIRST_S", 0.05)
+    monkeypatch.setattr("pyvrrp.netlink.applier.RETRY_FIRST_S", 0.05)
     ns.set("ipv6/conf/va/disable_ipv6", "1")
 
     async def test() -> None:
@@ -572,7 +572,7 @@ def test_interface_goes_while_addresses_are_added(
 def test_leftovers_do_not_wait_for_ever(
     ns: Namespace, run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("pyvrrp.netlink.vips.LEFTOVERS_S", 0.2)
+    monkeypatch.setattr("pyvrrp.netlink.applier.LEFTOVERS_S", 0.2)
     monkeypatch.setattr("pyvrrp.netlink.links.RETRY_FIRST_S", 0.05)
     monkeypatch.setattr("pyvrrp.netlink.transport.NETLINK_ACK_TIMEOUT_S", 0.5)
     ns.ip("addr", "add", "192.0.2.1/32", "dev", "va")
