@@ -6,10 +6,12 @@ acts.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from enum import IntFlag
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from pyvrrp.model import MULTICAST_GROUPS, Instance, State, Tracked, Vip
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
     from vrrpcore.settings import Event
 
 _NO_ADDRESS = {4: bytes(4), 6: bytes(16)}
+
+# What of a packet is not addresses: the IP header, the eight bytes of VRRP, VRRPv2's authentication data over IPv4
+# (RFC 5798 s5.2, RFC 3768 s5.3).
+_BEFORE_ADDRESSES = {(4, 2): 20 + 8 + 8, (4, 3): 20 + 8, (6, 2): 40 + 8, (6, 3): 40 + 8}
+_IPV6_MTU_MIN = 1280        # RFC 8200 s5: no link has less, so what fits into it fits anywhere
 
 
 class Fault(IntFlag):
@@ -77,6 +84,8 @@ class Router:
     untold: list[State] = field(default_factory=list)   # changes whose notify scripts wait for the addresses
     told: State | None = None           # the last state that notify scripts were told
     group_error: str | None = None      # why its multicast group could not be joined
+    group_retry: asyncio.TimerHandle | None = None  # when that is tried again
+    group_attempts: int = 0             # that failed in a row
     counted_since_s: float = 0.0        # when its counters began at 0, seconds since the epoch
 
     @property
@@ -124,14 +133,21 @@ def source_of(instance: Instance, links: Links) -> bytes | None:
 
 
 def link_faults(
-    instance: Instance, tracked_interfaces: Collection[Tracked], links: Links | None, why_closed: str = ""
+    instance: Instance,
+    tracked_interfaces: Collection[Tracked],
+    links: Links | None,
+    why_closed: str = "",
+    *,
+    is_up: Callable[[str], bool] | None = None,
 ) -> tuple[Fault, tuple[str, ...]]:
     """What its namespace's interfaces say against an instance: the bits, and a sentence for each.
 
     links: None while that namespace is not there, for the reason `why_closed`.
+    is_up: whether an interface that exists counts as up, where that is not what `links` says of it.
     """
     if links is None:
         return Fault.NO_NAMESPACE, (why_closed,)
+    is_up = is_up or partial(interface_is_up, links=links)
     faults = Fault(0)
     why: list[str] = []
     things = wanted_of(instance)
@@ -139,7 +155,7 @@ def link_faults(
     for tracked in tracked_interfaces:
         if tracked.reverse and not tracked.weight:
             ignored.add(tracked.name)
-            if interface_is_up(tracked.name, links):
+            if is_up(tracked.name):
                 faults |= Fault.TRACK_INTERFACE
                 why.append(f"interface {tracked.name}, tracked with reverse, is up")
         else:
@@ -151,18 +167,20 @@ def link_faults(
         if link is None and (name == instance.interface or not weighted):
             faults |= Fault.NO_INTERFACE
             why.append(f"interface {name} does not exist")
-        elif link is not None and not link.is_up and name == instance.interface and instance.dont_track_primary:
+        elif link is None or is_up(name) or (name == instance.interface and instance.dont_track_primary):
             continue
-        elif link is not None and not link.is_up and name == instance.interface:
+        elif name == instance.interface:
             faults |= Fault.LINK_DOWN
             why.append(f"interface {name} is down")
-        elif link is not None and not link.is_up and not weighted:
+        elif not weighted:
             faults |= Fault.TRACK_INTERFACE
             why.append(f"tracked interface {name} is down")
     if instance.unicast_fault_no_peer:
         faults |= Fault.NO_PEER
         why.append("it is unicast and has no peer")
-    if not faults & Fault.NO_INTERFACE and source_of(instance, links) is None:
+    primary = links.by_name.get(instance.interface)
+    is_held = primary is not None and not primary.is_up and is_up(primary.name)
+    if not faults & Fault.NO_INTERFACE and not is_held and source_of(instance, links) is None:
         faults |= Fault.NO_SOURCE
         if instance.source is not None:
             why.append(f"source address {ipaddress.ip_address(instance.source)} is on no interface")
@@ -207,7 +225,7 @@ def settings_of(
         source=source if bound and source is not None else _NO_ADDRESS[instance.family],
         destinations=instance.peers or (instance.group or MULTICAST_GROUPS[instance.family],),
         is_unicast=instance.is_unicast,
-        addresses=tuple(vip.address for vip in instance.vips),
+        addresses=_fitting(instance, link, links, source),
         auth_pass=instance.auth_pass,
         preempt=instance.preempt,
         preempt_delay_s=instance.preempt_delay_s,
@@ -229,6 +247,22 @@ def settings_of(
         garp_lower_prio_delay_s=instance.garp_lower_prio_delay_s,
         announces=tuple(_announces(addresses_of(instance), by_name, forwards, pacer)),
     )
+
+
+def _fitting(instance: Instance, link: Link | None, links: Links | None, source: bytes | None) -> tuple[bytes, ...]:
+    """The addresses that its adverts list: as many as fit into one packet, which is never fragmented.
+
+    The others are treated as virtual_ipaddress_excluded, as with keepalived.
+    """
+    addresses = tuple(vip.address for vip in instance.vips)
+    head, each = _BEFORE_ADDRESSES[instance.family, instance.version], len(_NO_ADDRESS[instance.family])
+    if link is None and links is not None and head + each * len(addresses) > _IPV6_MTU_MIN:
+        # Unicast from whatever interface has the source address.
+        found = (one for one in links.by_index.values() if any(a.address == source for a in one.addresses))
+        link = next(found, None)
+    if link is None or not link.mtu:
+        return addresses
+    return addresses[: max(0, link.mtu - head) // each]
 
 
 def _announces(

@@ -13,23 +13,26 @@ import dataclasses
 import logging
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from pyvrrp import limits
 from pyvrrp.config.plan import plan_in_turns
 from pyvrrp.control.protocol import REFUSED, InstanceStatus
+from pyvrrp.debounce import Debounce, bounded
 from pyvrrp.host import Host, in_slices
 from pyvrrp.interests import Interest
 from pyvrrp.journal import tell, tell_why
+from pyvrrp.membership import Memberships
 from pyvrrp.model import Configuration, GlobalDefs, Instance, State, SyncGroup, Tracked, Vip
 from pyvrrp.netlink.objects import Thing
 from pyvrrp.netns import path_of
+from pyvrrp.network import Network
 from pyvrrp.notify.scripts import Notifier, Stopping
 from pyvrrp.pace import Paces
 from pyvrrp.portrait import portrait
 from pyvrrp.router import (
     Fault,
     Router,
-    interface_is_up,
     link_faults,
     links_of,
     settings_of,
@@ -66,6 +69,11 @@ class Scope:
         self._verdicts: dict[str, bool] = {}                # of the command before, until the new one has its own
         self._paces = Paces(host.engine)
         self._statics: Statics | None = None
+        self._memberships = Memberships(host.loop.call_later, host.judge_soon)
+        self._debounce = Debounce(
+            host.loop.call_later,
+            lambda network, name: host.judge_soon(host.interests.concerned([(network, "link", name)])),
+        )
         self._is_whole = True           # no reload broke off
 
     def title_of(self, instance: Instance) -> str:
@@ -153,7 +161,8 @@ class Scope:
         await self.reload(Configuration(global_defs=self._configuration.global_defs))
 
     def stop_tracking(self) -> None:
-        """Run no track script any more."""
+        """Run no track script any more, and wait for no link."""
+        self._debounce.close()
         for tracker in self._trackers.values():
             tracker.stop()
 
@@ -282,23 +291,22 @@ class Scope:
 
     def _effective(self, router: Router, interfaces: Iterable[Tracked]) -> Effective:
         scripts, _ = self._tracked(router)
-        links = router.network.usable_links
         items = [
             Contribution(tracked.name, tracked.weight, self._verdict(tracked.name), tracked.reverse)
             for tracked in scripts
             if tracked.name in self._trackers
         ]
         items += [
-            Contribution(
-                tracked.name,
-                tracked.weight,
-                links is not None and interface_is_up(tracked.name, links),
-                tracked.reverse,
-            )
+            Contribution(tracked.name, tracked.weight, self._is_up(router.network, tracked.name), tracked.reverse)
             for tracked in interfaces
             if tracked.weight
         ]
         return effective(router.instance.priority, items)
+
+    def _is_up(self, network: Network, name: str) -> bool:
+        """Whether an interface counts as up (S12)."""
+        links = network.usable_links
+        return self._debounce.is_up(network, name, links.by_name.get(name) if links is not None else None)
 
     def _verdict(self, name: str) -> bool | None:
         up = self._trackers[name].up
@@ -310,13 +318,15 @@ class Scope:
         links = network.usable_links
         interfaces = self._tracked(router)[1]
         result = self._effective(router, interfaces)
-        faults, why = link_faults(instance, interfaces, links, network.why_closed)
+        faults, why = link_faults(
+            instance, interfaces, links, network.why_closed, is_up=partial(self._is_up, network)
+        )
         if result.failed:
             faults |= Fault.TRACK_SCRIPT
             why += tuple(f"{name} failed" for name in result.failed)
         router.priority = result.priority
         settings = self._settings(router, result.priority)
-        self._rejoin(router, settings.domain, settings.ifindex, settings.destinations[0])
+        self._memberships.follow(router, settings.domain, settings.ifindex, settings.destinations[0])
         if router.group_error is not None:
             faults |= Fault.NO_GROUP
             why += (router.group_error,)
@@ -346,15 +356,20 @@ class Scope:
             self._engine.set_fault(router.index, 0, now_ns)
 
     def _settings(self, router: Router, priority: int) -> VrSettings:
-        network = router.network
-        return settings_of(
-            router.instance,
-            network.usable_links,
-            domain=network.domain(router.instance.family),
+        network, instance, links = router.network, router.instance, router.network.usable_links
+        settings = settings_of(
+            instance,
+            links,
+            domain=network.domain(instance.family),
             priority=priority,
             forwards=network.forwards_ipv6,
             pacer=lambda name: self._paces.of(network.name, name),
         )
+        link = links.by_name.get(instance.interface) if links is not None else None
+        if router.settings is not None and link is not None and not link.is_up and self._is_up(network, link.name):
+            # A flap that does not count: IPv6 addresses went with the link, and come back with it.
+            settings = dataclasses.replace(settings, source=router.settings.source)
+        return settings
 
     def _configure(self, router: Router, settings: VrSettings, now_ns: int) -> None:
         old = router.settings
@@ -364,22 +379,11 @@ class Scope:
             self._engine.set_priority(router.index, settings.priority, now_ns)
         else:
             self._engine.configure(router.index, settings, now_ns)
+        left_out = len(router.instance.vips) - len(settings.addresses)
+        if left_out and (old is None or settings.addresses != old.addresses):
+            log.warning("(%s) its adverts have no room for %d of its addresses; list these in "
+                        "virtual_ipaddress_excluded on every host, or raise the MTU", router.title, left_out)
         router.settings = settings
-
-    def _rejoin(self, router: Router, domain: int, ifindex: int, group: bytes) -> None:
-        """Have the multicast group of a router heard on its interface, and no other."""
-        wanted = None if router.instance.is_unicast or not ifindex else (domain, ifindex, group)
-        if wanted == router.joined:
-            return
-        family = router.instance.family
-        if router.joined is not None:
-            router.network.leave(family, *router.joined[1:])
-            router.joined = None
-        router.group_error = None
-        if wanted is not None:
-            router.group_error = router.network.join(family, ifindex, group)
-            if router.group_error is None:
-                router.joined = wanted
 
     # ---- instances, scripts and groups come and go
 
@@ -392,6 +396,7 @@ class Scope:
             netns=str(path_of(defs.net_namespace)) if defs.net_namespace else None,
         )
         self._configuration = configuration
+        self._debounce.adopt(bounded(configuration.interface_delays, configuration.instances))
         self._paces.adopt(defs, configuration.garp_groups)
         per_s: dict[tuple[str | None, int], float] = {}
         for i in configuration.instances:
@@ -427,7 +432,7 @@ class Scope:
         if router.index >= 0:
             self._engine.stop(router.index, self._reactor.now_ns())
             self._host.settle_events()
-            self._rejoin(router, 0, 0, b"")
+            self._memberships.follow(router, 0, 0, b"")
             self._engine.leave_group(router.index)
             self._engine.remove(router.index)
         self._host.delist(router)

@@ -23,7 +23,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -88,8 +88,20 @@ class Node:
     link_local: str
     record: Record
 
-    def ip(self, *argv: str, check: bool = True) -> str:
-        return run(IP, "-n", self.namespace, *argv, check=check)
+    def ip(self, *argv: str, check: bool = True, text: str | None = None) -> str:
+        return run(IP, "-n", self.namespace, *argv, check=check, text=text)
+
+    def set_up(self) -> None:
+        """Bring eth0 up with its addresses; also when it was made again."""
+        # Link-locals are fixed, and nothing waits for duplicate detection: it can speak at once.
+        self.ip("-batch", "-", text="\n".join([
+            "link set lo up",
+            "link set eth0 addrgenmode none",
+            "link set eth0 up",
+            f"address add {self.ip4}/24 dev eth0",
+            f"address add {self.ip6}/64 dev eth0 nodad",
+            f"address add {self.link_local}/64 dev eth0 nodad",
+        ]) + "\n")
 
     def has(self, address: str) -> bool:
         return self.record.has(address)
@@ -119,32 +131,40 @@ class Lab:
 
     def pair(self) -> tuple[Node, Node]:
         """Two hosts, left and right, on one wire: 192.0.2.1 and .2, fd00:2::1 and ::2, fe80::1 and ::2."""
+        left, right = names = self._names("lr")
+        records = [self._add(name, adverts=self.adverts) for name in names]
+        run(IP, "-n", left, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", right)
+        pairs = enumerate(zip(names, records, strict=True), 1)
+        first, second = (_host(name, number, record) for number, (name, record) in pairs)
+        return first, second
+
+    def segment(self, count: int, *, seen: Collection[int] | None = None) -> Segment:
+        """So many hosts on one switch, addressed as those of a pair.
+
+        seen: the numbers, from 0, of those whose wire the witness reads; None: as the Lab says
+        """
+        switch, *names = self._names("s" + "".join(chr(ord("a") + number) for number in range(count)))
+        self._add(switch, adverts=False)
+        run(IP, "-n", switch, "link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
+        run(IP, "-n", switch, "link", "set", "br0", "up")
+        segment = Segment(switch, [])
+        for number, name in enumerate(names):
+            record = self._add(name, adverts=self.adverts if seen is None else number in seen)
+            segment.plug(number, name)
+            segment.nodes.append(_host(name, number + 1, record))
+        return segment
+
+    def _names(self, sides: str) -> list[str]:
         number = next(self._numbers)
         # The process's pid tells sweep() whose it is; the directory's random name parts two labs of one process.
         mine = f"{PREFIX}-{os.getpid()}-{self.directory.name.removeprefix(f'{PREFIX}-')}"
-        names = [f"{mine}-{number}{side}" for side in "lr"]
-        for name in names:
-            with self._lock:
-                self._namespaces.append(name)
-            run(IP, "netns", "add", name)
-        records = [self.witness.watch(name, adverts=self.adverts) for name in names]
-        left, right = names
-        run(IP, "-n", left, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", right)
-        nodes = []
-        for host, (name, record) in enumerate(zip(names, records, strict=True), 1):
-            node = Node(name, f"192.0.2.{host}", f"fd00:2::{host}", f"fe80::{host}", record)
-            # Link-locals are fixed, and nothing waits for duplicate detection: both can speak at once.
-            lines = [
-                "link set lo up",
-                "link set eth0 addrgenmode none",
-                "link set eth0 up",
-                f"address add {node.ip4}/24 dev eth0",
-                f"address add {node.ip6}/64 dev eth0 nodad",
-                f"address add {node.link_local}/64 dev eth0 nodad",
-            ]
-            run(IP, "-n", name, "-batch", "-", text="\n".join(lines) + "\n")
-            nodes.append(node)
-        return nodes[0], nodes[1]
+        return [f"{mine}-{number}{side}" for side in sides]
+
+    def _add(self, name: str, *, adverts: bool) -> Record:
+        with self._lock:
+            self._namespaces.append(name)
+        run(IP, "netns", "add", name)
+        return self.witness.watch(name, adverts=adverts)
 
     def own_namespace(self, name: str) -> None:
         """Have close() remove a namespace that a test makes itself. The name begins with that of another of ours."""
@@ -170,6 +190,46 @@ class Lab:
         for name in self._namespaces:
             remove_namespace(name)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _host(name: str, number: int, record: Record) -> Node:
+    """Bring up host `number` in a namespace that has its eth0."""
+    node = Node(name, f"192.0.2.{number}", f"fd00:2::{number}", f"fe80::{number}", record)
+    node.set_up()
+    return node
+
+
+@dataclass
+class Segment:
+    """Hosts on one switch, a bridge in a namespace of its own: host n is on its port pn."""
+
+    switch: str
+    nodes: list[Node]
+
+    def plug(self, number: int, namespace: str) -> None:
+        """Make eth0 of a host, or make it again, and put its other end on the switch."""
+        port = f"p{number}"
+        run(IP, "-n", namespace, "link", "add", "eth0", "type", "veth", "peer", "name", port, "netns", self.switch)
+        run(IP, "-n", self.switch, "link", "set", port, "master", "br0", "up")
+
+    def part(self, *side: int) -> None:
+        """Let nothing pass between the hosts of these numbers and the others."""
+        here = ", ".join(f'"p{number}"' for number in side)
+        there = ", ".join(f'"p{number}"' for number in range(len(self.nodes)) if number not in side)
+        self._filter(
+            f"table bridge parted {{\nchain ports {{\ntype filter hook forward priority 0;\n"
+            f"iifname {{ {here} }} oifname {{ {there} }} drop\n"
+            f"iifname {{ {there} }} oifname {{ {here} }} drop\n}}\n}}\n"
+        )
+
+    def heal(self) -> float:
+        """End the parting; when that was."""
+        at_s = time.monotonic()
+        self._filter("delete table bridge parted\n")
+        return at_s
+
+    def _filter(self, text: str) -> None:
+        run(IP, "netns", "exec", self.switch, "nft", "-f", "-", text=text)
 
 
 class Daemon:

@@ -33,6 +33,7 @@ IPPROTO_VRRP = 112
 ETH_P_ALL, ETH_P_IP, ETH_P_ARP, ETH_P_IPV6 = 0x0003, 0x0800, 0x0806, 0x86DD
 PACKET_OUTGOING = 4                     # linux/if_packet.h: sll_pkttype of what this host sent
 SO_TIMESTAMPNS = 35
+SO_RCVBUFFORCE = 33                     # a burst of announcements of 2,000 routers must fit
 RTM_NEWADDR, RTM_DELADDR = 20, 21
 RTMGRP_ADDRESSES = 0x10 | 0x100         # RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR
 IFA_ADDRESS, IFA_LOCAL = 1, 2
@@ -206,12 +207,12 @@ class Witness:
         with entered(namespace):
             raw = socket.SOCK_RAW | socket.SOCK_NONBLOCK
             routes = socket.socket(socket.AF_NETLINK, raw, socket.NETLINK_ROUTE)
-            routes.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            routes.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 25)
             routes.bind((0, RTMGRP_ADDRESSES))
             # A packet socket of protocol 0 hears nothing.
             wanted = socket.htons(ETH_P_ALL if adverts else 0)
             packets = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, wanted)
-            packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            packets.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 25)
             packets.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         with self._lock:
             self._sockets[namespace] = [routes, packets]

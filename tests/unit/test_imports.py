@@ -50,7 +50,8 @@ FLOOR = {  # "": __init__.py, the version
 }
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
 MIDDLE = {
-    "promotion", "network", "statics", "namespaces", "router", "interests", "journal", "pace", "portrait", "host",
+    "promotion", "network", "statics", "namespaces", "router", "debounce", "membership", "interests", "journal", "pace",
+    "portrait", "host",
     "scope",
 }
 SHELL: dict[str, set[str]] = {
@@ -77,6 +78,8 @@ SHELL: dict[str, set[str]] = {
     "statics": FLOOR | {"netlink", "network"},
     "router": FLOOR | {"netlink", "network"},
     "namespaces": FLOOR,
+    "debounce": FLOOR | {"netlink"},
+    "membership": FLOOR | {"router"},
     "journal": FLOOR | {"router"},
     "pace": FLOOR,
     "portrait": FLOOR | {"control", "journal", "router"},

@@ -159,3 +159,35 @@ def test_an_interface_that_is_down_may_not_matter():
 def test_unicast_without_a_peer_may_be_a_fault():
     lonely = dataclasses.replace(PAIR, peers=(), unicast_fault_no_peer=True)
     assert link_faults(lonely, (), links(ETH0)) == (Fault.NO_PEER, ("it is unicast and has no peer",))
+
+
+def test_a_link_that_is_down_but_does_not_count_as_down_is_no_fault():
+    """IPv6 addresses go with the link: that is part of the same flap."""
+    seen = links(dataclasses.replace(ETH0, is_up=False, addresses=()))
+    assert link_faults(PAIR, (), seen, is_up=lambda name: True) == (Fault(0), ())
+    assert link_faults(PAIR, (), links(ETH0), is_up=lambda name: False)[0] == Fault.LINK_DOWN
+
+
+@pytest.mark.parametrize(
+    ("family", "version", "mtu", "listed"),
+    [(4, 2, 1500, 100), (4, 2, 36 + 4 * 99, 99), (4, 3, 28 + 4 * 99 + 3, 99), (6, 3, 48 + 16 * 77, 77),
+     (6, 3, 1500, 90), (6, 3, 9000, 100), (6, 3, 0, 100)],
+)
+def test_an_advert_lists_what_fits_into_one_packet(family, version, mtu, listed):
+    start = int.from_bytes(ip("192.0.2.100") if family == 4 else ip("2001:db8::1"))
+    vips = tuple(Vip(address=(start + i).to_bytes(4 if family == 4 else 16), prefix_len=32, dev="eth0")
+                 for i in range(100))
+    instance = Instance(name="VI_1", family=family, version=version, interface="eth0", vrid=51, vips=vips)
+    made = settings(instance, links(dataclasses.replace(ETH0, mtu=mtu)))
+    assert made.addresses == tuple(vip.address for vip in vips[:listed])
+    assert len(made.announces) == 100, "and all are announced"
+
+
+def test_without_an_interface_the_mtu_is_that_of_the_source():
+    vips = tuple(Vip(address=bytes((192, 0, 2, i)), prefix_len=32, dev="eth0") for i in range(200))
+    instance = dataclasses.replace(PAIR, interface="", vips=vips, version=3)
+    seen = links(Link(1, "lo", True, b"", 65536), dataclasses.replace(ETH0, mtu=28 + 4 * 150))
+    seen.by_index[2] = seen.by_name["eth0"]
+    assert len(settings(instance, seen).addresses) == 200, "it fits into 1280 bytes"
+    more = tuple(Vip(address=bytes((198, 51, 100 + i // 200, i % 200)), prefix_len=32, dev="eth0") for i in range(400))
+    assert len(settings(dataclasses.replace(instance, vips=more), seen).addresses) == 150

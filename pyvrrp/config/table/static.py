@@ -42,7 +42,6 @@ BLOCKS_AT_TOP = (
         Kind.LINES,
         "How long an interface must be down, or up, before that counts.",
         takes="IF DOWN_S [UP_S]",
-        without="every change of a link counts at once",
     ),
     Keyword(
         "garp_group",

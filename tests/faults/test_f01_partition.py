@@ -1,0 +1,143 @@
+"""F1: two MASTERs on the two sides of a partition, which then heals.
+
+One MASTER within an interval; the survivor announces its addresses within 100 ms of learning that there was another;
+a client that was on the other side sends to the survivor. `vrrp_higher_prio_send_advert` is what makes the loser say
+so: without it (and with keepalived) one that hears the survivor first goes in silence, and nobody corrects the clients.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+
+import pytest
+from netns import harness
+from netns.harness import EARLY_S, SLACK_S, START_S, Node, lab, until
+from netns.witness import entered
+
+from faults.files import instance, state
+
+pytestmark = [pytest.mark.root]
+
+ANNOUNCED_S = 0.100
+
+
+def mac_of(node: Node, address: str) -> str:
+    """Which MAC the node sends to an address at."""
+    found = re.search(r"lladdr (\S+)", node.ip("neigh", "show", address))
+    return found[1] if found else ""
+
+
+def mac_of_eth0(node: Node) -> str:
+    found = re.search(r"link/ether (\S+)", node.ip("link", "show", "eth0"))
+    assert found
+    return found[1]
+
+
+def speak_to(node: Node, *addresses: str) -> None:
+    """Have the node's kernel look addresses up."""
+    with entered(node.namespace):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with sock:
+        for address in addresses:
+            sock.sendto(b"x", (address, 9))
+
+
+def test_one_instance(lab: harness.Lab) -> None:
+    segment = lab.segment(3)
+    left, right, client = segment.nodes
+    interval_s, vip = 0.2, "192.0.2.100"
+    top = "global_defs {\n    vrrp_higher_prio_send_advert true\n}\n"
+    daemons = lab.daemon("pyvrrpd", left), lab.daemon("pyvrrpd", right)
+    for daemon, priority in zip(daemons, (200, 100), strict=True):
+        daemon.configure(top + instance(priority=priority, interval_s=interval_s))
+    # One after the other: a lower advert heard at the start would have the survivor's next announcements wait.
+    daemons[0].start()
+    left.record.wait_address(vip, True, timeout_s=START_S)
+    daemons[1].start()
+    until(lambda: state(daemons[1]) == "BACKUP", START_S, "the right is BACKUP")
+    segment.part(0)
+    right.record.wait_address(vip, True, timeout_s=5)
+    speak_to(client, vip)
+    until(lambda: mac_of(client, vip) == mac_of_eth0(right), 2, "the client knows the right")
+    assert left.has(vip), "two MASTERs"
+
+    healed_s = segment.heal()
+    gone = right.record.wait_address(vip, False, since_s=healed_s, timeout_s=5)
+    assert gone.at_s - healed_s <= interval_s + SLACK_S
+    heard = left.record.wait_adverts(1, sent=False, since_s=healed_s, timeout_s=2)[0]
+    assert heard.priority == 100
+    told = left.record.wait(lambda: left.record.announced(vip, heard.at_s - EARLY_S), 2, "the survivor announces it")
+    assert told.at_s - heard.at_s <= ANNOUNCED_S
+    until(lambda: mac_of(client, vip) == mac_of_eth0(left), 1, "the client sends to the survivor")
+    assert daemons[0].transitions()[-1] == "MASTER"
+    assert daemons[1].transitions()[-1] == "BACKUP"
+
+
+def test_two_thousand_instances() -> None:
+    """Unicast, at 1 s, eight peers of 250 each; the client's own wire is what is looked at."""
+    count, interval_s = 2000, 1.0
+    vips = [f"198.18.{number // 250}.{number % 250 + 1}" for number in range(count)]
+    with lab(adverts=False) as made:
+        segment = made.segment(3, seen=[2])
+        left, right, client = segment.nodes
+        client.ip("route", "add", "198.18.0.0/16", "dev", "eth0")
+        for group in range(8):
+            right.ip("address", "add", f"192.0.2.{10 + group}/24", "dev", "eth0")
+        top = "global_defs {\n    vrrp_higher_prio_send_advert true\n}\n"
+        daemons = made.daemon("pyvrrpd", left), made.daemon("pyvrrpd", right)
+        for daemon, priority in zip(daemons, (200, 100), strict=True):
+            text = [top]
+            for number, vip in enumerate(vips):
+                ends = [left.ip4, f"192.0.2.{10 + number // 250}"]
+                own, peer = ends if priority == 200 else ends[::-1]
+                text.append(instance(
+                    f"R{number}", f"unicast_src_ip {own}", f"unicast_peer {{\n{peer}\n}}",
+                    vrid=number % 250 + 1, priority=priority, interval_s=interval_s, vips=[f"{vip}/32"],
+                ))
+            daemon.configure("".join(text))
+        wanted = set(vips)
+        daemons[0].start()
+        left.record.wait(lambda: wanted <= here(left), START_S + 10, "all addresses on the left")
+        daemons[1].start()
+        until(lambda: all_in(daemons[1], "BACKUP", count), START_S, "the right is BACKUP of all")
+        segment.part(0)
+        right.record.wait(lambda: wanted <= here(right), 10, "all addresses on the right")
+        sample = vips[::50]
+        speak_to(client, *sample)
+        until(lambda: mac_of(client, sample[-1]) == mac_of_eth0(right), 2, "the client knows the right")
+        since = len(right.record.addresses)
+
+        healed_s = segment.heal()
+        right.record.wait(lambda: not wanted & here(right), 10, "no address on the right")
+        gone_s = {event.address: event.at_s for event in right.record.addresses[since:] if not event.added}
+        assert max(gone_s.values()) - healed_s <= interval_s + 0.25
+        heard = client.record.announcements
+
+        def announced() -> dict[str, float]:
+            """When the client first heard each address announced since the heal."""
+            return {a.address: a.at_s for a in reversed(heard) if a.at_s >= healed_s}
+
+        told_s = client.record.wait(lambda: wanted <= announced().keys() and announced(), 3, "all are announced")
+        late_s = sorted(told_s[vip] - gone_s[vip] for vip in vips)
+        assert late_s[-1] <= ANNOUNCED_S, f"median {late_s[count // 2]:.3f} s, longest {late_s[-1]:.3f} s"
+        left_mac = mac_of_eth0(left)
+        until(lambda: all(mac_of(client, vip) == left_mac for vip in sample), 3, "the client sends to the survivor")
+        assert all_in(daemons[0], "MASTER", count)
+        print(f"F1: last address gone {max(gone_s.values()) - healed_s:.3f} s after the heal, "
+              f"announced {late_s[-1]:.3f} s after that at the latest")
+
+
+def here(node: Node) -> set[str]:
+    """The addresses that are on a node now."""
+    present: set[str] = set()
+    for event in node.record.addresses:
+        (present.add if event.added else present.discard)(event.address)
+    return present
+
+
+def all_in(daemon: harness.Daemon, wanted: str, count: int) -> bool:
+    if not daemon.socket.exists():
+        return False
+    found = [entry["state"] for entry in daemon.get("/v1/instances")["instances"]]
+    return found.count(wanted) == count
