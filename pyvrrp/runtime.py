@@ -7,11 +7,10 @@ only within it, and are shown as scope/instance once there is more than one.
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import PurePath
+from collections.abc import Iterator, Mapping
 
 from pyvrrp import limits
+from pyvrrp.config.scopes import scope_names
 from pyvrrp.control.protocol import InstanceStatus
 from pyvrrp.host import Host
 from pyvrrp.model import Configuration
@@ -123,15 +122,3 @@ class Runtime:
     def counters(self) -> dict[str, dict[str, int]]:
         """What belongs to no instance: dropped datagrams by address family, and the reactor's own totals."""
         return self._host.counters()
-
-
-def scope_names(paths: Iterable[str]) -> dict[str, str]:
-    """Return how each path is called: its last part without .conf, or more of it where that is not enough."""
-    parts = {path: (*PurePath(path).parent.parts, PurePath(path).name.removesuffix(".conf")) for path in paths}
-    names: dict[str, str] = {}
-    for depth in range(1, max(map(len, parts.values()), default=0) + 1):
-        users = Counter(part[-depth:] for part in parts.values())
-        for path, part in parts.items():
-            if path not in names and users[part[-depth:]] == 1:
-                names[path] = "/".join(word.strip("/") for word in part[-depth:])
-    return {path: names.get(path, path) for path in parts}

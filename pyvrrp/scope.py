@@ -116,9 +116,10 @@ class Scope:
         )
         steps = await plan_in_turns(runs, configuration)
         log.info(
-            "reload%s: %d added, %d removed, %d changed, %d untouched",
+            "reload%s: %d added, %d removed, %d changed, %d untouched%s",
             f" of {self.name}" if self._host.shows_scopes else "",
             len(steps.added), len(steps.removed), len(steps.changed), len(steps.untouched),
+            f"; also changed: {', '.join(steps.beside)}" if steps.beside else "",
         )
         old_routers = {id(router.instance): router for router in self._routers.values()}
         by_name = {router.instance.name: router for router in self._routers.values()}

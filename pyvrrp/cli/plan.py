@@ -19,6 +19,7 @@ from pyvrrp.config.difference import Differences, Named, Setting, global_setting
 from pyvrrp.config.lexer import clean
 from pyvrrp.config.load import load
 from pyvrrp.config.plan import plan
+from pyvrrp.config.scopes import scope_names
 from pyvrrp.control.client import ControlClient
 from pyvrrp.control.protocol import without_secrets
 from pyvrrp.errors import ConfigError
@@ -82,11 +83,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare, print, and return the exit status. Raises ControlError and ConfigError."""
     config_id = arguments.config_id
     states: dict[str, str] = {}
+    scopes: dict[str, str] = {}         # path, and how the daemon calls its scope
     if arguments.against == RUNNING:
         client = ControlClient(arguments.socket)
         daemon_id, running = client.configurations()
         config_id = config_id or daemon_id
         states = {status.name: status.state for status in client.instances().instances}
+        scopes = scope_names(running)
         pairs = matched(arguments.new, running)
     else:
         if len(arguments.new) != 1:
@@ -103,8 +106,9 @@ def run(arguments: argparse.Namespace) -> int:
         if checked.loaded.configuration is None:
             print("\n".join(report([checked])))
             return EXIT_UNREADABLE
-        names = states if len(pairs) == 1 else {name.rpartition("/")[2]: state for name, state in states.items()}
-        plans.append(scope_plan(path, before, checked, names))
+        scope = f"{scopes[path]}/" if len(scopes) > 1 else ""
+        own = {name.removeprefix(scope): state for name, state in states.items() if name.startswith(scope)}
+        plans.append(scope_plan(path, before, checked, own))
     if arguments.json:
         print(json.dumps({"scopes": [as_json(each) for each in plans]}, indent=2, ensure_ascii=False))
     else:
@@ -146,7 +150,7 @@ def scope_plan(path: str, before: Configuration, checked: Checked, states: Mappi
         instances=instances(steps),
         others=others(steps),
         settings=global_settings(steps, before, after),
-        lists=lists(before, after),
+        lists=lists(steps, before, after),
         refusals=checked.loaded.why_not_reload(before),
         states=states,
     )

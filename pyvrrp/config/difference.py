@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from pyvrrp.config.plan import Change, Plan
-from pyvrrp.model import Command, Configuration, Instance, Notify, SyncGroup, Tracked, TrackScript, Where
+from pyvrrp.config.plan import LISTS, Change, Plan, without_place
+from pyvrrp.model import Command, Configuration, Instance, Notify, SyncGroup, Tracked, TrackScript
 
 UNSET = "not set"
 
@@ -125,34 +125,12 @@ def global_settings(plan: Plan, old: Configuration, new: Configuration) -> tuple
     )
 
 
-_PLANNED = frozenset(("scripts", "groups", "instances", "refused"))
-_LISTS = {
-    "track_files": "track_file",
-    "track_processes": "vrrp_track_process",
-    "static_addresses": "static_ipaddress",
-    "track_groups": "track_group",
-    "interface_delays": "interface_up_down_delays",
-    "linkbeats": "linkbeat_interfaces",
-    "garp_groups": "garp_group",
-}
-
-
-def lists(old: Configuration, new: Configuration) -> tuple[Setting, ...]:
+def lists(plan: Plan, old: Configuration, new: Configuration) -> tuple[Setting, ...]:
     """What differs in all other lists of a file: static addresses and routes, trackers, delays of interfaces ..."""
-    found = []
-    for field in dataclasses.fields(Configuration):
-        before, after = getattr(old, field.name), getattr(new, field.name)
-        if field.name in _PLANNED or not isinstance(before, tuple):
-            continue
-        bare_before, bare_after = (tuple(_without_place(item) for item in items) for items in (before, after))
-        if bare_before != bare_after:
-            keyword = _LISTS.get(field.name, field.name)
-            found.append(_listed(keyword, [_item(item) for item in bare_before], [_item(item) for item in bare_after]))
-    return tuple(found)
-
-
-def _without_place(item: Any) -> Any:
-    return dataclasses.replace(item, where=Where("")) if hasattr(item, "where") else item
+    return tuple(
+        _listed(LISTS[field], *([_item(without_place(item)) for item in getattr(each, field)] for each in (old, new)))
+        for field in plan.lists
+    )
 
 
 def _item(item: Any) -> str:

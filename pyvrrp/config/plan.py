@@ -15,12 +15,25 @@ import dataclasses
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from pyvrrp import limits
-from pyvrrp.model import Configuration, GlobalDefs, Instance, SyncGroup, TrackScript
+from pyvrrp.model import Configuration, GlobalDefs, Instance, SyncGroup, TrackScript, Where
 
 T = TypeVar("T", Instance, SyncGroup, TrackScript)
+
+# The lists of a configuration that are compared as a whole, and their keywords.
+LISTS = {
+    "track_files": "track_file",
+    "track_processes": "vrrp_track_process",
+    "static_addresses": "static_ipaddress",
+    "static_routes": "static_routes",
+    "static_rules": "static_rules",
+    "track_groups": "track_group",
+    "interface_delays": "interface_up_down_delays",
+    "linkbeats": "linkbeat_interfaces",
+    "garp_groups": "garp_group",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +54,35 @@ class Steps(Generic[T]):
     changed: tuple[Change[T], ...] = ()
     untouched: tuple[T, ...] = ()  # as the new file has them: their lines may be others
 
+    @property
+    def is_same(self) -> bool:
+        """Nothing of this kind differs."""
+        return not (self.added or self.removed or self.changed)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan(Steps[Instance]):
-    """The steps of the instances, and beside them those of scripts and groups."""
+    """The steps of the instances, and beside them those of scripts and groups, and what else differs."""
 
     scripts: Steps[TrackScript]
     groups: Steps[SyncGroup]
     global_fields: tuple[str, ...] = ()  # the settings of global_defs that differ
+    lists: tuple[str, ...] = ()  # the other lists of the configuration that differ, as its fields are called
 
     @property
     def is_empty(self) -> bool:
         """Nothing is to be done."""
-        kinds = (self, self.scripts, self.groups)
-        return not self.global_fields and not any(kind.added or kind.removed or kind.changed for kind in kinds)
+        return self.is_same and not self.beside
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What else differs than instances, in the keywords of the file."""
+        return (
+            *(("global_defs",) if self.global_fields else ()),
+            *(("vrrp_script",) if not self.scripts.is_same else ()),
+            *(("vrrp_sync_group",) if not self.groups.is_same else ()),
+            *(LISTS[field] for field in self.lists),
+        )
 
 
 def plan(old: Configuration, new: Configuration) -> Plan:
@@ -92,7 +120,23 @@ def _planning(old: Configuration, new: Configuration) -> Generator[None, None, P
         scripts=scripts,
         groups=groups,
         global_fields=_differing(old.global_defs, new.global_defs),
+        lists=(yield from _differing_lists(old, new)),
     )
+
+
+def _differing_lists(old: Configuration, new: Configuration) -> Generator[None, None, tuple[str, ...]]:
+    found = []
+    for field in LISTS:
+        before, after = getattr(old, field), getattr(new, field)
+        if before != after and list(map(without_place, before)) != list(map(without_place, after)):
+            found.append(field)
+        yield
+    return tuple(found)
+
+
+def without_place(item: Any) -> Any:
+    """A thing of a list as it is wherever it stands in its file."""
+    return dataclasses.replace(item, where=Where("")) if hasattr(item, "where") else item
 
 
 def _slices(things: Sequence[T]) -> Iterator[Sequence[T]]:

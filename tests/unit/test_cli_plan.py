@@ -252,6 +252,21 @@ def test_against_what_runs(daemon: Daemon, new: Path, old: Path, capsys: pytest.
     assert lines[-1] == "  a failover: 1 of these is MASTER and gives its addresses up"
 
 
+def test_states_are_those_of_the_scope(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two files with the same names: each has its own states, also when only one of them is asked for."""
+    paths = [tmp_path / "a.conf", tmp_path / "b.conf"]
+    for path in paths:
+        path.write_text(OLD)
+    running = {str(path): configuration(path) for path in paths}
+    for path in paths:
+        path.write_text(OLD.replace("virtual_router_id 51", "virtual_router_id 61"))
+    with Daemon(tmp_path / "s", running, {"a/web": "BACKUP", "b/web": "MASTER"}) as daemon:
+        lines = [planned(capsys, "--socket", daemon.path, *map(str, files))[1] for files in ((), paths[:1], paths[1:])]
+    assert [sum("a failover" in line for line in each) for each in lines] == [1, 0, 1]
+    assert "[BACKUP now]" in lines[1][1]
+    assert "[MASTER now]" in lines[2][1]
+
+
 def test_without_a_file_it_is_what_a_signal_would_do(
     daemon: Daemon, old: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,10 +1,10 @@
 """Two configurations to a plan: what is the same instance, and what counts as a change."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import fields, replace
 
-from pyvrrp.config.plan import Change, plan, plan_in_turns
-from pyvrrp.model import Configuration, GlobalDefs, Instance, SyncGroup, TrackScript, Vip, Where
+from pyvrrp.config.plan import LISTS, Change, plan, plan_in_turns
+from pyvrrp.model import Configuration, GlobalDefs, Instance, SyncGroup, TrackFile, TrackScript, Vip, Where
 
 
 def configuration(*instances: Instance, **other) -> Configuration:
@@ -87,8 +87,23 @@ def test_scripts_groups_and_globals() -> None:
     assert got.scripts.changed == (Change(slow, fast, ("interval_s",)),)
     assert got.groups.added == (group,)
     assert got.global_fields == ("router_id",)
+    assert got.beside == ("global_defs", "vrrp_script", "vrrp_sync_group")
     assert not got.is_empty
     assert plan(configuration(scripts=(fast,)), configuration(scripts=(moved,))).is_empty
+
+
+def test_other_lists() -> None:
+    one = TrackFile(name="f", path="/run/f", where=Where("k.conf", 1))
+    moved, other = replace(one, where=Where("k.conf", 7)), replace(one, path="/run/g")
+    old = configuration(track_files=(one,))
+    assert plan(old, configuration(track_files=(moved,))).is_empty
+    got = plan(old, configuration(track_files=(other,)))
+    assert (got.lists, got.beside, got.is_empty) == (("track_files",), ("track_file",), False)
+
+
+def test_every_list_is_compared() -> None:
+    known = {"global_defs", "scripts", "groups", "instances", "refused"}  # what is refused does not run
+    assert {field.name for field in fields(Configuration)} == known | set(LISTS)
 
 
 def test_in_turns_is_the_same_plan() -> None:

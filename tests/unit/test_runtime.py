@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyvrrp.runtime import scope_names
+from pyvrrp.config.scopes import scope_names
 
 
 @pytest.mark.parametrize(
