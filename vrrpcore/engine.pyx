@@ -857,12 +857,12 @@ cdef class Engine:
                 vr.nominal_ns += ((now_ns - vr.nominal_ns) // interval_ns + 1) * interval_ns
         self.wheel.arm(i * TIMERS_PER_VR + TIMER_ADVER, vr.nominal_ns)
 
-    cdef void _arm_down(self, uint32_t i, int64_t from_ns) noexcept nogil:
+    cdef inline void _arm_down(self, uint32_t i, int64_t from_ns) noexcept nogil:
         cdef vr_t *vr = &self.table.vrs[i]
         self._set_down(i, from_ns + master_down_interval_ns(
             vr.version, vr.priority, vr.master_adver_interval_cs, vr.down_timer_adverts))
 
-    cdef void _set_down(self, uint32_t i, int64_t deadline_ns) noexcept nogil:
+    cdef inline void _set_down(self, uint32_t i, int64_t deadline_ns) noexcept nogil:
         """Every setting of Master_Down_Timer goes through here: a stall puts a floor under it."""
         cdef vr_t *vr = &self.table.vrs[i]
         vr.flags &= ~<uint32_t>VRF_HELD

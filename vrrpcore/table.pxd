@@ -101,6 +101,14 @@ cdef class Table:
         prefetch(&self._entries[place])
         return place
 
+    cdef inline key_entry_t *_entry_from(self, uint32_t place, const rx_key_t *key) noexcept nogil:
+        # Linear probing; the table is at most half full, so a free entry always ends the search.
+        cdef key_entry_t *entry = &self._entries[place]
+        while entry.count and not is_same_key(&entry.key, key):
+            place = (place + 1) & self._entry_mask
+            entry = &self._entries[place]
+        return entry
+
     cdef inline uint32_t find(self, uint32_t place, uint32_t domain, uint32_t ifindex, uint8_t vrid,
                               const uint8_t *local, const uint8_t *peer, bint multicast, bint *listed) noexcept nogil:
         """Return the router that an advert is for, or VR_NONE.
@@ -110,12 +118,13 @@ cdef class Table:
         of the key names exactly one.
         """
         cdef rx_key_t key
-        cdef const key_entry_t *entry = &self._entries[place]
+        cdef const key_entry_t *entry
         if multicast:
             fill_key(&key, KEY_MULTICAST, domain, ifindex, vrid, local, NULL)
         else:
             fill_key(&key, KEY_PEER, domain, ifindex, vrid, local, peer)
-        if entry.count == 1 and is_same_key(&entry.key, &key):
+        entry = self._entry_from(place, &key)
+        if entry.count == 1:
             listed[0] = True
             return entry.indexes
         return self._search(domain, ifindex, vrid, local, peer, multicast, listed)

@@ -220,14 +220,7 @@ cdef class Table:
         return entry.indexes if entry.count == 1 else VR_NONE
 
     cdef key_entry_t *_entry(self, const rx_key_t *key) noexcept nogil:
-        # Linear probing; the table is at most half full, so a free entry always ends the search.
-        cdef uint32_t slot = hash_key(key) & self._entry_mask
-        cdef key_entry_t *entry
-        while True:
-            entry = &self._entries[slot]
-            if entry.count == 0 or is_same_key(&entry.key, key):
-                return entry
-            slot = (slot + 1) & self._entry_mask
+        return self._entry_from(hash_key(key) & self._entry_mask, key)
 
     cdef int _add_key(self, const rx_key_t *key, uint32_t i) except -1:
         cdef key_entry_t *entry = self._entry(key)
