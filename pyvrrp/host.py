@@ -25,7 +25,7 @@ from pyvrrp.netlink.links import Link
 from pyvrrp.netlink.objects import Thing
 from pyvrrp.netlink.sender import Sender
 from pyvrrp.network import Network
-from pyvrrp.router import Router, wanted_of
+from pyvrrp.router import Router, addresses_of, wanted_of
 from pyvrrp.scripts.pool import ScriptPool
 from pyvrrp.statics import Statics
 from pyvrrp.statistics import readings
@@ -74,7 +74,7 @@ class Host:
         self.loop.add_reader(self.reactor.fileno(), self._on_ready)
         self._following = self.loop.create_task(self._follow(), name="namespaces")
 
-    async def close(self) -> None:
+    async def close(self, *, keep_filters: bool = False) -> None:
         """Let go of every namespace, addresses as they are."""
         self.loop.remove_reader(self.reactor.fileno())
         self._watch.close()
@@ -82,7 +82,7 @@ class Host:
             self._following.cancel()
             await asyncio.wait([self._following])
         for network in self._networks.values():
-            await network.close()
+            await network.close(keep_filters=keep_filters)
         self._sender.close()
 
     # ---- routers
@@ -98,6 +98,17 @@ class Host:
         self._in.setdefault(router.network, {})[router.number] = router
         if router.network.applier is not None:
             router.network.applier.configure(router.number, wanted_of(router.instance))
+        self.filter(router)
+
+    def filter(self, router: Router) -> None:
+        """Have packets to a router's addresses dropped, or taken again, as its configuration says now."""
+        vips = addresses_of(router.instance) if router.instance.is_filtered else ()
+        router.network.filter(router.number, vips, router.scope.filter_table)
+
+    async def settle_filters(self) -> None:
+        """Wait until all filters are there, or have failed: no address may come before its own."""
+        for network in self.networks:
+            await network.settle_filters()
 
     def enlisted(self, router: Router) -> None:
         """The engine has a router: its events are the router's."""
@@ -116,6 +127,7 @@ class Host:
         del self._routers[router.number], self._in[router.network][router.number]
         if router.network.applier is not None:
             router.network.applier.forget(router.number)
+        router.network.filter(router.number, (), router.scope.filter_table)
 
     def rivalry(self, router: Router) -> str:
         """Say which router's adverts could not be told from this one's; empty if none is seen."""
@@ -246,6 +258,10 @@ class Host:
         del self._statics[statics.number]
         statics.forget()
 
+    def _on_filter(self, numbers: set[Hashable]) -> None:
+        self.judge_soon(router for number in numbers
+                        if isinstance(number, int) and (router := self._routers.get(number)))
+
     # ---- namespaces
 
     def network(self, name: str | None) -> Network:
@@ -253,7 +269,7 @@ class Host:
         network = self._networks.get(name)
         if network is None:
             network = Network(name, self.reactor, self._sender, on_applied=self._on_applied,
-                              on_lost=self._on_lost, describe=self.title_of)
+                              on_lost=self._on_lost, on_filter=self._on_filter, describe=self.title_of)
             own = self._networks.get(None)
             if own is not None and network.look() == own.identity:
                 network = own           # as with -s NAME and a file that says the same
@@ -299,6 +315,11 @@ class Host:
         async for router in in_slices(self._routers_in(network)):
             network.applier.configure(router.number, wanted_of(router.instance))
         await network.applier.remove_leftovers()
+        assert network.filters is not None
+        await network.filters.start()
+        async for router in in_slices(self._routers_in(network)):
+            self.filter(router)
+        await network.settle_filters()
 
     async def _give_up(self, network: Network) -> None:
         """The name of a namespace means nothing now, or another: its routers say so, and leave."""

@@ -48,6 +48,8 @@ NETLINK_READ_SLICE_S = 0.002            # decoding one link takes 0.15 ms; a dum
 NETLINK_APPLY_SLICE_S = 0.001           # choosing and numbering programs
 NETLINK_DUMP_ATTEMPTS = 5               # a list that changes while it is read may come incomplete
 NETLINK_FAILURE_LOGS_PER_S = 20         # ten thousand routers can fail for one reason
+FILTER_BATCH = 2000                     # addresses in one transaction of nf_tables: at most 90 KB, some 5 ms
+FILTER_NAMES_MAX = 64                   # of our table, one for each daemon in a network namespace
 RETRY_FIRST_S = 1.0                     # a refused address is tried again after this, then after twice as long ...
 RETRY_MAX_S = 60.0
 

@@ -275,6 +275,11 @@ class Instance:
         return bool(self.peers)
 
     @property
+    def is_filtered(self) -> bool:
+        """Packets to its addresses are dropped: no Accept_Mode, and not their owner (RFC 9568 s6.1)."""
+        return not self.accept and self.priority != 255
+
+    @property
     def identity(self) -> tuple[int, int, str, str, bool, bytes]:
         """What makes it the same Virtual Router after a reload: not its name (keepalived does the same)."""
         cast = self.source or b"" if self.peers else self.group
@@ -293,6 +298,14 @@ class SyncGroup:
     track_processes: tuple[Tracked, ...] = ()
     notify: Notify = field(default_factory=Notify)
     where: Where = Where("")
+
+
+class FilterTable(NamedTuple):
+    """The table of nftables that drops packets to the addresses of instances without accept."""
+
+    name: str = "pyvrrp"
+    priority: int = -1                  # of its chains
+    has_counters: bool = False          # in its rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,11 +332,18 @@ class GlobalDefs:
     netlink_cmd_rcv_bytes: int | None = None
     netlink_monitor_rcv_bytes: int | None = None
     umask: int | None = None
+    nftables: str = "pyvrrp"            # the name of the table for no_accept
+    nftables_priority: int = -1
+    nftables_counters: bool = False
     max_scripts: int | None = None      # None: limits.SCRIPTS_MAX
     json_version: int = 1
     state_dump_file: str | None = None
     stats_dump_file: str | None = None
     json_dump_file: str | None = None
+
+    @property
+    def filter_table(self) -> FilterTable:
+        return FilterTable(self.nftables, self.nftables_priority, self.nftables_counters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

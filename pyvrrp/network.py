@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from pyvrrp import limits, linux
 from pyvrrp.errors import NetlinkError
 from pyvrrp.netlink.applier import Applier
+from pyvrrp.netlink.filters import Filters
 from pyvrrp.netlink.links import Links
 from pyvrrp.netlink.transport import Netlink
 from pyvrrp.netns import path_of
@@ -31,7 +32,7 @@ from pyvrrp.promotion import Promotion
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from pyvrrp.model import Vip
+    from pyvrrp.model import FilterTable, Vip
     from pyvrrp.netlink.objects import Thing
     from pyvrrp.netlink.sender import Sender
     from vrrpcore.reactor import Reactor
@@ -52,15 +53,18 @@ class Network:
         *,
         on_applied: Callable[[Hashable, bool, tuple[Vip, ...]], None],
         on_lost: Callable[[Hashable, Thing], None],
+        on_filter: Callable[[set[Hashable]], None],
         describe: Callable[[Hashable], str],
     ) -> None:
-        """`name`: as in the configuration; None is the daemon's own namespace. Callbacks as for Applier."""
+        """`name`: as in the configuration; None is the daemon's own namespace. Callbacks: see Applier, Filters."""
         self.name = name
         self.why_closed = "it is not open yet"
         self.is_vanishing = False                           # its name is gone; its routers are leaving
         self.links: Links | None = None                     # None while it is closed
         self.applier: Applier | None = None
         self.promotion = Promotion(self._inside)
+        self.filters: Filters | None = None
+        self._on_filter = on_filter
         self._reactor, self._sender = reactor, sender
         self._make_applier = partial(Applier, on_applied=on_applied, on_lost=on_lost, describe=describe)
         self._namespace: int | None = None                  # the reactor's number
@@ -133,6 +137,9 @@ class Network:
         self.links, self.applier = links, applier
         self._applying = asyncio.get_running_loop().create_task(applier.run(), name="applier")
         self.promotion.opened()
+        self.filters = Filters(
+            self._sender, inside=self._inside, addresses_left=self.drain, on_change=self._on_filter
+        )
         self.why_closed = ""
         return True
 
@@ -145,8 +152,11 @@ class Network:
             self._size(family)
         self._netlink = Netlink(sender=self._sender)
 
-    async def close(self) -> None:
+    async def close(self, *, keep_filters: bool = False) -> None:
         """Let go of everything in the namespace, addresses as they are. Its domains stay."""
+        filters, self.filters = self.filters, None
+        if filters is not None:
+            await filters.close(keep=keep_filters)
         links, self.links = self.links, None
         applier, self.applier = self.applier, None
         if applier is not None:
@@ -283,6 +293,24 @@ class Network:
     def problem(self, number: int) -> str:
         """Why the last attempt with a router's addresses or routes failed; empty: it did not."""
         return "" if self.applier is None else self.applier.state(number).error
+
+    def filter(self, number: int, vips: tuple[Vip, ...], table: FilterTable) -> None:
+        """Have packets to these addresses of a router dropped, and to no others of it."""
+        if self.filters is None:
+            return
+        if vips:
+            self.filters.want(number, vips, table)
+        else:
+            self.filters.forget(number)
+
+    def filter_problem(self, number: int) -> str:
+        """Why packets to a router's addresses may not be dropped as wanted; empty: they are."""
+        return "" if self.filters is None else self.filters.problem(number)
+
+    async def settle_filters(self) -> None:
+        """Wait until the filters that are wanted are there, or have failed."""
+        if self.filters is not None:
+            await self.filters.settle()
 
     async def drain(self, within_s: float = limits.STOP_ADDRESSES_S) -> bool:
         """Wait until every wish was carried out or has failed; False: not in that time."""

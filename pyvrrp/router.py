@@ -14,7 +14,7 @@ from enum import IntFlag
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from pyvrrp.model import MULTICAST_GROUPS, Instance, State, Tracked, Vip
+from pyvrrp.model import MULTICAST_GROUPS, FilterTable, Instance, State, Tracked, Vip
 from pyvrrp.netlink.links import Link, Links
 from pyvrrp.netlink.objects import Thing
 from vrrpcore.settings import Announce, VrSettings
@@ -42,10 +42,15 @@ class Fault(IntFlag):
     TRACK_SCRIPT = 32
     NO_NAMESPACE = 64
     NO_PEER = 128           # unicast without a peer, and the file wants FAULT then
+    NO_FILTER = 256         # packets to its addresses would be accepted
 
 
 class Keeper(Protocol):
     """Whose a router is: its scope."""
+
+    @property
+    def filter_table(self) -> FilterTable:
+        """Where packets to the addresses of its instances are dropped."""
 
     def title_of(self, instance: Instance) -> str:
         """How people call an instance."""

@@ -84,7 +84,7 @@ class Runtime:
             await self._drain()
         for scope in scopes:
             await scope.tell_stop()
-        await host.close()
+        await host.close(keep_filters=keep_addresses)
 
     async def _drain(self) -> None:
         networks = self._host.networks

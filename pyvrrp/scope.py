@@ -23,7 +23,7 @@ from pyvrrp.host import Host, in_slices
 from pyvrrp.interests import Interest
 from pyvrrp.journal import tell, tell_why
 from pyvrrp.membership import Memberships
-from pyvrrp.model import Configuration, GlobalDefs, Instance, State, SyncGroup, Tracked, Vip
+from pyvrrp.model import Configuration, FilterTable, GlobalDefs, Instance, State, SyncGroup, Tracked, Vip
 from pyvrrp.netlink.objects import Thing
 from pyvrrp.netns import path_of
 from pyvrrp.network import Network
@@ -79,6 +79,11 @@ class Scope:
     def title_of(self, instance: Instance) -> str:
         """How people call an instance."""
         return f"{self.name}/{instance.name}" if self._host.shows_scopes else instance.name
+
+    @property
+    def filter_table(self) -> FilterTable:
+        """Where packets to the addresses of its instances are dropped."""
+        return self._configuration.global_defs.filter_table
 
     @property
     def configuration(self) -> Configuration:
@@ -148,6 +153,9 @@ class Scope:
             self._enlist(router)
             added.append(router)
         self._regroup(configuration.groups)
+        async for router, _, _ in in_slices(continued):
+            self._host.filter(router)
+        await self._host.settle_filters()
         async for router, instance, is_changed in in_slices(continued):
             if is_changed and router.network.applier is not None:
                 router.network.applier.configure(router.number, wanted_of(instance))
@@ -331,6 +339,9 @@ class Scope:
         if router.group_error is not None:
             faults |= Fault.NO_GROUP
             why += (router.group_error,)
+        if problem := network.filter_problem(router.number):
+            faults |= Fault.NO_FILTER
+            why += (problem,)
         router.faults = why
         router.held_by = result.undecided
         now_ns = self._reactor.now_ns()

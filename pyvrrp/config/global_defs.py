@@ -25,6 +25,7 @@ _MIN_GARP = {
     "garp_lower_prio_delay_s": 0,
     "garp_lower_prio_repeat": 1,
 }
+_TABLE_NAME_MAX = 250  # the kernel takes 255; a number may follow
 _CPUS_MAX = 8192  # CONFIG_NR_CPUS of the largest kernels
 
 
@@ -204,6 +205,14 @@ class GlobalReader:
             except BadValue as problem:
                 self._bad(statement, problem, 2)
 
+    def _on_nftables(self, statement: Statement) -> None:
+        if len(statement.words) > 1:
+            name = statement.words[1]
+            if len(name.encode(errors="surrogateescape")) > _TABLE_NAME_MAX:
+                self._bad(statement, BadValue(f"{shown(name)} is too long; write at most {_TABLE_NAME_MAX} characters"))
+            else:
+                self._file["nftables"] = name
+
     def _on_tables(self, statement: Statement) -> None:
         """iptables chains and ipsets have names of at most 28 characters."""
         for i, word in enumerate(statement.words[1:], 1):
@@ -295,6 +304,7 @@ _READ: dict[str, Callable[[GlobalReader, Statement], None]] = {
     "pyvrrp_min_interval": GlobalReader._on_min_interval,
     "vrrp_rx_bufs_policy": GlobalReader._on_rx_policy,
     "smtp_server": GlobalReader._on_smtp_server,
+    "nftables": GlobalReader._on_nftables,
     "vrrp_iptables": GlobalReader._on_tables,
     "vrrp_ipsets": GlobalReader._on_tables,
 }

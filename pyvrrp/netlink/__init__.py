@@ -1,14 +1,15 @@
 """The kernel's control plane: links, addresses, routes and the way to them. pyroute2 is imported here only.
 
-`sender <- transport <- programs <- links`, `transport <- routes <- tables`, all these `<- objects <- applier`: each
-file knows those before it. Everything runs in the thread of the event loop, but for one thread that does nothing but
-send().
+`sender <- transport <- programs <- links`, `transport <- routes <- tables`, all these `<- objects <- applier`, and
+`transport, nft <- nfsocket <- filters`: each file knows those before it. Everything runs in the thread of the event
+loop, but for one thread that does nothing but send().
 """
 
 from pyvrrp.netlink.applier import Applier, ApplierStatus
+from pyvrrp.netlink.filters import Filters
 from pyvrrp.netlink.links import Link, LinkAddress, Links
 from pyvrrp.netlink.objects import Thing
 from pyvrrp.netlink.sender import Sender
 from pyvrrp.netlink.transport import Netlink
 
-__all__ = ["Applier", "ApplierStatus", "Link", "LinkAddress", "Links", "Netlink", "Sender", "Thing"]
+__all__ = ["Applier", "ApplierStatus", "Filters", "Link", "LinkAddress", "Links", "Netlink", "Sender", "Thing"]

@@ -430,11 +430,11 @@ class Netlink:
         if program is None:
             # ENOBUFS: the buffer was full when the dump began; it goes on as we read.
             if self._dump is not None and self._dump.seq == seq and code != -ENOBUFS:
-                self._end_dump(NetlinkError(f"netlink: {_reason(data)}", -code) if code else None)
+                self._end_dump(NetlinkError(f"netlink: {reason_of(data)}", -code) if code else None)
             return                                      # else an answer that came after its time
         index = seq - program.first
         if code:
-            program.refusals.append(Refusal(index, -code, _reason(data)))
+            program.refusals.append(Refusal(index, -code, reason_of(data)))
         if index == program.count - 1:
             self._finish(program, known=True)
 
@@ -521,7 +521,7 @@ def guarded(callback: Callable[P, object], *args: P.args, **kwargs: P.kwargs) ->
         log.exception("netlink: %s failed; this is a bug in pyvrrp", getattr(callback, "__qualname__", callback))
 
 
-def _reason(data: bytes) -> str:
+def reason_of(data: bytes) -> str:
     """Say why the kernel refused: `data` is a whole NLMSG_ERROR message."""
     _length, kind, flags, seq, portid = HEADER.unpack_from(data)
     (code,) = _ERROR.unpack_from(data, HEADER.size)

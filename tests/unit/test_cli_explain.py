@@ -44,8 +44,8 @@ def test_a_block(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_is_not_done(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "virtual_server"]) == 0
     assert "  done here:   no: LVS is not a matter of VRRP\n" in capsys.readouterr().out
-    assert main(["explain", "strict_mode"]) == 0
-    assert "  done here:   in part: packets to the addresses are taken" in capsys.readouterr().out
+    assert main(["explain", "vrrp_ipsets"]) == 0
+    assert "  done here:   in part: nftables is used instead" in capsys.readouterr().out
 
 
 def test_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:

@@ -130,11 +130,9 @@ _PROTOCOL = (
     Keyword(
         "vrrp_strict",
         Kind.BOOLEAN,
-        "Hold to the letter of the RFC: no password, state MASTER only with priority 255, and so on.",
+        "Hold to the letter of the RFC: no password, no_accept, state MASTER only with priority 255, and so on.",
         default="off",
         field="strict",
-        without="packets to the addresses are taken, even if priority is not 255",
-        partly=True,
     ),
     Keyword(
         "vrrp_down_timer_adverts",
@@ -423,7 +421,7 @@ _SCRIPTS = (
     ),
 )
 
-_NFT = "packets to the addresses are taken, whatever accept says"
+_IPTABLES = "nftables is used instead, with a table of its own and sets of nftables"
 _IPROUTE = "only the names of the kernel's own tables, protocols and scopes are known, else write numbers"
 _INTERFACES = (
     Keyword(
@@ -464,11 +462,10 @@ _INTERFACES = (
     Keyword(
         "nftables",
         Kind.TEXT,
-        "The nftables table for no_accept and use_vmac.",
+        "The nftables table, of family inet, for no_accept.",
         takes="[TABLE]",
         least=0,
-        default="keepalived",
-        without=_NFT,
+        default="pyvrrp",
     ),
     Keyword(
         "nftables_priority",
@@ -477,10 +474,15 @@ _INTERFACES = (
         low=-0x80000000,
         high=_INT_MAX,
         default="-1",
-        without=_NFT,
+        field="nftables_priority",
     ),
-    Keyword("nftables_counters", Kind.FLAG, "Count in its rules.", without=_NFT),
-    Keyword("nftables_ifindex", Kind.FLAG, "Match interfaces by index, not by name.", without=_NFT),
+    Keyword("nftables_counters", Kind.FLAG, "Count in its rules.", field="nftables_counters"),
+    Keyword(
+        "nftables_ifindex",
+        Kind.FLAG,
+        "Match interfaces by index, not by name.",
+        without="interfaces are matched by name, which one that is made again keeps",
+    ),
     Keyword(
         "vrrp_iptables",
         Kind.TEXTS,
@@ -488,9 +490,18 @@ _INTERFACES = (
         takes="[IN [OUT]]",
         least=0,
         most=2,
-        without=_NFT,
+        without=_IPTABLES,
+        partly=True,
     ),
-    Keyword("vrrp_ipsets", Kind.TEXTS, "The names of the ipsets for them.", takes="[NAME ...]", least=0, without=_NFT),
+    Keyword(
+        "vrrp_ipsets",
+        Kind.TEXTS,
+        "The names of the ipsets for them.",
+        takes="[NAME ...]",
+        least=0,
+        without=_IPTABLES,
+        partly=True,
+    ),
     Keyword(
         "iproute_usr_dir",
         Kind.PATH,

@@ -118,11 +118,9 @@ _ELECTION = (
     Keyword(
         "strict_mode",
         Kind.BOOLEAN,
-        "Hold to the letter of the RFC: no password, state MASTER only with priority 255, and so on.",
+        "Hold to the letter of the RFC: no password, no_accept, state MASTER only with priority 255, and so on.",
         default="vrrp_strict",
         field="strict",
-        without="packets to the addresses are taken, even if priority is not 255",
-        partly=True,
     ),
 )
 
@@ -298,8 +296,7 @@ _ADDRESSES = (
     Keyword(
         "no_accept",
         Kind.FLAG,
-        "As MASTER, drop packets to the addresses unless priority is 255.",
-        without="packets to the addresses are taken",
+        "Drop packets to the addresses, but for neighbour discovery, unless priority is 255.",
     ),
     Keyword(
         "use_vmac",
