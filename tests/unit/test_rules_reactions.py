@@ -188,6 +188,14 @@ class TestPreemptDelay:
         engine.advance(over_ns - 1 + down_ns)
         assert engine.status(0).state == STATES["MASTER"]
 
+    def test_a_reload_does_not_start_the_clock_again(self) -> None:
+        engine = self.backup(preempt_delay_s=3.0)
+        self.hear(engine, START_NS + 3 * S)
+        engine.configure(0, settings(preempt_delay_s=3.0, announce_repeat=1), START_NS + 3 * S)
+        self.hear(engine, START_NS + 5 * S, since_ns=START_NS + 3 * S + S // 2)
+        last_ns = START_NS + 2 * S + S // 2
+        assert engine.status(0).deadline_ns == last_ns + master_down_interval(3, 100, 100)
+
     @pytest.mark.rule("S13", breaks=True)
     def test_without_it_a_lower_advert_is_nothing(self) -> None:
         engine = self.backup(preempt_delay_s=0.0)
