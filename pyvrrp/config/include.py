@@ -131,7 +131,7 @@ def _names(directory: str, pattern: str, look: Callable[[], None]) -> Iterator[s
 def _advice(name: str) -> str:
     if name[0] in "\"'":
         return "remove the quotes"
-    return "write its name out, $NAME is not replaced here" if "$" in name else "correct the name"
+    return "write ${NAME} for a definition" if "$" in name else "correct the name"
 
 
 def _unfit(path: str) -> str:

@@ -312,6 +312,7 @@ class _Reader:
             self._family = 6
 
     def _on_old_unicast_checksum(self, statement: Statement) -> None:
+        self._lines["old_unicast_checksum"] = statement
         if statement.words[1:] != ["never"]:
             self._report.warning(
                 statement.where(),
@@ -400,11 +401,10 @@ class _Reader:
                 "conflict",
             )
         if self._unicast is not None and not self._peers:
-            self._report.warning(
-                self._unicast.where(),
-                f"{self._unicast.words[0]} without a peer: adverts go by multicast; add the peers",
-                "missing-argument",
-            )
+            fault = "unicast_fault_no_peer" in self._lines
+            result = "the instance is FAULT" if fault else "adverts go by multicast"
+            message = f"{self._unicast.words[0]} without a peer: {result}; add the peers"
+            self._report.warning(self._unicast.where(), message, "missing-argument")
 
     def _settle(self, family: int, state: State, priority: int, *, preempt: bool, version: int) -> None:
         """Bring what hangs on other settings to what it comes to."""
@@ -424,9 +424,10 @@ class _Reader:
                 )
                 self._group = b""
         if not self._peers:
-            if "unicast_ttl" in lines:
-                self._no_effect(lines["unicast_ttl"], "unicast_ttl does nothing without unicast peers")
-                del settings["unicast_ttl"]
+            for word in ("unicast_ttl", "check_unicast_src", "old_unicast_checksum"):
+                if word in lines:
+                    self._no_effect(lines[word], f"{word} does nothing without unicast peers")
+            settings.pop("unicast_ttl", None)
             settings["unicast_fault_no_peer"] = "unicast_fault_no_peer" in lines and self._unicast is not None
         if "vmac_xmit_base" in lines and "use_vmac" not in lines:
             self._no_effect(lines["vmac_xmit_base"], "vmac_xmit_base does nothing without use_vmac")

@@ -387,6 +387,15 @@ class _File:
             message = f"{named[1]} lacks its file; write one, or a pattern as conf.d/*.conf"
             self._report.error(line.where(), message, "missing-argument")
             return
+        if "$" in pattern:
+            try:
+                pattern, last = self._definitions.expand(pattern, line.where())
+            except BadUse as problem:
+                self._report.structure(line.where(), str(problem), "definition")
+                return
+            if last is not None:
+                self._refuse(line, f"${last.name} has several lines, so it names no file")
+                return
         yield from self._layer.included(named[1], pattern, self._path, line.where(), line.depth)
 
 

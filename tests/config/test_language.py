@@ -274,11 +274,21 @@ class TestInclude:
         files = [piece.source.file for piece in Text(report, config_id="left").pieces("k.conf")]
         assert files == ["b.inc", "sub/y.inc", "sub/z.inc", "k.conf"]
 
-    def test_names_are_not_replaced(self, directory: Path) -> None:
+    def test_names_are_replaced(self, directory: Path) -> None:
+        text = "$X=a\n$Y=sub/z.inc\ninclude ${X}.inc\ninclude ${_PWD}/$Y\ninclude {$X,b}.in[c]\n"
+        assert self.got(directory, text) == (["a ", "z", "a ", "b", "y /sub", "z"], [], True)
+
+    def test_a_name_of_several_lines_is_no_file(self, directory: Path) -> None:
+        pieces, messages, is_whole = self.got(directory, "$X= a.inc \\\nb.inc\ninclude $X\ninclude a.inc")
+        assert pieces == ["a "]
+        assert messages == ["k.conf:3: $X has several lines, so it names no file; the line is left out, mend it"]
+        assert is_whole
+
+    def test_a_name_ends_before_a_dot_only_in_braces(self, directory: Path) -> None:
         _, messages, is_whole = self.got(directory, "$X=a\ninclude $X.inc\ninclude 'a.inc'")
         assert messages == [
             "k.conf:2: warning: $X.inc is not included: there is no such file; "
-            "create it, or write its name out, $NAME is not replaced here",
+            "create it, or write ${NAME} for a definition",
             "k.conf:3: warning: 'a.inc' is not included: there is no such file; create it, or remove the quotes",
         ]
         assert is_whole

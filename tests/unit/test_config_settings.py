@@ -68,7 +68,7 @@ def texts(loaded: Loaded) -> list[str]:
         ("garp_extra_if all 30", "garp_extra_if_all", True),
         ("pyvrrp_min_interval 0.05", "min_interval_cs", 5),
         ("mcast_dst_ip 224.0.0.99", "group", ip("224.0.0.99")),
-        ("check_unicast_src", "check_unicast_src", True),
+        ("unicast_peer {\n192.0.2.2\n}\ncheck_unicast_src", "check_unicast_src", True),
         ("unicast_peer {\n192.0.2.2\n}\nunicast_ttl 64", "unicast_ttl", 64),
         ("track_src_ip", "track_src_ip", True),
         ("vrf blue", "vrf", "blue"),
@@ -87,7 +87,7 @@ def texts(loaded: Loaded) -> list[str]:
         ("strict_mode", "strict", True),
         ("debug 3", "name", "A"),
         ("timer_expired_backup", "name", "A"),
-        ("old_unicast_checksum never", "name", "A"),
+        ("unicast_peer {\n192.0.2.2\n}\nold_unicast_checksum never", "name", "A"),
     ],
 )
 def test_a_line_of_an_instance(read: Any, line: str, field: str, value: object) -> None:
@@ -215,6 +215,8 @@ def test_the_last_line_counts_and_the_instance_before_its_file(read: Any) -> Non
         ("own", "mcast_dst_ip ff02::1", "mcast_dst_ip ff02::1 is not IPv4 as the instance is"),
         ("own", "mcast_dst_ip ff05::1", "mcast_dst_ip ff05::1 is not of link-local scope"),
         ("own", "unicast_ttl 3", "unicast_ttl does nothing without unicast peers; remove it"),
+        ("own", "check_unicast_src", "check_unicast_src does nothing without unicast peers; remove it"),
+        ("own", "old_unicast_checksum never", "old_unicast_checksum does nothing without unicast peers; remove it"),
         ("own", "mcast_dst_ip 224.0.0.9\nunicast_peer {\n192.0.2.2\n}", "mcast_dst_ip does nothing with unicast peers"),
         ("own", "vmac_xmit_base", "vmac_xmit_base does nothing without use_vmac; remove it"),
         ("own", "use_vmac\nuse_ipvlan", "use_ipvlan beside use_vmac is ignored"),
