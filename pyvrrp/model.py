@@ -296,6 +296,7 @@ class SyncGroup:
     track_scripts: tuple[Tracked, ...] = ()
     track_files: tuple[Tracked, ...] = ()
     track_processes: tuple[Tracked, ...] = ()
+    own_weights: bool = False           # members keep the weights of what they track themselves
     notify: Notify = field(default_factory=Notify)
     where: Where = Where("")
 

@@ -299,6 +299,7 @@ class _Builder:
     ) -> SyncGroup | None:
         members: list[str] = []
         notify = NotifyReader(self._commands, self._report)
+        own_weights = False
         track_interface: list[Statement] = []
         track_script: list[Statement] = []
         track_file: list[Statement] = []
@@ -319,8 +320,8 @@ class _Builder:
                 track_process += statement.statements
             elif statement.keyword is not None and statement.keyword.kind is Kind.COMMAND:
                 notify.read(statement)
-            else:
-                apply_setting(statement, self._report)
+            elif apply_setting(statement, self._report) == ("own_weights", True):
+                own_weights = True
         if not members:
             self._report.error(
                 block.where(),
@@ -337,6 +338,7 @@ class _Builder:
             track_scripts=trackers.scripts(track_script),
             track_files=trackers.files(track_file),
             track_processes=trackers.processes(track_process),
+            own_weights=own_weights,
             notify=notify.finish(),
             where=block.where(),
         )
@@ -377,7 +379,7 @@ class _Builder:
             )
 
     def _in_groups(self, instances: Sequence[Instance], groups: Sequence[SyncGroup]) -> list[Instance]:
-        """Members of a group do not have weights of their own: their priorities would part."""
+        """Members of a group do not have weights of their own, unless it says so: their priorities would part."""
         if not groups:
             return list(instances)
         group_of = {member: group for group in groups for member in group.members}
@@ -391,12 +393,13 @@ class _Builder:
         own = {kind: getattr(instance, kind) for kind in _TRACKED}
         for kind, trackers in own.items():
             for tracked in trackers:
-                if tracked.weight:
+                if tracked.weight and not group.own_weights:
                     gone = "it is not tracked" if _as_member(kind, tracked) is None else "it is tracked without"
                     self._report.error(
                         instance.where,
                         f"{title} tracks {shown(tracked.name)} with a weight "
-                        f"inside vrrp_sync_group {shown(group.name)}; {gone}, move the tracker to the group",
+                        f"inside vrrp_sync_group {shown(group.name)}; {gone}, move the tracker to the group "
+                        "or add sync_group_tracking_weight to it",
                         "conflict",
                     )
             for tracked in getattr(group, kind):
@@ -407,7 +410,7 @@ class _Builder:
                         "once is enough",
                         "duplicate",
                     )
-        if not any(tracked.weight for trackers in own.values() for tracked in trackers):
+        if group.own_weights or not any(tracked.weight for trackers in own.values() for tracked in trackers):
             return instance
         kept: dict[str, Any] = {
             kind: tuple(one for tracked in trackers if (one := _as_member(kind, tracked)) is not None)

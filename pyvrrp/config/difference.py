@@ -36,6 +36,7 @@ _KEYWORDS = {
     "track_processes": "track_process",
     "command": "script",
     "members": "group",
+    "own_weights": "sync_group_tracking_weight",
     "strict": "strict_mode",
 }
 _UNITS = ("_s", "_us", "_bytes")

@@ -671,6 +671,21 @@ def test_sync_group(read) -> None:
     assert "tracks eth1 with a weight inside vrrp_sync_group G; it is tracked without" in said
 
 
+@pytest.mark.parametrize("word", ["sync_group_tracking_weight", "global_tracking"])
+def test_members_may_keep_their_weights(read, word: str) -> None:
+    text = (
+        "vrrp_script s {\nscript /bin/true\n}\n"
+        f"vrrp_sync_group G {{\ngroup {{\nA\nB\n}}\n{word}\n}}\n"
+        + instance("track_interface {\neth1 weight 3\n}")
+        + instance("track_script {\ns weight 4\n}", head="interface eth1\nvirtual_router_id 5\n", name="B")
+    )
+    loaded = read(text)
+    assert messages(loaded) == []
+    first, second = loaded.configuration.instances
+    assert first.track_interfaces == (Tracked("eth1", 3),)
+    assert second.track_scripts == (Tracked("s", 4),)
+
+
 def test_group_without_a_member_that_is_refused(read) -> None:
     text = "vrrp_sync_group G {\ngroup {\nA\nB\n}\n}\n" + instance() + instance(head="interface eth0\n", name="B")
     loaded = read(text)

@@ -15,14 +15,14 @@ GROUP = (
     Keyword(
         "sync_group_tracking_weight",
         Kind.FLAG,
-        "Let members keep trackers with weights of their own.",
-        without="weights of members are left out, since priorities of one group that part split it",
+        "Let members track with weights of their own. Priorities that part can keep a group from settling.",
+        field="own_weights",
     ),
     Keyword(
         "global_tracking",
         Kind.FLAG,
         "The old name of sync_group_tracking_weight.",
         alias="sync_group_tracking_weight",
-        without="weights of members are left out, since priorities of one group that part split it",
+        field="own_weights",
     ),
 )
