@@ -29,6 +29,7 @@ from pyvrrp.router import Router, addresses_of, wanted_of
 from pyvrrp.scripts.pool import ScriptPool
 from pyvrrp.statics import Statics
 from pyvrrp.statistics import readings
+from pyvrrp.track.files import FileWatch
 from vrrpcore.reactor import Reactor
 
 log = logging.getLogger("pyvrrp")
@@ -51,6 +52,7 @@ class Host:
         self.shows_scopes = False               # instances are called scope/instance
         self._networks: dict[str | None, Network] = {}
         self._sender = Sender()
+        self._files: FileWatch | None = None
         self._watch = NamespaceWatch(self._namespaces_changed)
         self._following: asyncio.Task[None] | None = None
         self._look = asyncio.Event()
@@ -78,12 +80,21 @@ class Host:
         """Let go of every namespace, addresses as they are."""
         self.loop.remove_reader(self.reactor.fileno())
         self._watch.close()
+        if self._files is not None:
+            self._files.close()
         if self._following is not None:
             self._following.cancel()
             await asyncio.wait([self._following])
         for network in self._networks.values():
             await network.close(keep_filters=keep_filters)
         self._sender.close()
+
+    @property
+    def files(self) -> FileWatch:
+        """Who tells of changes of files, made at first use. Raises OSError."""
+        if self._files is None:
+            self._files = FileWatch()
+        return self._files
 
     # ---- routers
 

@@ -23,6 +23,8 @@ PLAN_SHOWN = 20                         # things of a kind that pyvrrp plan name
 # Scripts
 SCRIPTS_MAX = 32                        # notify scripts at once; keepalived has no bound and stalls itself
 CHECKS_MAX = 512                        # tracked scripts at once: most of them wait for an answer and cost only memory
+TRACK_FILE_BYTES = 128                  # of a track_file; the number is at its start
+TRACK_FILE_LOOK_S = 5.0                 # between two looks for the directory of a track_file that is not there
 TRACK_SKIPS_QUIET_S = 60.0              # a script's skipped runs are logged again when there was none for this long
 SCRIPT_QUEUE_MAX = 100_000              # waiting for a turn
 SCRIPT_SLOT_S = 10.0                    # a script that runs longer lends its slot to the next: it sleeps or hangs

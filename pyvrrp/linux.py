@@ -120,6 +120,10 @@ class Inotify:
         _checked(number, path)
         return number
 
+    def forget(self, watch: int) -> None:
+        """Undo one watch(); one that the kernel has ended already is nothing to do."""
+        lib.pyvrrp_inotify_forget(self._fd, watch)
+
     def read(self) -> list[Notice]:
         """Return what has happened since; never waits."""
         try:

@@ -22,6 +22,7 @@ ffibuilder.cdef(
     int pyvrrp_mlockall(int flags);
     int pyvrrp_inotify_open(void);
     int pyvrrp_inotify_watch(int fd, const char *path, uint32_t mask);
+    int pyvrrp_inotify_forget(int fd, int watch);
 
     typedef struct {
         const char *path;
@@ -79,6 +80,7 @@ ffibuilder.set_source(
         int number = inotify_add_watch(fd, path, mask);
         return number < 0 ? -errno : number;
     }
+    static int pyvrrp_inotify_forget(int fd, int watch) { return inotify_rm_watch(fd, watch) ? -errno : 0; }
 
     /* Version 3 of the capability interface: two words of 32 bits for each set. */
     static int pyvrrp_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)

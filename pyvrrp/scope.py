@@ -41,7 +41,7 @@ from pyvrrp.router import (
 from pyvrrp.scripts.pool import ScopeRunner, ScriptPolicy
 from pyvrrp.statics import Statics, statics_of
 from pyvrrp.track.priority import Contribution, Effective, effective
-from pyvrrp.track.scripts import ScriptTracker
+from pyvrrp.tracking import Tracking
 from vrrpcore.engine import EVENTS
 from vrrpcore.settings import Event, VrSettings
 
@@ -65,8 +65,11 @@ class Scope:
         self._by_name: dict[str, Router] = {}
         self._groups: dict[str, SyncGroup] = {}
         self._group_states: dict[str, State] = {}
-        self._trackers: dict[str, ScriptTracker] = {}
-        self._verdicts: dict[str, bool] = {}                # of the command before, until the new one has its own
+        self._tracking = Tracking(
+            self._runner,
+            lambda: host.files,
+            on_change=lambda kind, name: host.judge_soon(host.interests.concerned([(self, kind, name)])),
+        )
         self._paces = Paces(host.engine)
         self._statics: Statics | None = None
         self._memberships = Memberships(host.loop.call_later, host.judge_soon)
@@ -104,7 +107,7 @@ class Scope:
         async for router in in_slices(list(self._routers.values())):
             self._enlist(router)
         self._regroup(self._configuration.groups)
-        self._retrack()
+        self._tracking.adopt(self._configuration, is_start=True)
         async for router in in_slices(list(self._routers.values())):
             self._host.judge(router)
         self._host.kick()
@@ -136,7 +139,7 @@ class Scope:
             self._remove(old_routers[id(gone)])
         self._adopt(configuration)
         await self._restatic()
-        self._retrack()
+        self._tracking.adopt(configuration, is_start=False)
         self._by_name = {}
         for router, instance, _ in continued:
             router.instance = instance
@@ -170,10 +173,9 @@ class Scope:
         await self.reload(Configuration(global_defs=self._configuration.global_defs))
 
     def stop_tracking(self) -> None:
-        """Run no track script any more, and wait for no link."""
+        """Run no track script, follow no file and wait for no link any more."""
         self._debounce.close()
-        for tracker in self._trackers.values():
-            tracker.stop()
+        self._tracking.stop()
 
     def stop_engine(self) -> None:
         """Shut every instance down: masters say priority 0, once the host sends."""
@@ -252,9 +254,6 @@ class Scope:
         self._engine.vip_lost(router.index, self._reactor.now_ns())
         self._host.kick()
 
-    def _on_verdict(self, name: str, up: bool) -> None:
-        self._host.judge_soon(self._host.interests.concerned([(self, "script", name)]))
-
     # ---- notify scripts
 
     def _tell_late(self, router: Router, state: State) -> None:
@@ -288,27 +287,23 @@ class Scope:
 
     # ---- what decides priority and FAULT
 
-    def _tracked(self, router: Router) -> tuple[tuple[Tracked, ...], tuple[Tracked, ...]]:
-        """The scripts and the interfaces that a router tracks, its own and its group's."""
-        instance, group = router.instance, self._groups.get(router.group or "")
-        if group is None:
-            return instance.track_scripts, instance.track_interfaces
-        return (
-            instance.track_scripts + group.track_scripts,
-            instance.track_interfaces + group.track_interfaces,
-        )
+    def _trackers_of(self, router: Router) -> tuple[Instance | SyncGroup, ...]:
+        """Who says what a router tracks: itself, and its group."""
+        group = self._groups.get(router.group or "")
+        return (router.instance,) if group is None else (router.instance, group)
 
     def _effective(self, router: Router, interfaces: Iterable[Tracked]) -> Effective:
-        scripts, _ = self._tracked(router)
+        users = self._trackers_of(router)
         items = [
-            Contribution(tracked.name, tracked.weight, self._verdict(tracked.name), tracked.reverse)
-            for tracked in scripts
-            if tracked.name in self._trackers
-        ]
-        items += [
-            Contribution(tracked.name, tracked.weight, self._is_up(router.network, tracked.name), tracked.reverse)
-            for tracked in interfaces
-            if tracked.weight
+            *self._tracking.contributions(
+                (tracked for user in users for tracked in user.track_scripts),
+                (tracked for user in users for tracked in user.track_files),
+            ),
+            *(
+                Contribution(name, weight, self._is_up(router.network, name), reverse)
+                for name, weight, reverse in interfaces
+                if weight
+            ),
         ]
         return effective(router.instance.priority, items)
 
@@ -317,22 +312,18 @@ class Scope:
         links = network.usable_links
         return self._debounce.is_up(network, name, links.by_name.get(name) if links is not None else None)
 
-    def _verdict(self, name: str) -> bool | None:
-        up = self._trackers[name].up
-        return self._verdicts.get(name) if up is None else up
-
     def judge(self, router: Router) -> None:
         """Bring the engine to what configuration, links and trackers say of a router now."""
         instance, network = router.instance, router.network
         links = network.usable_links
-        interfaces = self._tracked(router)[1]
+        interfaces = [tracked for user in self._trackers_of(router) for tracked in user.track_interfaces]
         result = self._effective(router, interfaces)
         faults, why = link_faults(
             instance, interfaces, links, network.why_closed, is_up=partial(self._is_up, network)
         )
         if result.failed:
             faults |= Fault.TRACK_SCRIPT
-            why += tuple(f"{name} failed" for name in result.failed)
+            why += result.failed
         router.priority = result.priority
         settings = self._settings(router, result.priority)
         self._memberships.follow(router, settings.domain, settings.ifindex, settings.destinations[0])
@@ -484,39 +475,16 @@ class Scope:
 
     def _interest(self, router: Router) -> None:
         """Note what a router's settings and faults depend on."""
-        scripts, interfaces = self._tracked(router)
+        users = self._trackers_of(router)
+        interfaces = [tracked for user in users for tracked in user.track_interfaces]
         network = router.network
         interests: list[Interest] = [(network, "link", name) for name in links_of(router.instance, interfaces)]
-        interests += [(self, "script", tracked.name) for tracked in scripts]
+        interests += [(self, "script", tracked.name) for user in users for tracked in user.track_scripts]
+        interests += [(self, "file", tracked.name) for user in users for tracked in user.track_files]
         if router.instance.source is not None:
             # A configured source address may be on any interface.
             interests.append((network, "address", router.instance.source))
         self._host.interests.set(router, interests)
-
-    def _retrack(self) -> None:
-        """Run the scripts that something tracks (T1), and no others; the same command keeps its verdict (Q5)."""
-        configuration = self._configuration
-        names = {tracked.name for instance in configuration.instances for tracked in instance.track_scripts}
-        names.update(tracked.name for group in configuration.groups for tracked in group.track_scripts)
-        wanted = {script.name: script for script in configuration.scripts if script.name in names}
-        for name, tracker in list(self._trackers.items()):
-            script = wanted.get(name)
-            if script is None or script.command != tracker.script.command:
-                tracker.stop()
-                del self._trackers[name]
-                if script is not None and tracker.up is not None:
-                    self._verdicts[name] = tracker.up
-            elif script != tracker.script:
-                tracker.update(script)
-        for name in self._verdicts.keys() - wanted.keys():
-            del self._verdicts[name]
-        for script in wanted.values():
-            if script.name not in self._trackers:
-                # A known verdict counts until the new command has its own, whatever init_fail says.
-                script = dataclasses.replace(script, init_fail=script.init_fail and script.name not in self._verdicts)
-                tracker = ScriptTracker(script, self._runner, on_verdict=self._on_verdict)
-                self._trackers[script.name] = tracker
-                tracker.start()
 
     def _regroup(self, groups: Iterable[SyncGroup]) -> None:
         """Couple the members of each group, and uncouple those that are in none any more."""

@@ -8,6 +8,8 @@ from typing import NamedTuple
 PRIORITY_OWNER = 255        # RFC 5798 s5.2.4
 PRIORITY_MIN = 1
 PRIORITY_MAX = 254          # without being the owner
+POINTS_MAX = 253            # that one file can add
+FAULT_POINTS = -254
 
 
 class Contribution(NamedTuple):
@@ -18,12 +20,42 @@ class Contribution(NamedTuple):
     ok: bool | None
     reverse: bool = False
 
+    @property
+    def complaint(self) -> str:
+        """Why it means FAULT, for people."""
+        return f"{self.name} {'is well' if self.reverse else 'failed'}"
+
+
+class Number(NamedTuple):
+    """What a tracked file says now (K8)."""
+
+    name: str
+    weight: int
+    number: int
+    reverse: bool = False
+
+    @property
+    def points(self) -> int:
+        """What it adds to the priority, FAULT_POINTS and less meaning FAULT."""
+        points = self.number * (-self.weight if self.reverse else self.weight)
+        return min(POINTS_MAX, points)
+
+    @property
+    def is_fault(self) -> bool:
+        """With weight 0 any number but 0 means FAULT, with `reverse` 0 does."""
+        return (self.number == 0) is self.reverse if not self.weight else self.points <= FAULT_POINTS
+
+    @property
+    def complaint(self) -> str:
+        """Why it means FAULT, for people."""
+        return f"track_file {self.name} holds {self.number}"
+
 
 class Effective(NamedTuple):
     """What the trackers of one instance come to."""
 
     priority: int
-    failed: tuple[str, ...]         # names of those that put it in FAULT
+    failed: tuple[str, ...]         # the complaints of those that put it in FAULT
     undecided: tuple[str, ...]      # names of those that hold it in FAULT until their first result (S10)
 
     @property
@@ -44,7 +76,7 @@ def delta(item: Contribution) -> int:
     return -item.weight if item.reverse else item.weight
 
 
-def effective(base: int, contributions: Iterable[Contribution]) -> Effective:
+def effective(base: int, contributions: Iterable[Contribution | Number]) -> Effective:
     """Return effective priority and FAULT for base priority `base` (1..255).
 
     A weight of 0 has no part in the sum: failing (with `reverse`: being ok) means FAULT (K3). The owner of
@@ -54,11 +86,16 @@ def effective(base: int, contributions: Iterable[Contribution]) -> Effective:
     failed: list[str] = []
     undecided: list[str] = []
     for item in contributions:
-        if item.weight:
+        if isinstance(item, Number):
+            if item.is_fault:
+                failed.append(item.complaint)
+            elif item.weight:
+                total += item.points
+        elif item.weight:
             total += delta(item)
         elif item.ok is None:
             undecided.append(item.name)
         elif item.ok is item.reverse:
-            failed.append(item.name)
+            failed.append(item.complaint)
     priority = base if base == PRIORITY_OWNER else max(PRIORITY_MIN, min(PRIORITY_MAX, total))
     return Effective(priority, tuple(failed), tuple(undecided))

@@ -51,8 +51,7 @@ FLOOR = {  # "": __init__.py, the version
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
 MIDDLE = {
     "promotion", "network", "statics", "namespaces", "router", "debounce", "membership", "interests", "journal", "pace",
-    "portrait", "host",
-    "scope",
+    "portrait", "tracking", "host", "scope",
 }
 SHELL: dict[str, set[str]] = {
     "": set(),
@@ -83,7 +82,8 @@ SHELL: dict[str, set[str]] = {
     "journal": FLOOR | {"router"},
     "pace": FLOOR,
     "portrait": FLOOR | {"control", "journal", "router"},
-    "host": FLOOR | {"netlink", "scripts", "interests", "network", "namespaces", "router", "statics"},
+    "tracking": FLOOR | {"scripts", "track"},
+    "host": FLOOR | {"netlink", "scripts", "track", "interests", "network", "namespaces", "router", "statics"},
     "scope": WORKERS | MIDDLE - {"scope"},
     "simulate": FLOOR | {"config", "router"},
     "meter": FLOOR,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pyvrrp.track.priority import Contribution, effective
+from pyvrrp.track.priority import Contribution, Number, effective
 
 
 @pytest.mark.keepalived("K2")
@@ -51,7 +51,7 @@ def test_the_owner_keeps_its_priority() -> None:
         255,
         [Contribution("low", -100, False), Contribution("high", 100, True), Contribution("must", 0, False)],
     )
-    assert result == (255, ("must",), ())
+    assert result == (255, ("must failed",), ())
 
 
 @pytest.mark.keepalived("K3")
@@ -63,7 +63,7 @@ def test_a_weight_of_0_is_fault_by_name() -> None:
         Contribution("d", 0, True, True),
     ]
     result = effective(100, items)
-    assert result.failed == ("a", "c", "d")
+    assert result.failed == ("a failed", "c failed", "d is well")
     assert result.is_fault
     assert result.priority == 100
     assert not effective(100, [Contribution("d", 0, False, True)]).is_fault
@@ -75,3 +75,28 @@ def test_an_undecided_unweighted_tracker_holds() -> None:
     assert result.is_held
     assert result.undecided == ("a",)
     assert not result.is_fault
+
+
+@pytest.mark.keepalived("K8")
+@pytest.mark.parametrize(
+    ("weight", "reverse", "number", "priority", "is_fault"),
+    [
+        (2, False, 10, 120, False),
+        (1, False, -200, 1, False),         # 100 - 200, at least 1
+        (1, False, -253, 1, False),
+        (1, False, -254, 100, True),
+        (2, False, 500, 254, False),
+        (1, True, 10, 90, False),
+        (1, True, 254, 100, True),
+        (-1, False, 30, 70, False),
+        (0, False, 0, 100, False),
+        (0, False, 1, 100, True),
+        (0, True, 0, 100, True),
+        (0, True, 7, 100, False),
+    ],
+)
+def test_the_number_of_a_file_times_its_weight(weight, reverse, number, priority, is_fault) -> None:
+    result = effective(100, [Number("f", weight, number, reverse)])
+    assert (result.priority, result.is_fault) == (priority, is_fault)
+    assert result.failed == ((f"track_file f holds {number}",) if is_fault else ())
+    assert effective(255, [Number("f", weight, number, reverse)]).priority == 255

@@ -30,7 +30,6 @@ def trackers(subject: str) -> tuple[Keyword, ...]:
             Kind.LINES,
             f"Files whose number counts in the priority of the {subject}.",
             takes=WEIGHED,
-            without="files are not read, so they change no priority and cause no FAULT",
         ),
         Keyword(
             "track_process",

@@ -11,7 +11,6 @@ BLOCKS_AT_TOP = (
         Kind.BLOCK,
         "A file with a number that counts in priorities, to be tracked.",
         named=True,
-        without="the file is not read",
     ),
     Keyword(
         "vrrp_track_file",
@@ -19,7 +18,6 @@ BLOCKS_AT_TOP = (
         "The old name of track_file.",
         named=True,
         alias="track_file",
-        without="the file is not read",
     ),
     Keyword(
         "vrrp_track_process",
