@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pyvrrp.config import Loaded, load
-from pyvrrp.model import GlobalDefs, Instance, State
+from pyvrrp.model import FilterTable, GlobalDefs, Instance, State
 
 BASE = "interface eth0\nvirtual_router_id 7\nvirtual_ipaddress {\n192.0.2.100/24\n}\n"
 
@@ -375,3 +375,17 @@ def test_what_is_not_done_is_told_once_for_all_instances(tmp_path: Path) -> None
     (told,) = loaded.diagnostics
     assert (told.where.line, told.code) == (4, "not-done")
     assert told.message.startswith("pyvrrp does not do use_vmac (5 lines): addresses are put on the interface itself")
+
+
+def test_the_table_of_nftables(read: Any) -> None:
+    assert defs_of(read()).filter_table == FilterTable("pyvrrp", -1, False)
+    assert defs_of(read("nftables")).filter_table.name == "pyvrrp"
+    loaded = read("nftables mine\nnftables_priority -7\nnftables_counters")
+    assert defs_of(loaded).filter_table == FilterTable("mine", -7, True)
+    assert texts(loaded) == []
+    assert defs_of(read(f"nftables {'a' * 251}")).filter_table.name == "pyvrrp"
+
+
+def test_iptables_are_nftables_here_in_one_warning(read: Any) -> None:
+    (warning,) = [each.message for each in read("vrrp_iptables\nvrrp_ipsets off").diagnostics]
+    assert "vrrp_iptables, vrrp_ipsets only in part: nftables is used instead" in warning
