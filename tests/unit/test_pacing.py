@@ -63,6 +63,21 @@ def test_ten_thousand_masters_at_once() -> None:
     assert [vr for _, vr, _ in sent] == [0, 0, *range(1, 10000), *range(1, 10000)]
 
 
+def test_who_comes_when_the_gap_is_over_waits_behind_who_is_there() -> None:
+    """A turn may come late: the head of the queue is due then, and its timer has not fired yet."""
+    engine = lone_engine()
+    pacer = engine.add_pacer(MS, 0)
+    sent = begin(engine, [owner(0, paced(pacer, 1), announce_repeat=3)])
+    engine.start(engine.add(owner(1, paced(pacer, 2), announce_repeat=2)), START_NS)
+    engine.take_transmits()
+    late_ns = START_NS + 5 * MS
+    engine.announce(1, late_ns)
+    assert frames(engine, late_ns) == []
+    engine.advance(late_ns)
+    sent += frames(engine, late_ns) + run(engine, START_NS + S)
+    assert [(at_ns - late_ns, vr) for at_ns, vr, _ in sent[1:]] == [(0, 0), (MS, 1), (2 * MS, 0), (3 * MS, 1)]
+
+
 def test_without_a_gap_all_go_at_once() -> None:
     engine = lone_engine()
     pacer = engine.add_pacer(0, 0)
