@@ -669,6 +669,9 @@ cdef class Engine:
             for k in range(found):
                 self.table.fetch_sender(self.wheel._timers[due[k]].owner // TIMERS_PER_VR)
             for k in range(found):
+                if self.wheel._timers[due[k]].owner % TIMERS_PER_VR == TIMER_ADVER:
+                    self.table.fetch_advert(self.wheel._timers[due[k]].owner // TIMERS_PER_VR)
+            for k in range(found):
                 owner = self.wheel._timers[due[k]].owner
                 i = owner // TIMERS_PER_VR
                 if owner % TIMERS_PER_VR == TIMER_ADVER:

@@ -142,12 +142,6 @@ cdef class Table:
         self._remove_key(&key, i)
         vr.flags &= ~<uint32_t>VRF_KEYED
 
-    cdef void fetch_sender(self, uint32_t i) noexcept nogil:
-        """Have what an advert of router `i` will touch fetched from memory."""
-        self.fetch(i)
-        prefetch(<uint8_t *>&self.vrs[i] + 2 * CACHE_LINE)
-        prefetch(&self.counters[i])
-
     cdef uint32_t _search(self, uint32_t domain, uint32_t ifindex, uint8_t vrid, const uint8_t *local,
                           const uint8_t *peer, bint multicast, bint *listed) noexcept nogil:
         """find(), where the first look was not enough."""
