@@ -23,7 +23,7 @@ from libc.string cimport memcpy, memset
 
 from typing import NamedTuple
 
-from vrrpcore.checksum cimport csum_add, csum_fold, csum_pseudo_ipv4, csum_pseudo_ipv6
+from vrrpcore.checksum cimport csum_add, csum_fold, csum_pseudo_ipv4, csum_pseudo_ipv6, htons
 from vrrpcore.consts cimport (
     ADVER_INT_MAX_CS, ADVER_INT_MAX_S, AUTH_DATA_LEN, AUTH_NONE, AUTH_PASS, FAMILY_IPV4, FAMILY_IPV6,
     IPV4_HDR_LEN, IPV4_LEN, IPV6_LEN, OFF_ADDR_COUNT, OFF_ADVER_INT, OFF_AUTH_TYPE, OFF_CHECKSUM,
@@ -85,36 +85,42 @@ cdef size_t advert_encode(const advert_form_t *form, const uint8_t *src, const u
     """
     cdef size_t length = message_length(form.version, form.family, form.addr_count)
     cdef size_t addrs_len = <size_t>form.addr_count * (IPV6_LEN if form.family == FAMILY_IPV6 else IPV4_LEN)
-    cdef uint64_t total = 0
-    cdef uint16_t checksum
+    # The sum is made of what is written, not read again from `buf`: that would wait for the stores. The checksum's own
+    # two bytes count as zero (s5.2.8), as does authentication data that is not there.
+    cdef uint64_t total
+    cdef uint16_t interval, checksum
     if capacity < length:
         return 0
     buf[OFF_VER_TYPE] = <uint8_t>((form.version << 4) | VRRP_TYPE_ADVERTISEMENT)
     buf[OFF_VRID] = form.vrid
     buf[OFF_PRIORITY] = form.priority
     buf[OFF_ADDR_COUNT] = form.addr_count
-    memset(buf + OFF_CHECKSUM, 0, 2)            # s5.2.8: zero while it is computed
+    total = htons(<uint16_t>((form.version << 4 | VRRP_TYPE_ADVERTISEMENT) << 8 | form.vrid))
+    total += htons(<uint16_t>(form.priority << 8 | form.addr_count))
     if addrs_len == IPV4_LEN:                   # by far the most frequent; a constant length is one store
         memcpy(buf + VRRP_HDR_LEN, form.addrs, IPV4_LEN)
+        total = csum_add(form.addrs, IPV4_LEN, total)
     elif addrs_len:
         memcpy(buf + VRRP_HDR_LEN, form.addrs, addrs_len)
+        total = csum_add(form.addrs, addrs_len, total)
 
     if form.version == 2:
-        buf[OFF_AUTH_TYPE] = AUTH_NONE
-        buf[OFF_ADVER_INT] = <uint8_t>(form.max_adver_int_cs // CS_PER_S)
+        interval = <uint8_t>(form.max_adver_int_cs // CS_PER_S)
         if form.family == FAMILY_IPV4:          # RFC 3768 s5.3.10: the authentication data is always there
             if form.auth_type == AUTH_PASS:
-                buf[OFF_AUTH_TYPE] = AUTH_PASS
+                interval |= AUTH_PASS << 8
                 memcpy(buf + VRRP_HDR_LEN + addrs_len, form.auth, AUTH_DATA_LEN)
+                total = csum_add(form.auth, AUTH_DATA_LEN, total)
             else:
                 memset(buf + VRRP_HDR_LEN + addrs_len, 0, AUTH_DATA_LEN)
         else:
-            total = pseudo_sum(form.family, src, dst, length)
+            total += pseudo_sum(form.family, src, dst, length)
     else:
-        put_be16(buf + OFF_INTERVAL, form.max_adver_int_cs & ADVER_INT_MAX_CS)  # the reserved bits are 0
+        interval = form.max_adver_int_cs & ADVER_INT_MAX_CS     # the reserved bits are 0
         if form.family == FAMILY_IPV6 or form.csum_profile == CSUM_PSEUDO:
-            total = pseudo_sum(form.family, src, dst, length)
-    checksum = ~csum_fold(csum_add(buf, length, total))
+            total += pseudo_sum(form.family, src, dst, length)
+    put_be16(buf + OFF_INTERVAL, interval)      # v2: the authentication type, and Adver Int
+    checksum = ~csum_fold(total + htons(interval))
     memcpy(buf + OFF_CHECKSUM, &checksum, 2)    # the sum is in native order already: no swap
     return length
 
