@@ -322,6 +322,10 @@ class _Builder:
                 notify.read(statement)
             elif apply_setting(statement, self._report) == ("own_weights", True):
                 own_weights = True
+                if keyword == "global_tracking":
+                    self._report.warning(
+                        statement.where(), f"{keyword} is an old word; write sync_group_tracking_weight"
+                    )
         if not members:
             self._report.error(
                 block.where(),
