@@ -183,9 +183,7 @@ def link_faults(
     if instance.unicast_fault_no_peer:
         faults |= Fault.NO_PEER
         why.append("it is unicast and has no peer")
-    primary = links.by_name.get(instance.interface)
-    is_held = primary is not None and not primary.is_up and is_up(primary.name)
-    if not faults & Fault.NO_INTERFACE and not is_held and source_of(instance, links) is None:
+    if not faults & Fault.NO_INTERFACE and source_of(instance, links) is None:
         faults |= Fault.NO_SOURCE
         if instance.source is not None:
             why.append(f"source address {ipaddress.ip_address(instance.source)} is on no interface")

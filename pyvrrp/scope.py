@@ -360,7 +360,7 @@ class Scope:
 
     def _settings(self, router: Router, priority: int) -> VrSettings:
         network, instance, links = router.network, router.instance, router.network.usable_links
-        settings = settings_of(
+        return settings_of(
             instance,
             links,
             domain=network.domain(instance.family),
@@ -368,11 +368,6 @@ class Scope:
             forwards=network.forwards_ipv6,
             pacer=lambda name: self._paces.of(network.name, name),
         )
-        link = links.by_name.get(instance.interface) if links is not None else None
-        if router.settings is not None and link is not None and not link.is_up and self._is_up(network, link.name):
-            # A flap that does not count: IPv6 addresses went with the link, and come back with it.
-            settings = dataclasses.replace(settings, source=router.settings.source)
-        return settings
 
     def _configure(self, router: Router, settings: VrSettings, now_ns: int) -> None:
         old = router.settings

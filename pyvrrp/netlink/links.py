@@ -236,6 +236,8 @@ class Links:
         if self._fresh is not None and self._resync_task is None:
             self._stale = True              # start() is reading, and will begin again
         else:
+            if self._resync_task is None:
+                log.info("news of interfaces and addresses was lost; all are read again")
             self.resync()
 
     # Messages

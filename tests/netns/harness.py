@@ -244,6 +244,7 @@ class Daemon:
         self.process: subprocess.Popen[bytes] | None = None
         self.stopping = False           # it was told to end
         node.record.checks.append(self.check)
+        self.before = ""                # Python for pyvrrpd to run first: other limits
         self.enter = True               # start it inside the namespace; otherwise its options say which
 
     def __repr__(self) -> str:
@@ -258,6 +259,8 @@ class Daemon:
             command, own = [KEEPALIVED], []
         else:
             command, own = [sys.executable, "-m", "pyvrrp.daemon"], ["--socket", str(self.socket)]
+            if self.before:
+                command[1:] = ["-c", f"{self.before}\nimport sys\nfrom pyvrrp.daemon import main\nsys.exit(main())"]
         files = ["-f", str(self.file), "-p", str(self.pid_file), "-r", str(self.vrrp_pid_file)]
         return [*command, "-n", "-l", "-D", "-P", *files, *own, *self.options]
 

@@ -162,8 +162,7 @@ def test_unicast_without_a_peer_may_be_a_fault():
 
 
 def test_a_link_that_is_down_but_does_not_count_as_down_is_no_fault():
-    """IPv6 addresses go with the link: that is part of the same flap."""
-    seen = links(dataclasses.replace(ETH0, is_up=False, addresses=()))
+    seen = links(dataclasses.replace(ETH0, is_up=False))
     assert link_faults(PAIR, (), seen, is_up=lambda name: True) == (Fault(0), ())
     assert link_faults(PAIR, (), links(ETH0), is_up=lambda name: False)[0] == Fault.LINK_DOWN
 
