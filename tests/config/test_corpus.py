@@ -105,6 +105,9 @@ TESTED_DIFFERENCES: dict[str, tuple[str, ...]] = {
 }
 # ... and when they are started.
 STARTED_DIFFERENCES: dict[str, tuple[str, ...]] = {
+    "The use of a definition of several lines": ("definitions/lines-in-the-middle.conf",),
+    "Words of keepalived 2.4": ("definitions/predefined-env.conf",),
+    "`${NAME}` that is not defined": ("definitions/unknown-braces.conf",),
     "A missing `}`": ("grammar/brace-missing-between.conf",),
     "A block after a keyword that has none": ("grammar/block-where-none-is.conf",),
     "2.2.7 crashes on": ("grammar/comment-in-single-quotes.conf",),
