@@ -133,6 +133,7 @@ class Daemon:
                         self._options.socket,
                         instances=runtime.instances,
                         counters=runtime.counters,
+                        problems=runtime.problems,
                         configurations=lambda: runtime.configurations,
                         config_id=self._config_id,
                     )

@@ -164,6 +164,10 @@ class Host:
             total = sum(each.get((name, family), 0.0) for each in self._adverts_per_s.values())
             self.network(name).expect_adverts(family, total)
 
+    def problems(self) -> list[str]:
+        """What is static and is not set, and why."""
+        return [f"{statics.title}: {why}" for statics in self._statics.values() for why in statics.problems()]
+
     def counters(self) -> dict[str, dict[str, int]]:
         """What belongs to no instance: dropped datagrams by address family, and the reactor's own totals."""
         engine = self.engine

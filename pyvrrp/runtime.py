@@ -119,6 +119,10 @@ class Runtime:
         for scope in list(self._scopes.values()):
             yield from scope.instances()
 
+    def problems(self) -> list[str]:
+        """What belongs to no instance and is not as it should be, in sentences."""
+        return self._host.problems()
+
     def counters(self) -> dict[str, dict[str, int]]:
         """What belongs to no instance: dropped datagrams by address family, and the reactor's own totals."""
         return self._host.counters()

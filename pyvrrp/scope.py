@@ -458,7 +458,7 @@ class Scope:
             self._host.drop_statics(statics)
             statics = None
         if things:
-            statics = statics or Statics(self._host.next_number(), self.name, network)
+            statics = statics or Statics(self._host.next_number(), f"static blocks of {self.name}", network)
             statics.things = things
             await self._host.set_statics(statics)
         self._statics = statics

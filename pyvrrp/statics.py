@@ -38,6 +38,14 @@ class Statics:
             log.warning("%s: somebody removed %s; it is put back", self.title, thing)
             self.network.applier.want(self.number, present=True)
 
+    def problems(self) -> list[str]:
+        """What is not set, and why."""
+        if self.network.applier is None:
+            return [self.network.why_closed] if self.things else []
+        state = self.network.applier.state(self.number)
+        waiting = [f"{thing} waits for its interface" for thing in state.waiting]
+        return [*([state.error] if state.error else []), *waiting]
+
     def give_up(self) -> None:
         """Have them removed."""
         self.network.want(self.number, present=False)

@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         print("\n".join(details(reply.instances[0])))
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        print("\n".join([*report(reply.instances, width), *summary(reply.counters)]))
+        print("\n".join([*report(reply.instances, width), *reply.problems, *summary(reply.counters)]))
     return 0
 
 

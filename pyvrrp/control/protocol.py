@@ -66,6 +66,7 @@ class InstancesReply(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     # Of no instance: dropped datagrams by family, the engine's totals, and its histograms by name.
     counters: dict[str, dict[str, int]] = {}
+    problems: list[str] = []            # of no instance: static addresses, routes and rules that are not set, and why
     instances: list[InstanceStatus]
 
 

@@ -79,6 +79,7 @@ class ControlServer:
         *,
         instances: Callable[[], Iterable[InstanceStatus]],
         counters: Callable[[], dict[str, dict[str, int]]] = dict,
+        problems: Callable[[], list[str]] = list,
         configurations: Callable[[], Mapping[str, Configuration]] = dict,
         config_id: str = "",
         mode: int = 0o660,
@@ -91,7 +92,7 @@ class ControlServer:
         `configurations` is what runs, by path; `config_id` what its @ID lines were compared with.
         """
         self._path, self._mode, self._group = path, mode, group
-        self._instances, self._counters = instances, counters
+        self._instances, self._counters, self._problems = instances, counters, problems
         self._configurations, self._config_id = configurations, config_id
         self._turn = asyncio.Lock()
         self._clients: set[asyncio.Task[None]] = set()
@@ -200,7 +201,9 @@ class ControlServer:
         await client.send(h11.EndOfMessage())
 
     def _instances_body(self) -> AsyncGenerator[bytes, None]:
-        head = InstancesReply(version=__version__, pid=os.getpid(), counters=self._counters(), instances=[])
+        head = InstancesReply(
+            version=__version__, pid=os.getpid(), counters=self._counters(), problems=self._problems(), instances=[]
+        )
         return self._in_slices(head, self._instances())
 
     def _configuration_body(self) -> AsyncGenerator[bytes, None]:

@@ -72,6 +72,7 @@ class ApplierStatus:
     wanted: bool | None                 # None: nothing was asked for yet
     is_settled: bool                    # nothing is queued or under way, and nothing failed
     missing: tuple[Thing, ...]          # wanted, but not there as far as is known
+    waiting: tuple[Thing, ...] = ()     # those of them that lack an interface
     error: str = ""                     # why the last attempt failed
     attempts: int = 0                   # failed ones in a row
 
@@ -209,8 +210,9 @@ class Applier:
         """Return how `key` stands. KeyError: no such key."""
         entry = self._entries[key]
         missing = tuple(item.thing for item in entry.items if entry.wanted and item.present is not True)
+        waiting = tuple(item.thing for item in entry.items if entry.wanted and not item.add)
         settled = entry.queued is None and not entry.under_way and not entry.error
-        return ApplierStatus(entry.wanted, settled, missing, entry.error, entry.attempts)
+        return ApplierStatus(entry.wanted, settled, missing, waiting, entry.error, entry.attempts)
 
     def failures(self) -> list[tuple[Hashable, str, int]]:
         """Return (key, why, attempts) of every key whose last attempt failed."""

@@ -16,6 +16,7 @@ import uvloop
 from pyvrrp.model import Vip
 from pyvrrp.netlink import Applier, Links, Netlink, Sender
 from pyvrrp.netlink.transport import Answer
+from pyvrrp.routing import Prefix, Route, Rule
 from tests.netns.kernel import BlockMeter, Namespace, until
 
 pytestmark = pytest.mark.root
@@ -615,3 +616,118 @@ def test_callback_that_raises_stops_nothing(
 
     run(test())
     assert all(record.exc_info and record.exc_info[0] is LookupError for record in caplog.records)
+
+
+def route(text: str, **more: Any) -> Route:
+    network = ipaddress.ip_network(text)
+    return Route(destination=Prefix(network.network_address.packed, network.prefixlen), **more)
+
+
+def test_one_program_in_order_and_backwards(ns: Namespace, run: Run) -> None:
+    """A route from a virtual address needs that first, and a rule goes before both: one program each way."""
+
+    async def test() -> None:
+        async with Applying(ns) as it:
+            address = ipaddress.ip_address("198.51.100.1").packed
+            far = ipaddress.ip_address("192.0.2.9").packed
+            rule = Rule(family=4, priority=1000, action="lookup", target=100)
+            things = [vip("192.0.2.1/24"), vip("198.51.100.1/32"), route("10.1.0.0/16", via=far, source=address), rule]
+            it.applier.configure(1, things)
+            await it.have(1, True)
+            assert it.netlink.programs == [4]
+            assert "10.1.0.0/16 via 192.0.2.9 dev va proto keepalived src 198.51.100.1" in ns.ip("route")
+            assert it.applied == [(1, True, ["192.0.2.1/24", "198.51.100.1/32"])]
+            with ns.inside():
+                told = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+            with told:
+                # RTMGRP_IPV4_IFADDR, _ROUTE and _RULE
+                told.bind((0, 0x10 | 0x40 | 0x80))
+                await it.have(1, False)
+                told.setblocking(False)
+                kinds = []
+                while True:
+                    try:
+                        data = told.recv(65536)
+                    except BlockingIOError:
+                        break
+                    if int.from_bytes(data[4:6], "little") != 25 or data[21] == 18:      # RTM_DELROUTE of ours alone
+                        kinds.append(int.from_bytes(data[4:6], "little"))
+            assert kinds == [33, 25, 21, 21]        # RTM_DELRULE, RTM_DELROUTE, RTM_DELADDR
+            assert it.netlink.programs == [4, 4]
+
+    run(test())
+
+
+def test_no_news_of_routes_where_there_is_none(ns: Namespace, run: Run) -> None:
+    """Each address brings routes of the kernel's own: nobody hears of them before there is a route to watch."""
+
+    async def test() -> None:
+        async with Applying(ns) as it:
+            it.applier.configure(1, [vip("192.0.2.1/24")])
+            await it.have(1, True)
+            assert not it.applier._tables._is_listening
+            it.applier.configure(1, [vip("192.0.2.1/24"), route("10.1.0.0/16", dev="va", is_tracked=False)])
+            assert not it.applier._tables._is_listening
+            it.applier.configure(1, [vip("192.0.2.1/24"), route("10.1.0.0/16", dev="va")])
+            assert it.applier._tables._is_listening
+
+    run(test())
+
+
+def test_routes_are_read_again_after_lost_news(ns: Namespace, run: Run) -> None:
+    """What went meanwhile is told, once; what is there still, or is somebody else's, is not."""
+
+    async def test() -> None:
+        async with Applying(ns) as it:
+            rules = [Rule(family=6, priority=number, action="lookup", target=100) for number in (1000, 1001)]
+            things = [vip("192.0.2.1/24"), *(route(f"10.{i}.0.0/16", dev="va") for i in range(3)),
+                      route("2001:db8::/32", dev="va"), *rules,
+                      route("10.9.0.0/16", dev="va", protocol=4, is_tracked=False)]
+            it.applier.configure(1, things)
+            await it.have(1, True)
+            tables = it.applier._tables
+            await until(lambda: it.links.by_name["va"].is_up, "its link is up: else nothing counts as lost")
+            with pytest.MonkeyPatch.context() as patch:
+                news: list[object] = []
+                patch.setattr(tables, "_on_removed", lambda key, _: news.append(key))       # they are lost
+                ns.ip("route", "del", "10.1.0.0/16")
+                ns.ip("-6", "rule", "del", "priority", "1001")
+                await until(lambda: len(news) == 2, "the kernel has told")
+            lost: list[Hashable] = []
+            it.applier._on_lost = lambda key, thing: lost.append(thing)
+            for on_overrun in it.netlink._on_overruns:
+                on_overrun()
+            await until(lambda: len(lost) == 2, "both are missed")
+            await until(lambda: tables._task is None, "it is over")
+            assert lost == [things[2], rules[1]]
+            it.applier.want(1, True)
+            await it.applier.drain()
+            assert "10.1.0.0/16" in ns.ip("route")
+            assert it.applier.state(1).missing == ()
+
+    run(test())
+
+
+def test_two_keys_with_one_route(ns: Namespace, run: Run) -> None:
+    """The route stays until the second one lets it go; the same place by another way is another route."""
+
+    async def test() -> None:
+        async with Applying(ns) as it:
+            near = vip("192.0.2.1/24")
+            ways = [ipaddress.ip_address(text).packed for text in ("192.0.2.8", "192.0.2.9")]
+            it.applier.configure("subnet", [near])
+            it.applier.configure(1, [route("10.1.0.0/16", via=ways[0])])
+            it.applier.configure(2, [route("10.1.0.0/16", via=ways[0])])
+            it.applier.configure(3, [route("10.1.0.0/16", via=ways[1])])
+            for key in ("subnet", 1, 2, 3):
+                await it.have(key, True)
+            assert not it.applier.failures()
+            assert ns.ip("route", "show", "10.1.0.0/16").count("via") == 2
+            await it.have(1, False)
+            assert ns.ip("route", "show", "10.1.0.0/16").count("via 192.0.2.8") == 1
+            await it.have(2, False)
+            assert "192.0.2.8" not in ns.ip("route", "show", "10.1.0.0/16")
+            assert ns.ip("route", "show", "10.1.0.0/16").count("via 192.0.2.9") == 1
+            assert not it.lost
+
+    run(test())

@@ -322,9 +322,12 @@ static_rules {
         node.ip(*command.split())
         will_have(node, there)
     node.ip("address", "del", "203.0.115.5/24", "dev", "eth0")
+    problems = daemon.get("/v1/instances")["problems"]
+    assert problems == ["static blocks of keepalived: 203.0.114.5/24 dev x0 waits for its interface"]
     node.ip("link", "add", "x0", "type", "veth", "peer", "name", "x1")
     node.ip("link", "set", "x0", "up")
     until(lambda: node.has("203.0.114.5"), 5, "the address is on the new interface")
+    assert daemon.get("/v1/instances")["problems"] == []
     assert not any("203.0.115.5" in line for line in tables(node))
     assert daemon.transitions() == ["BACKUP", "MASTER"]
     daemon.terminate()
