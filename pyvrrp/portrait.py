@@ -33,7 +33,7 @@ def portrait(router: Router, engine: Engine, now_ns: int) -> InstanceStatus:
     if seen.fault_reasons & FAULT_GROUP_BIT:
         faults.append(f"another member of its sync group {router.group} is in FAULT")
     if not router.is_started:
-        faults.append(f"waits for the first result of {', '.join(router.held_by)}")
+        faults.append(router.waits)
     if refusal := router.network.problem(router.number):
         faults.append(refusal)
     since_ns = seen.since_ns or now_ns

@@ -83,7 +83,7 @@ class Router:
     priority: int = 0                   # effective
     is_started: bool = False            # no: an unweighted script has no result yet (keepalived's rule S10)
     faults: tuple[str, ...] = ()        # sentences, for people
-    held_by: tuple[str, ...] = ()       # scripts without a first result
+    waits: str = ""                     # why it is not started yet, as a sentence
     joined: tuple[int, int, bytes] | None = None    # domain, interface index, group
     group: str | None = None            # its vrrp_sync_group
     untold: list[State] = field(default_factory=list)   # changes whose notify scripts wait for the addresses

@@ -78,6 +78,7 @@ class Scope:
             lambda network, name: host.judge_soon(host.interests.concerned([(network, "link", name)])),
         )
         self._is_whole = True           # no reload broke off
+        self._start_at_s = 0.0          # of the loop's clock: no instance starts before
 
     def title_of(self, instance: Instance) -> str:
         """How people call an instance."""
@@ -108,9 +109,19 @@ class Scope:
             self._enlist(router)
         self._regroup(self._configuration.groups)
         self._tracking.adopt(self._configuration, is_start=True)
+        self._delay_start()
         async for router in in_slices(list(self._routers.values())):
             self._host.judge(router)
         self._host.kick()
+
+    def _delay_start(self) -> None:
+        """Instances are deaf and mute at first, if the file says so (keepalived's rule S14)."""
+        defs = self._configuration.global_defs
+        left_s = max(defs.startup_delay_s, defs.delay_after_boot_s - time.clock_gettime(time.CLOCK_BOOTTIME))
+        if left_s > 0:
+            log.info("Delaying startup for %g seconds", round(left_s, 3))
+            self._start_at_s = self._host.loop.time() + left_s
+            self._host.loop.call_later(left_s, lambda: self._host.judge_soon(list(self._routers.values())))
 
     async def reload(self, configuration: Configuration) -> None:
         """Go over to another configuration; what the plan does not touch is not touched.
@@ -334,7 +345,6 @@ class Scope:
             faults |= Fault.NO_FILTER
             why += (problem,)
         router.faults = why
-        router.held_by = result.undecided
         now_ns = self._reactor.now_ns()
         if router.is_started and faults:
             self._engine.set_fault(router.index, int(faults), now_ns)
@@ -350,7 +360,12 @@ class Scope:
                 self._engine.set_fault(router.index, int(faults), now_ns)
         if not router.is_started:
             if result.is_held:
+                router.waits = f"waits for the first result of {', '.join(result.undecided)}"
                 return
+            if (left_s := self._start_at_s - self._host.loop.time()) > 0:
+                router.waits = f"waits for another {left_s:.0f} s (vrrp_startup_delay)"
+                return
+            router.waits = ""
             router.is_started = True
             router.since_s = time.time()
             self._engine.set_fault(router.index, int(faults), now_ns)

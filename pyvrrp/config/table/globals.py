@@ -182,7 +182,6 @@ _PROTOCOL = (
         unit="s",
         default="0",
         field="startup_delay_s",
-        without="instances start at once",
     ),
     Keyword(
         "vrrp_delay_after_boot",
@@ -194,7 +193,6 @@ _PROTOCOL = (
         default="0",
         since="2.4",
         field="delay_after_boot_s",
-        without="instances start at once",
     ),
     Keyword(
         "log_unknown_vrids",
