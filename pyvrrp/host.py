@@ -107,13 +107,32 @@ class Host:
         """A router is here: its addresses are known to its namespace from now on."""
         self._routers[router.number] = router
         self._in.setdefault(router.network, {})[router.number] = router
-        if router.network.applier is not None:
-            router.network.applier.configure(router.number, wanted_of(router.instance))
+        self.prepare(router)
+        self.settle(router)
         self.filter(router)
+
+    def prepare(self, router: Router) -> None:
+        """An instance is new, or has changed: have the interfaces made that it will need beside those it has.
+
+        Nothing else changes until settle().
+        """
+        network = router.network
+        router.next = network.place(router.number, router.instance)
+        if network.vmacs is not None:
+            network.vmacs.configure(router.number, (*router.placed.vmacs, *router.next.vmacs))
+
+    def settle(self, router: Router) -> None:
+        """Have the addresses of a router where its instance wants them; interfaces that it needs no more go."""
+        network = router.network
+        router.placed = router.next
+        if network.applier is not None:
+            network.applier.configure(router.number, wanted_of(router.placed.instance))
+        if network.vmacs is not None:
+            network.vmacs.configure(router.number, router.placed.vmacs)
 
     def filter(self, router: Router) -> None:
         """Have packets to a router's addresses dropped, or taken again, as its configuration says now."""
-        vips = addresses_of(router.instance) if router.instance.is_filtered else ()
+        vips = addresses_of(router.next.instance) if router.instance.is_filtered else ()
         router.network.filter(router.number, vips, router.scope.filter_table)
 
     async def settle_filters(self) -> None:
@@ -138,6 +157,8 @@ class Host:
         del self._routers[router.number], self._in[router.network][router.number]
         if router.network.applier is not None:
             router.network.applier.forget(router.number)
+        if router.network.vmacs is not None:
+            router.network.vmacs.forget(router.number)
         router.network.filter(router.number, (), router.scope.filter_table)
 
     def rivalry(self, router: Router) -> str:
@@ -252,6 +273,10 @@ class Host:
         if isinstance(number, int) and (router := self._routers.get(number)):
             router.scope.on_applied(router, present=present, vips=vips)
 
+    def _on_vmacs(self, number: Hashable) -> None:
+        if isinstance(number, int) and (router := self._routers.get(number)):
+            self.judge_soon([router])
+
     def _on_lost(self, number: Hashable, thing: Thing) -> None:
         if not isinstance(number, int):
             return
@@ -284,7 +309,8 @@ class Host:
         network = self._networks.get(name)
         if network is None:
             network = Network(name, self.reactor, self._sender, on_applied=self._on_applied,
-                              on_lost=self._on_lost, on_filter=self._on_filter, describe=self.title_of)
+                              on_lost=self._on_lost, on_vmacs=self._on_vmacs, on_filter=self._on_filter,
+                              describe=self.title_of)
             own = self._networks.get(None)
             if own is not None and network.look() == own.identity:
                 network = own           # as with -s NAME and a file that says the same
@@ -324,11 +350,17 @@ class Host:
             self._listen(network)
             log.info("%s is there", network.title)
         assert network.applier is not None
+        assert network.vmacs is not None
         for statics in self._statics.values():
             if statics.network is network:
                 statics.apply()
         async for router in in_slices(self._routers_in(network)):
-            network.applier.configure(router.number, wanted_of(router.instance))
+            self.prepare(router)
+            self.settle(router)
+            router.scope.placed(router)
+        network.vmacs.remove_leftovers()
+        if not await network.settle_vmacs():
+            log.error("not all interfaces with virtual MACs could be made within %g s", limits.VMACS_S)
         await network.applier.remove_leftovers()
         assert network.filters is not None
         await network.filters.start()

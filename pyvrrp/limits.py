@@ -54,6 +54,7 @@ FILTER_BATCH = 2000                     # addresses in one transaction of nf_tab
 FILTER_NAMES_MAX = 64                   # of our table, one for each daemon in a network namespace
 RETRY_FIRST_S = 1.0                     # a refused address is tried again after this, then after twice as long ...
 RETRY_MAX_S = 60.0
+VMACS_S = 20.0                          # interfaces with virtual MACs: the kernel removes some 30 in a second
 
 # Network namespaces
 NAMESPACE_LOOK_S = 1.0                  # between two looks for one that is missing, or that has a path for a name

@@ -77,6 +77,24 @@ class VipOptions:
     track_group: str | None = None      # of a static address: whose instances go down when it is lost for good
 
 
+class UseVmac(NamedTuple):
+    """What use_vmac asks for. Nothing given: a name is made up, and the MAC is that of the RFC."""
+
+    name: str = ""
+    mac: bytes = b""
+    group: int = 0                      # of interfaces (ip-link(8))
+
+
+class Vmac(NamedTuple):
+    """An interface with a virtual MAC that an instance has above another one."""
+
+    name: str
+    base: str
+    mac: bytes
+    family: int                         # of the addresses on it
+    group: int = 0
+
+
 FOREVER_S = 0xFFFFFFFF                  # a lifetime without an end, as the kernel writes it
 _NO_OPTIONS = VipOptions()
 
@@ -249,8 +267,10 @@ class Instance:
     garp_lower_prio_repeat: int = 5     # 0: none
     garp_extra_if_s: int = 0            # 0: off
     garp_extra_if_all: bool = False     # on other than use_vmac's interfaces too
-    use_vmac: tuple[str, ...] | None = None     # what follows the word
+    use_vmac: UseVmac | None = None
     use_vmac_addr: bool = False
+    vmac_prefix: str = "vrrp"           # how made-up names begin
+    vmac_addr_prefix: str = ""          # those for addresses on other interfaces; "": the same
     vmac_xmit_base: bool = False
     use_ipvlan: tuple[str, ...] | None = None
     dont_track_primary: bool = False

@@ -26,13 +26,15 @@ from pyvrrp.netlink.applier import Applier
 from pyvrrp.netlink.filters import Filters
 from pyvrrp.netlink.links import Links
 from pyvrrp.netlink.transport import Netlink
+from pyvrrp.netlink.vmacs import Vmacs
 from pyvrrp.netns import path_of
+from pyvrrp.placing import Placed, place
 from pyvrrp.promotion import Promotion
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from pyvrrp.model import FilterTable, Vip
+    from pyvrrp.model import FilterTable, Instance, Vip
     from pyvrrp.netlink.objects import Thing
     from pyvrrp.netlink.sender import Sender
     from vrrpcore.reactor import Reactor
@@ -53,20 +55,26 @@ class Network:
         *,
         on_applied: Callable[[Hashable, bool, tuple[Vip, ...]], None],
         on_lost: Callable[[Hashable, Thing], None],
+        on_vmacs: Callable[[Hashable], None],
         on_filter: Callable[[set[Hashable]], None],
         describe: Callable[[Hashable], str],
     ) -> None:
-        """`name`: as in the configuration; None is the daemon's own namespace. Callbacks: see Applier, Filters."""
+        """`name`: as in the configuration; None is the daemon's own namespace.
+
+        Callbacks: see Applier, Filters; on_vmacs as on_change of Vmacs.
+        """
         self.name = name
         self.why_closed = "it is not open yet"
         self.is_vanishing = False                           # its name is gone; its routers are leaving
         self.links: Links | None = None                     # None while it is closed
         self.applier: Applier | None = None
+        self.vmacs: Vmacs | None = None
         self.promotion = Promotion(self._inside)
         self.filters: Filters | None = None
         self._on_filter = on_filter
         self._reactor, self._sender = reactor, sender
         self._make_applier = partial(Applier, on_applied=on_applied, on_lost=on_lost, describe=describe)
+        self._make_vmacs = partial(Vmacs, inside=self._inside, on_change=on_vmacs, describe=describe)
         self._namespace: int | None = None                  # the reactor's number
         self._identity: tuple[int, int] | None = None
         self._fd = self._home_fd = -1
@@ -74,7 +82,7 @@ class Network:
         self._adverts_per_s: dict[int, float] = {}
         self._sized: dict[int, float] = {}
         self._netlink: Netlink | None = None
-        self._applying: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def title(self) -> str:
@@ -130,12 +138,14 @@ class Network:
             assert self._netlink is not None
             links = Links(self._netlink)
             applier = self._make_applier(self._netlink, links)
+            vmacs = self._make_vmacs(self._netlink, links)
             await links.start()
         except (OSError, NetlinkError):
             await self.close()
             raise
-        self.links, self.applier = links, applier
-        self._applying = asyncio.get_running_loop().create_task(applier.run(), name="applier")
+        self.links, self.applier, self.vmacs = links, applier, vmacs
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(applier.run(), name="applier"), loop.create_task(vmacs.run(), name="vmacs")]
         self.promotion.opened()
         self.filters = Filters(
             self._sender, inside=self._inside, addresses_left=self.drain, on_change=self._on_filter
@@ -161,14 +171,17 @@ class Network:
         applier, self.applier = self.applier, None
         if applier is not None:
             applier.close()
+        vmacs, self.vmacs = self.vmacs, None
+        if vmacs is not None:
+            vmacs.close()
         if links is not None:
             await links.close()
         self.promotion.closed()
-        if self._applying is not None:
-            self._applying.cancel()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._applying
-            self._applying = None
+                await task
+        self._tasks = []
         if self._netlink is not None:
             self._netlink.close()
             self._netlink = None
@@ -311,6 +324,39 @@ class Network:
         """Wait until the filters that are wanted are there, or have failed."""
         if self.filters is not None:
             await self.filters.settle()
+
+    def vmac_problem(self, number: int) -> str:
+        """Why an interface with a virtual MAC of a router is not there; empty: they are, or will be soon."""
+        return "" if self.vmacs is None else self.vmacs.problem(number)
+
+    def place(self, number: int, instance: Instance) -> Placed:
+        """Say where the addresses of a router's instance go here. Names are good while the namespace is open."""
+        vmacs = self.vmacs
+        return place(instance, lambda base, mac, family, prefix, vrid, taken: (
+            f"{prefix}.{vrid}" if vmacs is None else vmacs.name_for(number, base, mac, family, prefix, vrid, taken)
+        ))
+
+    async def settle_vmacs(self, within_s: float = limits.VMACS_S) -> bool:
+        """Wait until the interfaces with virtual MACs are as configured, or cannot be; False: not in that time."""
+        if self.vmacs is None:
+            return True
+        try:
+            async with asyncio.timeout(within_s):
+                await self.vmacs.settle()
+        except TimeoutError:
+            return False
+        return True
+
+    async def remove_vmacs(self, within_s: float = limits.VMACS_S) -> bool:
+        """Remove all interfaces with virtual MACs; False: not in that time."""
+        if self.vmacs is None:
+            return True
+        try:
+            async with asyncio.timeout(within_s):
+                await self.vmacs.remove_all()
+        except TimeoutError:
+            return False
+        return True
 
     async def drain(self, within_s: float = limits.STOP_ADDRESSES_S) -> bool:
         """Wait until every wish was carried out or has failed; False: not in that time."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from pyvrrp.model import MULTICAST_GROUPS, FilterTable, Instance, State, Tracked, Vip
 from pyvrrp.netlink.links import Link, Links
 from pyvrrp.netlink.objects import Thing
+from pyvrrp.placing import Placed
 from vrrpcore.settings import Announce, VrSettings
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Fault(IntFlag):
     NO_NAMESPACE = 64
     NO_PEER = 128           # unicast without a peer, and the file wants FAULT then
     NO_FILTER = 256         # packets to its addresses would be accepted
+    NO_VMAC = 512           # its virtual MAC cannot be had
 
 
 class Keeper(Protocol):
@@ -54,6 +56,9 @@ class Keeper(Protocol):
 
     def title_of(self, instance: Instance) -> str:
         """How people call an instance."""
+
+    def placed(self, router: Router) -> None:
+        """Its addresses may be on other interfaces now."""
 
     def judge(self, router: Router) -> None:
         """Bring the engine to what is known of a router."""
@@ -77,6 +82,8 @@ class Router:
     scope: Keeper
     network: Network
     index: int = -1                     # in the engine
+    placed: Placed = field(init=False)  # the instance with its addresses on the interfaces that they are on
+    next: Placed = field(init=False)    # where they will be once those are there
     settings: VrSettings | None = None
     state: State = State.INIT
     since_s: float = 0.0                # when it entered that state, seconds since the epoch
@@ -92,6 +99,9 @@ class Router:
     group_retry: asyncio.TimerHandle | None = None  # when that is tried again
     group_attempts: int = 0             # that failed in a row
     counted_since_s: float = 0.0        # when its counters began at 0, seconds since the epoch
+
+    def __post_init__(self) -> None:
+        self.placed = self.next = Placed(self.instance)
 
     @property
     def title(self) -> str:
@@ -144,11 +154,13 @@ def link_faults(
     why_closed: str = "",
     *,
     is_up: Callable[[str], bool] | None = None,
+    vmac: str = "",
 ) -> tuple[Fault, tuple[str, ...]]:
     """What its namespace's interfaces say against an instance: the bits, and a sentence for each.
 
     links: None while that namespace is not there, for the reason `why_closed`.
     is_up: whether an interface that exists counts as up, where that is not what `links` says of it.
+    vmac: the interface with its virtual MAC, if it has one: it is down with the one below.
     """
     if links is None:
         return Fault.NO_NAMESPACE, (why_closed,)
@@ -166,13 +178,15 @@ def link_faults(
         else:
             ignored.discard(tracked.name)
     ignored.discard(instance.interface)
+    primaries = (instance.interface, vmac) if instance.dont_track_primary else ()
+    follows = vmac if vmac and not interface_is_up(instance.interface, links) else None
     for name in sorted(links_of(instance, tracked_interfaces) - ignored):
         link = links.by_name.get(name)
         weighted = any(t.name == name and t.weight for t in tracked_interfaces)
         if link is None and (name == instance.interface or not weighted):
             faults |= Fault.NO_INTERFACE
             why.append(f"interface {name} does not exist")
-        elif link is None or is_up(name) or (name == instance.interface and instance.dont_track_primary):
+        elif link is None or is_up(name) or name in primaries or name == follows:
             continue
         elif name == instance.interface:
             faults |= Fault.LINK_DOWN
@@ -207,20 +221,25 @@ def settings_of(
     priority: int,
     forwards: Callable[[str], bool],
     pacer: Callable[[str], int | None] = lambda _: None,
+    transmits_at: str = "",
 ) -> VrSettings:
     """What the engine is told of an instance now. Without interface or source address it hears nothing.
 
     links: of its namespace; None while it is not there.
     forwards: whether an interface forwards IPv6, for the R flag of its Neighbor Advertisements (G2).
     pacer: who keeps the gap between the announcements on an interface, if anybody does (G6).
+    transmits_at: the interface by which adverts leave; empty: the instance's own.
     """
     by_name = links.by_name if links is not None else {}
     link = by_name.get(instance.interface)
     source = source_of(instance, links) if links is not None else None
     bound = source is not None and (link is not None or not instance.interface)
+    bound = bound and (not transmits_at or transmits_at in by_name)
+    way_out = by_name.get(transmits_at) if transmits_at else link
     return VrSettings(
         domain=domain,
         ifindex=link.index if link else 0,
+        transmit_ifindex=way_out.index if way_out else 0,
         vrid=instance.vrid,
         version=instance.version,
         priority=priority,

@@ -82,6 +82,9 @@ class Runtime:
             for scope in scopes:
                 scope.give_addresses_up()
             await self._drain()
+            for network in host.networks:
+                if not await network.remove_vmacs():
+                    log.error("not all interfaces with virtual MACs could be removed within %g s", limits.VMACS_S)
         for scope in scopes:
             await scope.tell_stop()
         await host.close(keep_filters=keep_addresses)

@@ -152,11 +152,12 @@ class Scope:
         await self._restatic()
         self._tracking.adopt(configuration, is_start=False)
         self._by_name = {}
-        for router, instance, _ in continued:
+        for router, instance, is_changed in continued:
             router.instance = instance
             self._promote(router)
             self._by_name[instance.name] = router
-            self._interest(router)
+            if is_changed:
+                self._host.prepare(router)
         networks = {self._host.network(instance.net_namespace or None) for instance in steps.added}
         for network in networks:
             if not network.is_open:
@@ -167,12 +168,15 @@ class Scope:
             self._enlist(router)
             added.append(router)
         self._regroup(configuration.groups)
+        for network in self._host.networks:
+            await network.settle_vmacs()
         async for router, _, _ in in_slices(continued):
             self._host.filter(router)
         await self._host.settle_filters()
-        async for router, instance, is_changed in in_slices(continued):
-            if is_changed and router.network.applier is not None:
-                router.network.applier.configure(router.number, wanted_of(instance))
+        async for router, _, is_changed in in_slices(continued):
+            if is_changed:
+                self._host.settle(router)
+            self._interest(router)
             self._host.judge(router)
         async for router in in_slices(added):
             self._host.judge(router)
@@ -241,7 +245,7 @@ class Scope:
             return
         log.info("(%s) Entering %s STATE", router.title, state.name)
         router.untold.append(state)
-        if wanted_of(router.instance) and router.network.want(router.number, present=state is State.MASTER):
+        if wanted_of(router.placed.instance) and router.network.want(router.number, present=state is State.MASTER):
             self._host.loop.call_later(limits.NOTIFY_WAITS_S, self._tell_late, router, state)
         else:
             self._tell(router)
@@ -325,13 +329,17 @@ class Scope:
 
     def judge(self, router: Router) -> None:
         """Bring the engine to what configuration, links and trackers say of a router now."""
-        instance, network = router.instance, router.network
+        placed, network = router.placed, router.network
+        instance = placed.instance
         links = network.usable_links
         interfaces = [tracked for user in self._trackers_of(router) for tracked in user.track_interfaces]
         result = self._effective(router, interfaces)
         faults, why = link_faults(
-            instance, interfaces, links, network.why_closed, is_up=partial(self._is_up, network)
+            instance, interfaces, links, network.why_closed, is_up=partial(self._is_up, network), vmac=placed.vmac
         )
+        if refusal := network.vmac_problem(router.number):
+            faults |= Fault.NO_VMAC
+            why += (refusal,)
         if result.failed:
             faults |= Fault.TRACK_SCRIPT
             why += result.failed
@@ -374,14 +382,16 @@ class Scope:
             self._engine.set_fault(router.index, 0, now_ns)
 
     def _settings(self, router: Router, priority: int) -> VrSettings:
-        network, instance, links = router.network, router.instance, router.network.usable_links
+        network, placed, links = router.network, router.placed, router.network.usable_links
+        instance = placed.instance
         return settings_of(
             instance,
             links,
             domain=network.domain(instance.family),
             priority=priority,
             forwards=network.forwards_ipv6,
-            pacer=lambda name: self._paces.of(network.name, name),
+            pacer=lambda name: self._paces.of(network.name, placed.base_of(name)),
+            transmits_at=placed.transmits_at,
         )
 
     def _configure(self, router: Router, settings: VrSettings, now_ns: int) -> None:
@@ -423,10 +433,14 @@ class Scope:
         router = Router(host.next_number(), instance, self, host.network(instance.net_namespace or None))
         self._routers[router.number] = router
         self._by_name[instance.name] = router
-        self._interest(router)
         self._promote(router)
         host.admit(router)
+        self._interest(router)
         return router
+
+    def placed(self, router: Router) -> None:
+        """A router's addresses may be on other interfaces now."""
+        self._interest(router)
 
     def _enlist(self, router: Router) -> None:
         """Make the engine's router, in INIT and deaf until it has been judged; its trouble stays its own."""
@@ -450,10 +464,13 @@ class Scope:
             self._engine.remove(router.index)
         self._host.delist(router)
         del self._routers[router.number]
-        if wanted_of(router.instance) and router.network.want(router.number, present=False):
+        network = router.network
+        if wanted_of(router.placed.instance) and network.want(router.number, present=False):
             self._leaving[router.number] = router
         else:
             self._left(router)
+        if network.vmacs is not None:
+            network.vmacs.forget(router.number)     # another may need their MAC
 
     def _left(self, router: Router) -> None:
         """A removed instance has no address left."""
@@ -488,7 +505,7 @@ class Scope:
         users = self._trackers_of(router)
         interfaces = [tracked for user in users for tracked in user.track_interfaces]
         network = router.network
-        interests: list[Interest] = [(network, "link", name) for name in links_of(router.instance, interfaces)]
+        interests: list[Interest] = [(network, "link", name) for name in links_of(router.placed.instance, interfaces)]
         interests += [(self, "script", tracked.name) for user in users for tracked in user.track_scripts]
         interests += [(self, "file", tracked.name) for user in users for tracked in user.track_files]
         if router.instance.source is not None:

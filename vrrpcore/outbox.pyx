@@ -46,7 +46,7 @@ cdef class Outbox:
             tx.kind = TX_ADVERT
             tx.counter = CNT_ADVERT_SENT
             tx.domain = vr.domain
-            tx.ifindex = vr.ifindex
+            tx.ifindex = vr.transmit_ifindex
             tx.vr = i
             memcpy(tx.src, vr.src, 16)
             memcpy(tx.dst, vr.dsts + 16 * d, 16)
@@ -69,7 +69,7 @@ cdef class Outbox:
             tx.kind = TX_ADVERT
             tx.counter = CNT_PRI_ZERO_SENT
             tx.domain = vr.domain
-            tx.ifindex = vr.ifindex
+            tx.ifindex = vr.transmit_ifindex
             tx.vr = i
             memcpy(tx.src, vr.src, 16)
             memcpy(tx.dst, vr.dsts + 16 * d, 16)

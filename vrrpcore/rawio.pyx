@@ -231,6 +231,7 @@ cdef enum:
     OPT_IP_PMTUDISC_DONT = 0
     OPT_IP_MULTICAST_ALL = 49
     OPT_IPV6_MULTICAST_ALL = 29
+    OPT_IPV6_FREEBIND = 78
     OPT_SO_TIMESTAMPNS = 35
     OPT_SO_RCVBUFFORCE = 33
     EPOLL_EVENTS = 64
@@ -532,6 +533,8 @@ def open_sender(family: int) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, VRRP_TTL)
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, VRRP_TOS)
+            # The source may be the link-local address of one interface, and the way out another above it.
+            sock.setsockopt(socket.IPPROTO_IPV6, OPT_IPV6_FREEBIND, 1)
     except BaseException:
         sock.close()
         raise

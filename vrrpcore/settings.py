@@ -53,6 +53,8 @@ class VrSettings:
     higher_prio_send_advert: bool = False       # S9: a MASTER sends an advert before it yields to a higher one
     # Nothing shorter is learned from a master, but for a router whose own interval is shorter. None: 10; 1: no floor.
     min_interval_cs: int | None = None
+    # Where adverts leave, if not by `ifindex`: an interface above it, with the virtual MAC. They arrive at `ifindex`.
+    transmit_ifindex: int = 0
     announces: tuple[Announce, ...] = ()
     announce_repeat: int = 5                    # frames per address in each set
     announce_delay_s: int = 5                   # until the second set; 0: none

@@ -86,6 +86,7 @@ cdef int vr_setup(vr_t *vr, settings, uint8_t family) except -1:
            (settings.source, *settings.destinations, *settings.addresses)):
         raise ValueError(f"an address is not one of IPv{vr.family}")
     vr.ifindex = settings.ifindex
+    vr.transmit_ifindex = settings.transmit_ifindex or settings.ifindex
     vr.vrid = settings.vrid
     vr.version = settings.version
     vr.priority = settings.priority
@@ -219,7 +220,8 @@ cdef int vr_check(settings, uint32_t domain_count) except -1:
     interval_cs = settings.advertisement_interval_cs
     if not 0 <= settings.domain < domain_count:
         raise ValueError(f"no domain {settings.domain}")
-    if any(not 0 <= ifindex <= 0x7FFFFFFF for ifindex in (settings.ifindex, *(a.ifindex for a in settings.announces))):
+    if any(not 0 <= ifindex <= 0x7FFFFFFF for ifindex in (
+            settings.ifindex, settings.transmit_ifindex, *(a.ifindex for a in settings.announces))):
         raise ValueError("an ifindex is not in 0..2147483647")
     if not 1 <= settings.vrid <= 255:
         raise ValueError(f"VRID {settings.vrid} is not in 1..255")

@@ -92,7 +92,7 @@ cdef struct vr_t:               # four cache lines; an advert heard touches the 
     uint8_t *adverts            # one encoded advert per destination: pseudo-headers make them differ
     int64_t nominal_ns          # when the next advert is due
     uint32_t phase              # hash of the key: which slot of the interval it would like
-    uint32_t ifindex            # 0: any, for unicast without an interface
+    uint32_t transmit_ifindex   # where it leaves; 0: any, for unicast without an interface
     uint32_t group_next         # ring of the sync group's members; itself when it is in none
 
     # The rest.
@@ -112,4 +112,5 @@ cdef struct vr_t:               # four cache lines; an advert heard touches the 
     uint32_t garp_lower_prio_delay_s    # until the second set; 0: none
     uint32_t preempt_delay_ms           # 0: none
     int64_t preempt_until_ns            # S13, under VRF_YIELDS: lower adverts are obeyed until then
-    uint8_t zero[24]
+    uint32_t ifindex            # where others' adverts arrive: that one, or the one below; 0: any
+    uint8_t zero[20]

@@ -121,19 +121,11 @@ class _Reader:
         if "mngtmpaddr" in rare and len(self._address) == 16 and self._prefix_len != 64:
             del rare["mngtmpaddr"]
             self._report.warning(where, "the kernel takes mngtmpaddr with a /64 only; ignored, write one", "no-effect")
-        if "use_vmac" in rare:
-            if self._is_static:
-                del rare["use_vmac"]
-                self._report.error(
-                    where, "use_vmac is for virtual addresses only and is ignored; remove it", "misplaced-word"
-                )
-            else:
-                self._report.warning(
-                    where,
-                    "pyvrrp does not do use_vmac for one address: it is put on its interface itself, with the MAC "
-                    "address of that",
-                    "not-done",
-                )
+        if "use_vmac" in rare and self._is_static:
+            del rare["use_vmac"]
+            self._report.error(
+                where, "use_vmac is for virtual addresses only and is ignored; remove it", "misplaced-word"
+            )
         if "track_group" in rare and not self._is_static:
             del rare["track_group"]
             self._report.error(

@@ -22,6 +22,7 @@ from pyvrrp.config.static import RoutingReader
 from pyvrrp.config.trackers import NotifyReader, TrackerReader
 from pyvrrp.config.tuning import apply_strict, settle_announcements, settle_preempt_delay
 from pyvrrp.config.values import BadValue, address, group, integer, namespace, seconds_us
+from pyvrrp.config.vmac import read_use_vmac
 from pyvrrp.model import Instance, State, Tracked, Vip, Where
 
 _ADVERT_INT_CS_MAX = 4095  # 12 bits, RFC 5798 s5.2.7
@@ -300,6 +301,10 @@ class _Reader:
         if found is not None:
             self._settings["garp_extra_if_s"], self._settings["garp_extra_if_all"] = found
 
+    def _on_use_vmac(self, statement: Statement) -> None:
+        self._settings["use_vmac"] = read_use_vmac(statement, self._report)
+        self._lines["use_vmac"] = statement
+
     def _on_min_interval(self, statement: Statement) -> None:
         found = min_interval_cs(statement, self._report)
         if found is not None:
@@ -431,6 +436,15 @@ class _Reader:
             settings["unicast_fault_no_peer"] = "unicast_fault_no_peer" in lines and self._unicast is not None
         if "vmac_xmit_base" in lines and "use_vmac" not in lines:
             self._no_effect(lines["vmac_xmit_base"], "vmac_xmit_base does nothing without use_vmac")
+        if "use_vmac" in lines and settings.get("strict") and settings["use_vmac"].mac:
+            self._report.error(
+                lines["use_vmac"].where(),
+                "a MAC of its own cannot be in strict mode, that of the RFC is used; remove it",
+                "conflict",
+            )
+            settings["use_vmac"] = settings["use_vmac"]._replace(mac=b"")
+        if "use_vmac" in lines and not self._interface:
+            self._no_effect(lines["use_vmac"], "use_vmac does nothing without an interface")
         if "use_vmac" in lines and "use_ipvlan" in lines:
             self._report.error(
                 lines["use_ipvlan"].where(), "use_ipvlan beside use_vmac is ignored; remove one of them", "conflict"
@@ -656,6 +670,7 @@ _READ: dict[str, Callable[[_Reader, Statement], None]] = {
     "no_accept": _Reader._on_accept,
     "garp_extra_if": _Reader._on_extra_if,
     "vmac_garp_intvl": _Reader._on_extra_if,
+    "use_vmac": _Reader._on_use_vmac,
     "pyvrrp_min_interval": _Reader._on_min_interval,
     "native_ipv6": _Reader._on_native_ipv6,
     "old_unicast_checksum": _Reader._on_old_unicast_checksum,

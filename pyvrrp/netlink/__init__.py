@@ -1,8 +1,8 @@
 """The kernel's control plane: links, addresses, routes and the way to them. pyroute2 is imported here only.
 
-`sender <- transport <- programs <- links`, `transport <- routes <- tables`, all these `<- objects <- applier`, and
-`transport, nft <- nfsocket <- filters`: each file knows those before it. Everything runs in the thread of the event
-loop, but for one thread that does nothing but send().
+`sender <- transport <- programs <- links`, `transport <- routes <- tables`, all these `<- objects <- applier`;
+`links, sysctls <- vmacs`; and `transport, nft <- nfsocket <- filters`: each file knows those before it. Everything runs
+in the thread of the event loop, but for one thread that does nothing but send().
 """
 
 from pyvrrp.netlink.applier import Applier, ApplierStatus
@@ -11,5 +11,6 @@ from pyvrrp.netlink.links import Link, LinkAddress, Links
 from pyvrrp.netlink.objects import Thing
 from pyvrrp.netlink.sender import Sender
 from pyvrrp.netlink.transport import Netlink
+from pyvrrp.netlink.vmacs import Vmacs
 
-__all__ = ["Applier", "ApplierStatus", "Filters", "Link", "LinkAddress", "Links", "Netlink", "Sender", "Thing"]
+__all__ = ["Applier", "ApplierStatus", "Filters", "Link", "LinkAddress", "Links", "Netlink", "Sender", "Thing", "Vmacs"]

@@ -19,6 +19,7 @@ listed as any other, and it is told when one is removed.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import socket
 import time
@@ -66,6 +67,14 @@ class LinkAddress(NamedTuple):
     flags: int              # IFA_F_*
 
 
+class Macvlan(NamedTuple):
+    """What is special of an interface that has a MAC of its own above another one."""
+
+    base: int               # the index of that one
+    mode: str               # private, vepa, bridge, ...
+    alias: str              # what somebody wrote on it; empty: nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """An interface as it is now."""
@@ -77,6 +86,7 @@ class Link:
     mtu: int
     addresses: tuple[LinkAddress, ...] = ()     # in the kernel's order, without claimed virtual ones
     vrf_table: int = 0                          # of a VRF: where its routes are; 0: it is none
+    macvlan: Macvlan | None = None              # None: it is none
 
 
 class _Tables:
@@ -324,7 +334,7 @@ class Links:
         new = None
         if bare is not None:
             addresses = tuple(self._tables.addresses.get(index, {}).values())
-            new = Link(bare.index, bare.name, bare.is_up, bare.mac, bare.mtu, addresses, bare.vrf_table)
+            new = dataclasses.replace(bare, addresses=addresses)
         if new == old:
             return
         if old is not None and self.by_name.get(old.name) is old:
@@ -354,6 +364,7 @@ def _decoded_link(message: Message) -> Link:
         mac=bytes.fromhex((decoded.get_attr("IFLA_ADDRESS") or "").replace(":", "")),
         mtu=decoded.get_attr("IFLA_MTU") or 0,
         vrf_table=_vrf_table(decoded),
+        macvlan=_decoded_macvlan(decoded),
     )
 
 
@@ -361,6 +372,15 @@ def _vrf_table(decoded: ifinfmsg) -> int:
     if decoded.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") != "vrf":
         return 0
     return decoded.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA", "IFLA_VRF_TABLE") or 0
+
+
+def _decoded_macvlan(link: ifinfmsg) -> Macvlan | None:
+    info = link.get_attr("IFLA_LINKINFO")
+    if info is None or info.get_attr("IFLA_INFO_KIND") != "macvlan":
+        return None
+    data = info.get_attr("IFLA_INFO_DATA")
+    mode = data.get_attr("IFLA_MACVLAN_MODE") if data is not None else None
+    return Macvlan(link.get_attr("IFLA_LINK") or 0, mode or "", link.get_attr("IFLA_IFALIAS") or "")
 
 
 def _decoded_address(key: AddressKey, message: Message) -> LinkAddress:

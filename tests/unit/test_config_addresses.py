@@ -101,11 +101,6 @@ FAULTY = {
         "11: notrack: not known; ignored, the address 192.0.2.6 is used; did you mean no_track?",
     ),
     "192.0.2.6 track_group g": (True, "1: track_group is for static addresses only and is ignored; remove it"),
-    "192.0.2.6 use_vmac": (
-        True,
-        "1: pyvrrp does not do use_vmac for one address: it is put on its interface itself, "
-        "with the MAC address of that",
-    ),
     "192.0.2.6 autojoin": (
         True,
         "1: the kernel takes autojoin for multicast addresses only; ignored, remove it",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pyvrrp.config import Loaded, load
-from pyvrrp.model import FilterTable, GlobalDefs, Instance, State
+from pyvrrp.model import FilterTable, GlobalDefs, Instance, State, UseVmac
 
 BASE = "interface eth0\nvirtual_router_id 7\nvirtual_ipaddress {\n192.0.2.100/24\n}\n"
 
@@ -75,8 +75,10 @@ def texts(loaded: Loaded) -> list[str]:
         ("net_namespace blue", "net_namespace", "blue"),
         ("no_accept", "accept", False),
         ("no_accept\naccept", "accept", True),
-        ("use_vmac vrrp.7 netlink_notify_msg", "use_vmac", ("vrrp.7", "netlink_notify_msg")),
-        ("use_vmac", "use_vmac", ()),
+        ("use_vmac vrrp.7 netlink_notify_msg", "use_vmac", UseVmac("vrrp.7")),
+        ("use_vmac name vrrp.7", "use_vmac", UseVmac("vrrp.7")),
+        ("use_vmac 2:0:0:0:0:A group 9", "use_vmac", UseVmac(mac=b"\2\0\0\0\0\x0a", group=9)),
+        ("use_vmac", "use_vmac", UseVmac()),
         ("use_vmac_addr", "use_vmac_addr", True),
         ("use_vmac\nvmac_xmit_base", "vmac_xmit_base", True),
         ("use_ipvlan", "use_ipvlan", ()),
@@ -368,13 +370,13 @@ def test_mail_is_one_warning(read: Any) -> None:
 def test_what_is_not_done_is_told_once_for_all_instances(tmp_path: Path) -> None:
     file = tmp_path / "keepalived.conf"
     addresses = "virtual_ipaddress {{\n192.0.2.{0}\n}}\n"
-    text = "vrrp_instance A{0} {{\ninterface eth0\nvirtual_router_id {0}\nuse_vmac\n" + addresses + "}}\n"
+    text = "vrrp_instance A{0} {{\ninterface eth0\nvirtual_router_id {0}\nuse_ipvlan\n" + addresses + "}}\n"
     instances = (text.format(number) for number in range(1, 6))
     file.write_text("".join(instances))
     loaded = load(str(file), config_id="", interfaces=None)
     (told,) = loaded.diagnostics
     assert (told.where.line, told.code) == (4, "not-done")
-    assert told.message.startswith("pyvrrp does not do use_vmac (5 lines): addresses are put on the interface itself")
+    assert told.message.startswith("pyvrrp does not do use_ipvlan (5 lines): addresses are put on the interface itself")
 
 
 def test_the_table_of_nftables(read: Any) -> None:

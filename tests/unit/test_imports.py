@@ -50,8 +50,8 @@ FLOOR = {  # "": __init__.py, the version
 }
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
 MIDDLE = {
-    "promotion", "network", "statics", "namespaces", "router", "debounce", "membership", "interests", "journal", "pace",
-    "portrait", "tracking", "host", "scope",
+    "placing", "promotion", "network", "statics", "namespaces", "router", "debounce", "membership", "interests",
+    "journal", "pace", "portrait", "tracking", "host", "scope",
 }
 SHELL: dict[str, set[str]] = {
     "": set(),
@@ -73,9 +73,10 @@ SHELL: dict[str, set[str]] = {
     # Between the parts and the runtime: each knows the core and some of the parts.
     "interests": FLOOR,
     "promotion": FLOOR,
-    "network": FLOOR | {"netlink", "promotion"},
+    "placing": FLOOR,                   # which interface an address is on
+    "network": FLOOR | {"netlink", "placing", "promotion"},
     "statics": FLOOR | {"netlink", "network"},
-    "router": FLOOR | {"netlink", "network"},
+    "router": FLOOR | {"netlink", "network", "placing"},
     "namespaces": FLOOR,
     "debounce": FLOOR | {"netlink"},
     "membership": FLOOR | {"router"},

@@ -442,14 +442,14 @@ _INTERFACES = (
         Kind.TEXT,
         "How names of interfaces made by use_vmac begin.",
         default="vrrp",
-        without="no such interface is made",
+        field="vmac_prefix",
     ),
     Keyword(
         "vmac_addr_prefix",
         Kind.TEXT,
         "The same for those of single addresses.",
         default="vmac_prefix",
-        without="no such interface is made",
+        field="vmac_addr_prefix",
     ),
     Keyword(
         "disable_local_igmp",

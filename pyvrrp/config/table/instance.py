@@ -302,17 +302,14 @@ _ADDRESSES = (
         "use_vmac",
         Kind.TEXTS,
         "Hold the addresses on an interface (macvlan) with the virtual MAC of the RFC.",
-        field="use_vmac",
-        takes="[[NAME] IF] [MAC] [netlink_notify_msg] [group G]",
+        takes="[[name] IF] [MAC] [netlink_notify_msg] [group G]",
         least=0,
-        without="addresses are put on the interface itself and keep its MAC",
     ),
     Keyword(
         "use_vmac_addr",
         Kind.FLAG,
         "The same for addresses on other interfaces.",
         field="use_vmac_addr",
-        without="addresses are put on their interfaces themselves",
     ),
     Keyword(
         "vmac_xmit_base",
