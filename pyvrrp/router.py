@@ -254,6 +254,7 @@ def settings_of(
         starts_as_owner=instance.priority == 255 and instance.start_state is State.MASTER,
         check_source=instance.check_unicast_src,
         peer_ttls=instance.peer_ttls,
+        ttl=instance.unicast_ttl if instance.is_unicast else 255,
         down_timer_adverts=instance.down_timer_adverts,
         checksum_of_message=instance.v3_checksum_as_v2,
         strict=instance.strict,

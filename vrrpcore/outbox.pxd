@@ -19,6 +19,7 @@ cdef struct tx_t:
     uint32_t vr
     uint8_t src[16]
     uint8_t dst[16]
+    uint8_t ttl             # of an advert; 255 is the socket's own
 
 
 @cython.final

@@ -50,6 +50,7 @@ cdef class Outbox:
             tx.vr = i
             memcpy(tx.src, vr.src, 16)
             memcpy(tx.dst, vr.dsts + 16 * d, 16)
+            tx.ttl = vr.ttl
 
     cdef void add_zero(self, uint32_t i, const vr_t *vr) noexcept nogil:
         """The advert that says "I stop": priority 0 (s6.4.3)."""
@@ -73,6 +74,7 @@ cdef class Outbox:
             tx.vr = i
             memcpy(tx.src, vr.src, 16)
             memcpy(tx.dst, vr.dsts + 16 * d, 16)
+            tx.ttl = vr.ttl
 
     cdef void add_announces(self, uint32_t i, const vr_t *vr, uint32_t rounds) noexcept nogil:
         """GARP and NA: rounds over all addresses; the frame of an address is built once."""

@@ -30,9 +30,9 @@ cdef class Sender:
     cdef uint32_t count
     cdef void reset(self) noexcept nogil
     cdef void add_ipv4(self, const uint8_t *data, size_t length, const uint8_t *src, const uint8_t *dst,
-                       uint32_t ifindex) noexcept nogil
+                       uint32_t ifindex, uint8_t ttl) noexcept nogil
     cdef void add_ipv6(self, const uint8_t *data, size_t length, const uint8_t *src, const uint8_t *dst,
-                       uint32_t ifindex) noexcept nogil
+                       uint32_t ifindex, uint8_t ttl) noexcept nogil
     cdef void add_frame(self, const uint8_t *data, size_t length, uint32_t ifindex) noexcept nogil
     cdef int send(self, int fd, uint32_t first) noexcept nogil  # how many from `first` on, or -errno
 

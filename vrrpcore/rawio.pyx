@@ -104,6 +104,17 @@ cdef extern from *:
         return CMSG_SPACE(sizeof info);
     }
 
+    /* Behind `used` bytes of control data. */
+    static size_t pv_write_ttl(unsigned char *control, size_t used, int ttl, int is_ipv6)
+    {
+        struct cmsghdr *c = (struct cmsghdr *)(control + used);
+        c->cmsg_level = is_ipv6 ? IPPROTO_IPV6 : IPPROTO_IP;
+        c->cmsg_type = is_ipv6 ? IPV6_HOPLIMIT : IP_TTL;
+        c->cmsg_len = CMSG_LEN(sizeof ttl);
+        memcpy(CMSG_DATA(c), &ttl, sizeof ttl);
+        return used + CMSG_SPACE(sizeof ttl);
+    }
+
     static size_t pv_pktinfo6_len(void)
     {
         return CMSG_SPACE(sizeof(struct in6_pktinfo));
@@ -219,6 +230,7 @@ cdef extern from *:
     void pv_read_control(msghdr *msg, pv_control *out) nogil
     size_t pv_write_pktinfo4(void *control, const uint8_t *src, unsigned int ifindex) nogil
     size_t pv_write_pktinfo6(void *control, const uint8_t *src, unsigned int ifindex) nogil
+    size_t pv_write_ttl(uint8_t *control, size_t used, int ttl, int is_ipv6) nogil
     size_t pv_pktinfo6_len() nogil
     int pv_drop_everything(int fd) nogil
     unsigned int pv_socket_drops(int fd) nogil
@@ -255,9 +267,13 @@ cdef struct tx_slot_t:
     uint8_t control[TX_CONTROL_LEN]
     uint8_t name[TX_NAME_LEN]
 
+cdef enum:
+    TX_WIDE_LEN = 64            # the same and a TTL, which few datagrams have
+
 cdef struct tx_memory_t:
     mmsghdr messages[TX_BATCH]
     tx_slot_t slots[TX_BATCH]
+    uint8_t wide[TX_BATCH][TX_WIDE_LEN]
 
 
 assert sizeof(sockaddr_in6) <= TX_NAME_LEN and sizeof(sockaddr_ll) <= TX_NAME_LEN
@@ -332,7 +348,7 @@ cdef class Sender:
         self.count = 0
 
     cdef void add_ipv4(self, const uint8_t *data, size_t length, const uint8_t *src, const uint8_t *dst,
-                       uint32_t ifindex) noexcept nogil:
+                       uint32_t ifindex, uint8_t ttl) noexcept nogil:
         cdef tx_memory_t *memory = <tx_memory_t *>self._memory
         cdef tx_slot_t *slot = &memory.slots[self.count]
         cdef msghdr *header = &memory.messages[self.count].msg_hdr
@@ -343,12 +359,18 @@ cdef class Sender:
         header.msg_namelen = sizeof(sockaddr_in)
         slot.iov.iov_base = <void *>data
         slot.iov.iov_len = length
-        header.msg_control = slot.control
-        header.msg_controllen = pv_write_pktinfo4(slot.control, src, ifindex)
+        if ttl == VRRP_TTL:
+            header.msg_control = slot.control
+            header.msg_controllen = pv_write_pktinfo4(slot.control, src, ifindex)
+        else:
+            header.msg_control = memory.wide[self.count]
+            header.msg_controllen = pv_write_ttl(
+                memory.wide[self.count], pv_write_pktinfo4(memory.wide[self.count], src, ifindex), ttl, 0
+            )
         self.count += 1
 
     cdef void add_ipv6(self, const uint8_t *data, size_t length, const uint8_t *src, const uint8_t *dst,
-                       uint32_t ifindex) noexcept nogil:
+                       uint32_t ifindex, uint8_t ttl) noexcept nogil:
         cdef tx_memory_t *memory = <tx_memory_t *>self._memory
         cdef tx_slot_t *slot = &memory.slots[self.count]
         cdef msghdr *header = &memory.messages[self.count].msg_hdr
@@ -361,8 +383,14 @@ cdef class Sender:
         header.msg_namelen = sizeof(sockaddr_in6)
         slot.iov.iov_base = <void *>data
         slot.iov.iov_len = length
-        header.msg_control = slot.control
-        header.msg_controllen = pv_write_pktinfo6(slot.control, src, ifindex)
+        if ttl == VRRP_TTL:
+            header.msg_control = slot.control
+            header.msg_controllen = pv_write_pktinfo6(slot.control, src, ifindex)
+        else:
+            header.msg_control = memory.wide[self.count]
+            header.msg_controllen = pv_write_ttl(
+                memory.wide[self.count], pv_write_pktinfo6(memory.wide[self.count], src, ifindex), ttl, 1
+            )
         self.count += 1
 
     cdef void add_frame(self, const uint8_t *data, size_t length, uint32_t ifindex) noexcept nogil:

@@ -485,9 +485,9 @@ cdef class Reactor:
                 if kind == TX_FRAME:
                     self._sender.add_frame(tx.data, tx.length, tx.ifindex)
                 elif self._ports[domain].family == FAMILY_IPV4:
-                    self._sender.add_ipv4(tx.data, tx.length, tx.src, tx.dst, tx.ifindex)
+                    self._sender.add_ipv4(tx.data, tx.length, tx.src, tx.dst, tx.ifindex, tx.ttl)
                 else:
-                    self._sender.add_ipv6(tx.data, tx.length, tx.src, tx.dst, tx.ifindex)
+                    self._sender.add_ipv6(tx.data, tx.length, tx.src, tx.dst, tx.ifindex, tx.ttl)
                 k += 1
             done = 0
             while done < self._sender.count:

@@ -43,6 +43,7 @@ class VrSettings:
     down_timer_adverts: int = 3
     # Unicast: the lowest and highest TTL of each destination's adverts, or nothing. Multicast is always 255.
     peer_ttls: tuple[tuple[int, int], ...] = ()
+    ttl: int = 255                              # of unicast adverts: TTL or Hop Limit, 1..255
     checksum_of_message: bool = False           # v3 over IPv4 as RFC 9568 has it: no pseudo-header
     # What an RFC lets a router drop is dropped: the other form of the checksum (K4), unicast with a TTL other than 255
     # or from an unlisted source (R4, R12), IPv6 adverts that do not list a link-local address first (R9), and adverts

@@ -117,6 +117,7 @@ cdef int vr_setup(vr_t *vr, settings, uint8_t family) except -1:
     vr.preempt_delay_ms = round(settings.preempt_delay_s * 1000)
     vr.min_interval_cs = (LEARNED_INTERVAL_CS_MIN if settings.min_interval_cs is None else settings.min_interval_cs)
     vr.dst_count = len(settings.destinations)
+    vr.ttl = settings.ttl
     vr.addr_count = len(settings.addresses)
     vr.announce_count = len(settings.announces)
     vr.phase = (vr.vrid * <uint32_t>2654435761 ^ vr.ifindex * <uint32_t>40503
@@ -248,6 +249,8 @@ cdef int vr_check(settings, uint32_t domain_count) except -1:
         raise ValueError("a password is for VRRPv2 and has at most 8 bytes")
     if settings.peer_ttls and (not settings.is_unicast or len(settings.peer_ttls) != len(settings.destinations)):
         raise ValueError("TTL limits are for unicast, one pair for each destination")
+    if not 1 <= settings.ttl <= 255 or (settings.ttl != 255 and not settings.is_unicast):
+        raise ValueError(f"TTL {settings.ttl} is not in 1..255, or not that of multicast, 255")
     if any(not 0 <= lowest <= highest <= 255 for lowest, highest in settings.peer_ttls):
         raise ValueError("TTL limits are not 0 <= lowest <= highest <= 255")
     if len(settings.announces) > ANNOUNCE_MAX:

@@ -72,7 +72,7 @@ cdef struct vr_t:               # four cache lines; an advert heard touches the 
     uint8_t dst_count           # unicast peers, or 1 for the group
     uint8_t master_priority     # of the last advert that was honoured
     uint8_t peer_priority       # of the last advert that passed the checks
-    uint8_t pad
+    uint8_t ttl                 # TTL or Hop Limit of its adverts: 255, or unicast as it is set
     uint16_t advertisement_interval_cs      # ours
     uint16_t master_adver_interval_cs       # learned from the master; ours until then
     uint16_t min_interval_cs    # nothing shorter is learned; our own interval where that is shorter

@@ -555,3 +555,19 @@ def test_a_dropped_reactor_closes_its_descriptors() -> None:
     assert descriptors() == before + 3
     del reactor
     assert descriptors() == before
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("ttl", [255, 7, 1])
+def test_unicast_adverts_have_the_ttl_that_is_set(pair: Pair, family: int, ttl: int) -> None:
+    left, right = pair.left, pair.right
+    proto = 0x0800 if family == 4 else 0x86DD
+    listener = within(right.namespace, lambda: socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(proto)))
+    with listener:
+        listener.settimeout(5)
+        left.start(family, priority=255, starts_as_owner=True, unicast=True, ttl=ttl)
+        protocol_at, ttl_at = (9, 8) if family == 4 else (6, 7)
+        while (packet := listener.recv(2000))[protocol_at] != 112:
+            pass
+    assert packet[ttl_at] == ttl
+    assert left.engine.totals()["send_errors"] == 0

@@ -164,11 +164,10 @@ _CAST = (
         "unicast_ttl",
         Kind.INTEGER,
         "The TTL, or hop limit, of unicast adverts.",
-        low=0,
+        low=1,
         high=255,
         default="255",
         field="unicast_ttl",
-        without="unicast adverts go with TTL 255",
     ),
     Keyword(
         "unicast_fault_no_peer",
