@@ -66,10 +66,15 @@ def line_of(text: str, needle: str) -> int:
 
 
 def reports(tested: Outcome, file: Path) -> dict[int, str]:
-    """line -> the report, for every line printed of the form file:line: what is wrong; what to do."""
+    """line -> the report, for every file:line:column: error or warning: what is wrong; what to do.
+
+    The line itself follows each, indented, and a mark under the word.
+    """
     found = {}
     for line in tested.lines:
-        match = re.fullmatch(rf"{re.escape(str(file))}:(\d+): (?:warning: )?(.+; .+)", line)
+        if line.startswith(" "):
+            continue
+        match = re.fullmatch(rf"{re.escape(str(file))}:(\d+)(?::\d+)?: (?:error|warning): (.+; .+)", line)
         assert match, f"not `file:line: what is wrong; what to do`: {line!r}"
         found[int(match[1])] = match[2]
     return found
