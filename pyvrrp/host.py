@@ -19,6 +19,7 @@ from typing import TypeVar
 from pyvrrp import limits
 from pyvrrp.errors import NetlinkError
 from pyvrrp.interests import Interest, Interests
+from pyvrrp.journal import text
 from pyvrrp.model import Vip
 from pyvrrp.namespaces import NamespaceWatch
 from pyvrrp.netlink.links import Link
@@ -30,12 +31,15 @@ from pyvrrp.scripts.pool import ScriptPool
 from pyvrrp.statics import Statics
 from pyvrrp.statistics import readings
 from pyvrrp.track.files import FileWatch
+from vrrpcore.engine import EVENTS
 from vrrpcore.reactor import Reactor
+from vrrpcore.settings import Event
 
 log = logging.getLogger("pyvrrp")
 
 T = TypeVar("T")
 
+_UNKNOWN_VRID = EVENTS["unknown_vrid"]
 _EVENTS_PER_SLICE = 64          # about 1 ms of Python
 
 
@@ -62,6 +66,7 @@ class Host:
         self._by_index: dict[int, Router] = {}      # by the engine's index
         self._to_judge: dict[Router, None] = {}     # in order; judged in slices
         self._adverts_per_s: dict[Hashable, dict[tuple[str | None, int], float]] = {}     # by scope
+        self._logs_unknown: dict[Hashable, bool] = {}                                      # by scope
         self._next_number = 0
         self._drain_scheduled = False
         self._counted_since_s = time.time()     # sums over all instances have only grown since
@@ -178,12 +183,20 @@ class Host:
         named = (self._routers.get(number) or self._statics.get(number)) if isinstance(number, int) else None
         return named.title if named else f"removed instance {number}"
 
-    def expect_adverts(self, scope: Hashable, per_s: dict[tuple[str | None, int], float]) -> None:
-        """What a scope expects to hear, by namespace and address family, in adverts a second."""
+    def expect_adverts(
+        self, scope: Hashable, per_s: dict[tuple[str | None, int], float], *, logs_unknown: bool
+    ) -> None:
+        """What a scope expects to hear, by namespace and address family, in adverts a second.
+
+        logs_unknown: VRIDs that nobody has there are logged, each once until this is said again.
+        """
         self._adverts_per_s[scope] = per_s
+        self._logs_unknown[scope] = logs_unknown
         for name, family in per_s:
-            total = sum(each.get((name, family), 0.0) for each in self._adverts_per_s.values())
-            self.network(name).expect_adverts(family, total)
+            scopes = [each for each, those in self._adverts_per_s.items() if (name, family) in those]
+            network = self.network(name)
+            network.expect_adverts(family, sum(self._adverts_per_s[each][name, family] for each in scopes))
+            self.engine.tell_unknown(network.domain(family), any(self._logs_unknown[each] for each in scopes))
 
     def problems(self) -> list[str]:
         """What is static and is not set, and why."""
@@ -231,12 +244,23 @@ class Host:
 
     def _take_events(self) -> None:
         for event in self.engine.take_events(_EVENTS_PER_SLICE):
-            if event.vr < 0:
+            if event.kind == _UNKNOWN_VRID:
+                self._tell_unknown(event)
+            elif event.vr < 0:
                 level = logging.WARNING if event.value >= limits.STALL_TOLD_S * 1e6 else logging.DEBUG
                 log.log(level, "this process stood still for %.0f ms; it listens again before it acts",
                         event.value / 1000)
             elif router := self._by_index.get(event.vr):
                 router.scope.on_event(router, event)
+
+    def _tell_unknown(self, event: Event) -> None:
+        """An advert with a VRID that no instance has (log_unknown_vrids)."""
+        domain, vrid = divmod(event.value, 256)
+        for network in self.networks:
+            for family, number in network.domains.items():
+                if number == domain:
+                    log.warning("%s: advert from %s with VRID %d, which no IPv%d instance has (said once)",
+                                network.title, text(event.source, family), vrid, family)
 
     # ---- judging
 

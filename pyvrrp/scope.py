@@ -426,7 +426,7 @@ class Scope:
             rate = 100 / i.advertisement_interval_cs * max(1, len(i.peers))
             place = (i.net_namespace or None, i.family)
             per_s[place] = per_s.get(place, 0.0) + rate
-        self._host.expect_adverts(self, per_s)
+        self._host.expect_adverts(self, per_s, logs_unknown=defs.log_unknown_vrids)
 
     def _new_router(self, instance: Instance) -> Router:
         host = self._host

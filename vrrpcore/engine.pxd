@@ -34,6 +34,7 @@ cdef enum event_kind_t:
     EVENT_SEND_ERR = 7      # the kernel refused a datagram; value: errno
     EVENT_FIRST_ADDRESS = 8     # an IPv6 advert does not list a link-local address first
     EVENT_INTERVAL_SHORT = 9    # the master's interval is shorter than what is learned; value: that, in centiseconds
+    EVENT_UNKNOWN_VRID = 10     # value: domain * 256 + a VRID that no router has there; no router
 
 cdef struct event_t:
     int64_t at_ns
@@ -51,6 +52,8 @@ cdef struct domain_t:
     uint8_t family
     uint8_t is_idle             # its receive queue was empty at polled_ns
     uint8_t wants_look          # a Master_Down_Timer waits for its queue to be read
+    uint8_t tells_unknown       # VRIDs that no router has are told, each once
+    uint8_t told_vrids[32]      # a bit for each that was told
     uint64_t drops[DROP_COUNT]  # of adverts that belong to no router
     int64_t heard_until_ns      # every datagram that arrived before this has been heard
 
@@ -79,6 +82,7 @@ cdef class Engine:
         self.total[total] += more
     cdef void receive(self, heard_t *batch, size_t count) noexcept nogil
     cdef void count_drop(self, uint32_t domain, uint32_t reason) noexcept nogil
+    cdef void _unknown_vrid(self, const rx_meta_t *rx, uint8_t vrid) noexcept nogil
     cdef size_t expire(self, int64_t now_ns, size_t limit) noexcept nogil
     cdef void notice_stall(self, int64_t late_ns, int64_t now_ns) noexcept nogil
     cdef void relisten(self, uint32_t domain, int64_t deaf_ns, int64_t now_ns) noexcept nogil

@@ -170,6 +170,7 @@ EVENTS = {
     "state": EVENT_STATE, "drop": EVENT_DROP, "other_master": EVENT_OTHER_MASTER,
     "address_list": EVENT_ADDRESS_LIST, "interval": EVENT_INTERVAL, "unlisted": EVENT_UNLISTED, "stall": EVENT_STALL,
     "send_err": EVENT_SEND_ERR, "first_address": EVENT_FIRST_ADDRESS, "interval_short": EVENT_INTERVAL_SHORT,
+    "unknown_vrid": EVENT_UNKNOWN_VRID,
 }
 FAULT_GROUP_BIT = <uint32_t>FAULT_GROUP
 
@@ -435,6 +436,12 @@ cdef class Engine:
         self._check_domains((domain,))
         self.relisten(domain, deaf_ns, now_ns)
 
+    def tell_unknown(self, domain: int, wanted: bool) -> None:
+        """Tell, or do not, of VRIDs that no router of a domain has: each of them once from now on. Raises IndexError."""
+        self._check_domains((domain,))
+        self.domains[<uint32_t>domain].tells_unknown = wanted
+        memset(self.domains[<uint32_t>domain].told_vrids, 0, 32)
+
     def next_deadline(self) -> int:
         """Return when the next timer is due, in nanoseconds of the caller's clock; -1 when none runs."""
         return self.next_deadline_ns()
@@ -539,6 +546,13 @@ cdef class Engine:
     cdef void count_drop(self, uint32_t domain, uint32_t reason) noexcept nogil:
         self.domains[domain].drops[reason] += 1
 
+    cdef void _unknown_vrid(self, const rx_meta_t *rx, uint8_t vrid) noexcept nogil:
+        cdef domain_t *domain = &self.domains[rx.domain]
+        self.count_drop(rx.domain, DROP_VRID)
+        if domain.tells_unknown and not domain.told_vrids[vrid >> 3] >> (vrid & 7) & 1:
+            domain.told_vrids[vrid >> 3] |= <uint8_t>(1 << (vrid & 7))
+            self._emit(EVENT_UNKNOWN_VRID, VR_NONE, rx.arrival_ns, 0, 0, rx, NULL, rx.domain << 8 | vrid)
+
     cdef void receive(self, heard_t *batch, size_t count) noexcept nogil:
         """Hear VRRP messages, in the order in which they arrived. A discarded one moves no timer and changes no state
         (s7.1).
@@ -594,7 +608,7 @@ cdef class Engine:
                 self.table.tally(i, CNT_DROP + DROP_MODE)
                 self._emit_once(EVENT_DROP, i, 1 << DROP_MODE, rx, NULL, DROP_MODE)
             else:
-                self.count_drop(rx.domain, DROP_VRID)
+                self._unknown_vrid(rx, heard.vrid)
             return
         vr = &self.table.vrs[i]
         count = self.table.counters[i].count

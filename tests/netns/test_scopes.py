@@ -104,6 +104,19 @@ def test_files_come_go_and_break_without_harm_to_others(scoped: tuple[Daemon, No
     assert left.has("192.0.2.101")
 
 
+def test_unknown_vrids_are_logged_once_where_a_file_asks_for_it(lab: Lab) -> None:
+    left, right = lab.pair()
+    daemon, other = lab.daemon("pyvrrpd", left), lab.daemon("pyvrrpd", right)
+    daemon.configure("global_defs {\n    log_unknown_vrids\n}\n" + file_of(1))
+    other.configure(file_of(77))
+    daemon.start()
+    other.start()
+    said = r"the daemon's network namespace: advert from 192\.0\.2\.2 with VRID 77, which no IPv4 instance has"
+    daemon.wait_log(said, 2 * MASTER_S)
+    left.record.wait_adverts(5, sent=False, vrid=77, timeout_s=10)
+    assert daemon.log().count("with VRID 77") == 1
+
+
 def test_the_same_router_in_two_files_runs_once(scoped: tuple[Daemon, Node, Path]) -> None:
     """Nothing could tell their adverts apart. The second is in FAULT and says why."""
     daemon, left, files = scoped

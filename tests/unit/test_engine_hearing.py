@@ -459,3 +459,27 @@ class TestDeafness:
                 engine.advance(deadline_ns, unread={domain: 0})
             with pytest.raises(IndexError, match="no domain"):
                 engine.deaf(domain, S, deadline_ns)
+
+
+def test_vrids_that_nobody_has_are_told_once_where_that_is_wanted() -> None:
+    engine = lone_engine()
+    engine.add(settings(vrid=51))
+    heard = {"domain": 0, "ifindex": 2, "source": bytes([192, 0, 2, 9]), "destination": GROUP[4], "ttl": 255}
+    message = bytes([0x31, 52, 100, 1, 0, 100, 0, 0, 192, 0, 2, 52])
+    for now_ns in (S, 2 * S):
+        engine.receive_datagram(message, now_ns=now_ns, **heard)
+    assert engine.take_events() == []
+    engine.tell_unknown(0, True)
+    for vrid in (52, 52, 255, 1, 52):
+        engine.receive_datagram(message[:1] + bytes([vrid]) + message[2:], now_ns=3 * S, **heard)
+    events = engine.take_events()
+    assert [(event.kind, event.vr, event.value & 255, event.source[:4]) for event in events] == [
+        (EVENTS["unknown_vrid"], -1, vrid, bytes([192, 0, 2, 9])) for vrid in (52, 255, 1)
+    ]
+    assert engine.domain_drops(0)["vrid_err"] == 7
+    engine.tell_unknown(0, True)
+    engine.receive_datagram(message, now_ns=4 * S, **heard)
+    assert len(engine.take_events()) == 1, "said anew, told anew"
+    engine.tell_unknown(0, False)
+    engine.receive_datagram(message, now_ns=5 * S, **heard)
+    assert engine.take_events() == []

@@ -84,7 +84,9 @@ SHELL: dict[str, set[str]] = {
     "pace": FLOOR,
     "portrait": FLOOR | {"control", "journal", "router"},
     "tracking": FLOOR | {"scripts", "track"},
-    "host": FLOOR | {"netlink", "scripts", "track", "interests", "network", "namespaces", "router", "statics"},
+    "host": FLOOR | {
+        "interests", "journal", "namespaces", "netlink", "network", "router", "scripts", "statics", "track",
+    },
     "scope": WORKERS | MIDDLE - {"scope"},
     "simulate": FLOOR | {"config", "router"},
     "meter": FLOOR,

@@ -197,9 +197,8 @@ _PROTOCOL = (
     Keyword(
         "log_unknown_vrids",
         Kind.FLAG,
-        "Log adverts with a VRID that no instance has.",
+        "Log adverts with a VRID that no instance has, each VRID once.",
         field="log_unknown_vrids",
-        without="such adverts are counted, not logged",
     ),
 )
 
