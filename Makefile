@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 CONF ?=
 PYTEST_ARGS ?=
+# Two tests at a time: most of them wait for timers of the protocol, and processors are idle meanwhile.
+PYTEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help run build debug test test-root nightly soak lint bench annotate docs clean
@@ -24,7 +26,7 @@ endif
 test: ## every test that this user may run (as root: all of them)
 	@contrib/bootstrap.sh $(PYTHON) $(VENV) test
 	@contrib/test-deps.sh
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(PYTEST_JOBS) --dist worksteal $(PYTEST_ARGS)
 
 test-root: ## only the tests that need root: namespaces, a real keepalived
 	@contrib/bootstrap.sh $(PYTHON) $(VENV) test

@@ -80,7 +80,7 @@ def test_every_weight(read) -> None:
     items += [Contribution(t.name, t.weight, True, t.reverse) for t in instance.track_interfaces]
     assert effective(instance.priority, items) == (90, (), ())
     items = [item._replace(ok=True) for item in items]
-    assert effective(instance.priority, items).failed == ("up_is_fault",)
+    assert effective(instance.priority, items).failed == ("up_is_fault is well",)
 
 
 PER_ROUTER = """

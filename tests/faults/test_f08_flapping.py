@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.root]
 
 VIPS = ("192.0.2.100", "2001:db8::100")
 FLAP_S = 0.05
+DOWN_S = 3.5                # the kernel may say for a second after a link came up that it does not run yet
 
 
 def flap(node: Node, *, times: int) -> None:
@@ -41,12 +42,12 @@ def test_with_delays_nothing_is_seen_of_it(lab: Lab, end: str) -> None:
     """Our own end goes down, and IPv6 addresses with it; or the far end, and the carrier is lost."""
     left, right = lab.pair()
     daemon = lab.daemon("pyvrrpd", left)
-    daemon.configure(text("interface_up_down_delays {\neth0 0.9 0.1\n}\n"))
+    daemon.configure(text(f"interface_up_down_delays {{\neth0 {DOWN_S} 0.1\n}}\n"))
     daemon.start()
     for vip in VIPS:
         left.record.wait_address(vip, True, timeout_s=START_S)
     until(lambda: state(daemon, "V6") == state(daemon, "V4") == "MASTER", 3, "both are MASTER")
-    flap(left if end == "near" else right, times=50)
+    flap(left if end == "near" else right, times=20)
     assert daemon.transitions("V4") == ["BACKUP", "MASTER"]
     if end == "near":
         # The kernel keeps no IPv6 address of an interface that is down, so V6 lost what its adverts come from.
@@ -60,8 +61,8 @@ def test_with_delays_nothing_is_seen_of_it(lab: Lab, end: str) -> None:
     # Down for longer than the delay is FAULT, after the delay; up is believed after its own.
     since_s = time.monotonic()
     right.ip("link", "set", "eth0", "down")
-    until(lambda: state(daemon, "V4") == "FAULT", 3, "FAULT")
-    assert time.monotonic() - since_s >= 0.8
+    until(lambda: state(daemon, "V4") == "FAULT", DOWN_S + 2, "FAULT")
+    assert time.monotonic() - since_s >= DOWN_S - 0.1
     right.ip("link", "set", "eth0", "up")
     until(lambda: state(daemon, "V4") == "MASTER", 5, "MASTER again")
 
