@@ -437,7 +437,7 @@ cdef class Engine:
         self.relisten(domain, deaf_ns, now_ns)
 
     def tell_unknown(self, domain: int, wanted: bool) -> None:
-        """Tell, or do not, of VRIDs that no router of a domain has: each of them once from now on. Raises IndexError."""
+        """Tell, or not, of VRIDs that no router of a domain has: each of them once from now on. Raises IndexError."""
         self._check_domains((domain,))
         self.domains[<uint32_t>domain].tells_unknown = wanted
         memset(self.domains[<uint32_t>domain].told_vrids, 0, 32)
