@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pyvrrp.config.keywords import INDEX, TABLE, TOP, Keyword, Kind
+from pyvrrp.config.table.keyword import INT_MAX
 
 _WIDTH = 80
-_NO_BOUND = 0x7FFFFFFF
 _ARGUMENTS = {
     Kind.FLAG: "",
     Kind.BOOLEAN: "[on|true|yes|off|false|no]",
@@ -80,8 +80,8 @@ def bounds(keyword: Keyword) -> str:
     unit = f" {keyword.unit}" if keyword.unit else ""
     if keyword.low == keyword.high:
         return ""
-    if keyword.high >= _NO_BOUND:
-        return f"{_number(keyword.low)}{unit} or more" if keyword.low > -_NO_BOUND else "any"
+    if keyword.high >= INT_MAX:
+        return f"{_number(keyword.low)}{unit} or more" if keyword.low > -INT_MAX else "any"
     return f"{_number(keyword.low)}..{_number(keyword.high)}{unit}"
 
 

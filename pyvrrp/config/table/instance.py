@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyvrrp.config.table.common import min_interval, notify, told, trackers
-from pyvrrp.config.table.keyword import Keyword, Kind
+from pyvrrp.config.table.keyword import INT_MAX, Keyword, Kind
 
 BLOCKS_AT_TOP = (Keyword("vrrp_instance", Kind.BLOCK, "One Virtual Router.", named=True),)
 
@@ -230,7 +230,7 @@ _CAST = (
         "The receive buffer of the socket.",
         field="kernel_rx_buf_size",
         low=0,
-        high=0x7FFFFFFF,
+        high=INT_MAX,
         unit="bytes",
         without="receive buffers are sized for 10 s of the expected adverts",
     ),

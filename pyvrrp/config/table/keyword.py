@@ -15,6 +15,7 @@ from enum import Enum
 
 TOP = ""  # the level outside all blocks
 MANY = 1 << 30  # as many arguments as one likes
+INT_MAX = 0x7FFFFFFF  # the bound of numbers that keepalived keeps in an int
 
 
 class Kind(Enum):

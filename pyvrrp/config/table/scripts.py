@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyvrrp.config.table.keyword import Keyword, Kind
+from pyvrrp.config.table.keyword import INT_MAX, Keyword, Kind
 
 BLOCKS_AT_TOP = (
     Keyword("vrrp_script", Kind.BLOCK, "A command run at an interval, to be tracked.", named=True),
@@ -65,8 +65,8 @@ SCRIPT = (
         high=253,
         default="0",
     ),
-    Keyword("rise", Kind.INTEGER, "Successes in a row to count as up.", low=1, high=0x7FFFFFFF, default="1"),
-    Keyword("fall", Kind.INTEGER, "Failures in a row to count as failed.", low=1, high=0x7FFFFFFF, default="1"),
+    Keyword("rise", Kind.INTEGER, "Successes in a row to count as up.", low=1, high=INT_MAX, default="1"),
+    Keyword("fall", Kind.INTEGER, "Failures in a row to count as failed.", low=1, high=INT_MAX, default="1"),
     Keyword("user", Kind.USER, "The user, and group, it runs as.", default="script_user", takes="USER [GROUP]"),
     Keyword(
         "init_fail",
