@@ -1,9 +1,9 @@
 # cython: language_level=3, cdivision=True
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memcpy
 
 from vrrpcore.consts cimport NS_PER_CS, NS_PER_S, PRIORITY_RELEASE
-from vrrpcore.vr cimport ST_MASTER, VRF_PREEMPT, VRF_STALLED, VRF_YIELDS, vr_t
+from vrrpcore.vr cimport ST_MASTER, VRF_ASIDE, VRF_PREEMPT, VRF_STALLED, VRF_WANTS_MASTER, VRF_YIELDS, vr_t
 
 # What an advert that passed all checks means to a router, given its state.
 cdef enum verdict_t:
@@ -65,7 +65,8 @@ cdef inline verdict_t judge(vr_t *vr, uint8_t priority, const uint8_t *src, int6
     if priority >= vr.priority:
         vr.flags &= ~<uint32_t>VRF_YIELDS
         return ADVERT_WINS
-    if not vr.flags & VRF_PREEMPT or leaves_it_alone(vr, at_ns):
+    # One that stands aside obeys whoever is MASTER, as with nopreempt; the clock of preempt_delay starts afterwards.
+    if vr.flags & (VRF_PREEMPT | VRF_ASIDE) != VRF_PREEMPT or leaves_it_alone(vr, at_ns):
         return ADVERT_WINS
     return ADVERT_LOSES
 
@@ -79,3 +80,12 @@ cdef inline uint16_t learned_interval_cs(const vr_t *vr, uint16_t max_adver_int_
     if floor_cs > vr.advertisement_interval_cs:
         floor_cs = vr.advertisement_interval_cs
     return max_adver_int_cs if max_adver_int_cs > floor_cs else floor_cs
+
+
+cdef inline void learn(vr_t *vr, const uint8_t *src, uint8_t priority, uint16_t max_adver_int_cs) noexcept nogil:
+    """Adopt the sender of an advert as master, its interval too."""
+    vr.flags &= ~<uint32_t>VRF_WANTS_MASTER
+    memcpy(vr.master_addr, src, 16)
+    vr.master_priority = priority
+    if vr.version == 3:
+        vr.master_adver_interval_cs = learned_interval_cs(vr, max_adver_int_cs)

@@ -36,6 +36,16 @@ cdef enum event_kind_t:
     EVENT_INTERVAL_SHORT = 9    # the master's interval is shorter than what is learned; value: that, in centiseconds
     EVENT_UNKNOWN_VRID = 10     # value: domain * 256 + a VRID that no router has there; no router
 
+cdef enum:
+    # Above the bits of drop_t in vr_t.told.
+    TOLD_FIRST_ADDRESS = 1 << 24
+    TOLD_INTERVAL_SHORT = 1 << 25
+    TOLD_SEND_ERR = 1 << 26
+    TOLD_OTHER_MASTER = 1 << 27
+    TOLD_ADDRESS_LIST = 1 << 28
+    TOLD_INTERVAL = 1 << 29
+    TOLD_UNLISTED = 1 << 30
+
 cdef struct event_t:
     int64_t at_ns
     uint32_t vr             # VR_NONE: of no router
@@ -97,10 +107,10 @@ cdef class Engine:
                      const advert_t *advert) noexcept nogil
     cdef void _arm_adver(self, uint32_t i, int64_t now_ns, bint first) noexcept nogil
     cdef void _arm_down(self, uint32_t i, int64_t from_ns) noexcept nogil
+    cdef void _arm_skew(self, uint32_t i, int64_t from_ns) noexcept nogil
     cdef void _set_down(self, uint32_t i, int64_t deadline_ns) noexcept nogil
     cdef int64_t _down_deadline_ns(self, uint32_t i) noexcept nogil
     cdef bint _listen_again(self, uint32_t i, int64_t deaf_ns, int64_t now_ns) noexcept nogil
-    cdef bint _group_owns(self, uint32_t i) noexcept nogil
     cdef bint _may_expire(self, uint32_t i, int64_t now_ns) noexcept nogil
     cdef void _emit(self, uint8_t kind, uint32_t i, int64_t at_ns, uint8_t old_state, uint8_t reason,
                     const rx_meta_t *rx, const advert_t *advert, uint32_t value) noexcept nogil

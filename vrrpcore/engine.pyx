@@ -60,6 +60,7 @@ from vrrpcore.election cimport (
     ADVERT_WINS,
     ADVERT_ZERO,
     judge,
+    learn,
     learned_interval_cs,
     master_down_interval_ns,
     skew_time_ns,
@@ -92,6 +93,7 @@ from vrrpcore.fsm cimport (
     EV_STARTUP,
     EV_STARTUP_OWNER,
     EV_VIP_LOST,
+    EV_YIELD,
     fsm_step,
     transition_t,
 )
@@ -115,7 +117,15 @@ from vrrpcore.packet cimport (
 )
 from vrrpcore.scrutiny cimport REMARK_ADDRESS_LIST, REMARK_FIRST_ADDRESS, limit_ttl, scrutinize
 from vrrpcore.setup cimport copy_address, vr_check, vr_encode, vr_free, vr_setup
-from vrrpcore.sync cimport sync_has_fault, sync_join, sync_leave, sync_others_want_master
+from vrrpcore.sync cimport (
+    sync_has_fault,
+    sync_is_aside,
+    sync_join,
+    sync_leave,
+    sync_others_want_master,
+    sync_owns,
+    sync_set_fault,
+)
 from vrrpcore.table cimport prefetch
 from vrrpcore.vr cimport (
     FAULT_GROUP,
@@ -129,6 +139,7 @@ from vrrpcore.vr cimport (
     TIMER_MASTER_DOWN,
     TIMERS_PER_VR,
     VR_NONE,
+    VRF_ASIDE,
     VRF_COALESCED,
     VRF_HELD,
     VRF_HIGHER_ADVERT,
@@ -136,7 +147,6 @@ from vrrpcore.vr cimport (
     VRF_LOWER_AGAIN,
     VRF_LOWER_SECOND,
     VRF_LOWER_SILENT,
-    VRF_OWNER_START,
     VRF_PEER_TTL,
     VRF_STALLED,
     VRF_UNICAST,
@@ -149,14 +159,6 @@ from vrrpcore.settings import Event, Transmit, VrStatus
 
 cdef enum:
     DUE_BATCH = 128             # timers taken from the wheel at a time
-    # Above the bits of drop_t in vr_t.told.
-    TOLD_FIRST_ADDRESS = 1 << 24
-    TOLD_INTERVAL_SHORT = 1 << 25
-    TOLD_SEND_ERR = 1 << 26
-    TOLD_OTHER_MASTER = 1 << 27
-    TOLD_ADDRESS_LIST = 1 << 28
-    TOLD_INTERVAL = 1 << 29
-    TOLD_UNLISTED = 1 << 30
 
     # What the table has a BACKUP do with an advert that wins: nearly every one that is ever heard.
     ACT_OBEY = ACT_LEARN | ACT_ARM_DOWN
@@ -173,15 +175,6 @@ EVENTS = {
     "unknown_vrid": EVENT_UNKNOWN_VRID,
 }
 FAULT_GROUP_BIT = <uint32_t>FAULT_GROUP
-
-
-cdef inline void _learn(vr_t *vr, const rx_meta_t *rx, const advert_t *advert) noexcept nogil:
-    """ACT_LEARN: adopt the sender of an advert as master, its interval too."""
-    vr.flags &= ~<uint32_t>VRF_WANTS_MASTER
-    memcpy(vr.master_addr, rx.src, 16)
-    vr.master_priority = advert.priority
-    if vr.version == 3:
-        vr.master_adver_interval_cs = learned_interval_cs(vr, advert.max_adver_int_cs)
 
 
 # What an Engine has refers to nothing, so no cycle goes through it; and it all lives when the Engine is freed.
@@ -297,7 +290,7 @@ cdef class Engine:
         Raises IndexError, and ValueError for a router without a source address that is given no reason for FAULT.
         """
         cdef vr_t *vr = self._vr(index)
-        cdef uint8_t event = EV_STARTUP_OWNER if self._group_owns(index) else EV_STARTUP
+        cdef uint8_t event = EV_STARTUP_OWNER if sync_owns(self.table.vrs, index) else EV_STARTUP
         cdef uint32_t due
         if vr.fault_reasons or (vr.group_next != index and sync_has_fault(self.table.vrs, index)):
             event = EV_FAULT
@@ -352,21 +345,11 @@ cdef class Engine:
         if not reasons and vr.state == ST_FAULT and not vr.flags & VRF_KEYED:
             raise ValueError(f"router {index} has no source address yet; it has to be in FAULT")
         cdef vr_t *vrs = self.table.vrs
-        cdef uint32_t i = index, j
-        cdef uint32_t own = reasons
-        cdef uint32_t members_in_fault = 0
-        vrs[i].fault_reasons = own | (vrs[i].fault_reasons & <uint32_t>FAULT_GROUP)
-        j = i
+        cdef uint32_t i = index, j = i
+        cdef uint8_t event = EV_FAULT if sync_set_fault(vrs, i, reasons) else EV_FAULT_CLEARED
         while True:
-            members_in_fault += (vrs[j].fault_reasons & ~<uint32_t>FAULT_GROUP) != 0
-            j = vrs[j].group_next
-            if j == i:
-                break
-        while True:
-            own = vrs[j].fault_reasons & ~<uint32_t>FAULT_GROUP
-            vrs[j].fault_reasons = own | (<uint32_t>FAULT_GROUP if members_in_fault > (own != 0) else 0)
             if vrs[j].state != ST_INIT:
-                self._apply(j, EV_FAULT if members_in_fault else EV_FAULT_CLEARED, now_ns, NULL, NULL)
+                self._apply(j, event, now_ns, NULL, NULL)
             j = vrs[j].group_next
             if j == i:
                 break
@@ -375,6 +358,26 @@ cdef class Engine:
         """Somebody else removed an address: priority 0, BACKUP, and Skew_Time to whoever is better (keepalived)."""
         self._vr(index)
         self._dispatch(index, EV_VIP_LOST, now_ns, NULL, NULL)
+
+    def stand_aside(self, index: int, wanted: bool, now_ns: int) -> None:
+        """Have a router, and so its whole sync group, stay out of MASTER, or not any longer.
+
+        A MASTER yields: priority 0, BACKUP. While it stands aside it obeys whoever is MASTER, and waits if nobody is.
+        Then its settings count again; where nobody was MASTER, from a Skew_Time later on.
+        """
+        cdef vr_t *vr = self._vr(index)
+        cdef uint32_t i = index, j = i
+        if wanted:
+            vr.flags = (vr.flags | VRF_ASIDE) & ~<uint32_t>(VRF_WANTS_MASTER | VRF_YIELDS)
+            self._dispatch(i, EV_YIELD, now_ns, NULL, NULL)
+            return
+        vr.flags &= ~<uint32_t>VRF_ASIDE
+        while not sync_is_aside(self.table.vrs, i):
+            if self.table.vrs[j].state == ST_BACKUP and self._down_deadline_ns(j) < 0:
+                self._arm_skew(j, now_ns)
+            j = self.table.vrs[j].group_next
+            if j == i:
+                break
 
     def announce(self, index: int, now_ns: int) -> None:
         """The kernel has the addresses: tell the segment by GARP and NA, now and by the schedule (T8)."""
@@ -655,7 +658,7 @@ cdef class Engine:
             count[CNT_PRI_ZERO_RCVD] += 1
             self._dispatch(i, EV_ADVERT_ZERO, at_ns, rx, &advert)
         elif verdict == ADVERT_WINS and vr.state == ST_BACKUP:      # ACT_OBEY, without the way through the table
-            _learn(vr, rx, &advert)
+            learn(vr, rx.src, advert.priority, advert.max_adver_int_cs)
             self._arm_down(i, at_ns)
         else:
             self._dispatch(i, EV_ADVERT_WINS if verdict == ADVERT_WINS else EV_ADVERT_LOSES, at_ns, rx, &advert)
@@ -787,6 +790,8 @@ cdef class Engine:
         cdef vr_t *vrs = self.table.vrs
         cdef uint8_t old_state = vrs[i].state
         cdef uint32_t j = vrs[i].group_next
+        if event == EV_MASTER_DOWN_TIMER and sync_is_aside(vrs, i):
+            return                              # nobody is MASTER: the next advert, or stand_aside(), starts it again
         if j == i:
             self._apply(i, event, now_ns, rx, advert)
             return
@@ -803,7 +808,7 @@ cdef class Engine:
         self._apply(i, event, now_ns, rx, advert)
         if old_state == ST_MASTER and vrs[i].state == ST_BACKUP:
             while j != i:
-                self._apply(j, EV_VIP_LOST if event == EV_VIP_LOST else EV_GROUP_BACKUP, now_ns, NULL, NULL)
+                self._apply(j, event if event in (EV_VIP_LOST, EV_YIELD) else EV_GROUP_BACKUP, now_ns, NULL, NULL)
                 j = vrs[j].group_next
 
     cdef void _apply(self, uint32_t i, uint8_t event, int64_t now_ns, const rx_meta_t *rx,
@@ -825,7 +830,7 @@ cdef class Engine:
             vr.flags &= ~<uint32_t>VRF_HELD
             vr.listen_until_ns = 0
         if act & ACT_LEARN:
-            _learn(vr, rx, advert)
+            learn(vr, rx.src, advert.priority, advert.max_adver_int_cs)
         if act & ACT_FORGET:
             vr.master_adver_interval_cs = vr.advertisement_interval_cs
             memset(vr.master_addr, 0, 16)
@@ -845,7 +850,7 @@ cdef class Engine:
         if act & ACT_ARM_DOWN:
             self._arm_down(i, now_ns)
         if act & ACT_ARM_SKEW:
-            self._set_down(i, now_ns + skew_time_ns(vr.version, vr.priority, vr.master_adver_interval_cs))
+            self._arm_skew(i, now_ns)
         if act & ACT_CLAIM:
             self.table.tally(i, CNT_BECOME_MASTER)
         if act & ACT_RELEASE:
@@ -879,6 +884,10 @@ cdef class Engine:
         self._set_down(i, from_ns + master_down_interval_ns(
             vr.version, vr.priority, vr.master_adver_interval_cs, vr.down_timer_adverts))
 
+    cdef inline void _arm_skew(self, uint32_t i, int64_t from_ns) noexcept nogil:
+        cdef vr_t *vr = &self.table.vrs[i]
+        self._set_down(i, from_ns + skew_time_ns(vr.version, vr.priority, vr.master_adver_interval_cs))
+
     cdef inline void _set_down(self, uint32_t i, int64_t deadline_ns) noexcept nogil:
         """Every setting of Master_Down_Timer goes through here: a stall puts a floor under it."""
         cdef vr_t *vr = &self.table.vrs[i]
@@ -890,15 +899,6 @@ cdef class Engine:
     cdef int64_t _down_deadline_ns(self, uint32_t i) noexcept nogil:
         cdef const vr_t *vr = &self.table.vrs[i]
         return vr.held_ns if vr.flags & VRF_HELD else self.wheel.deadline_ns(i * TIMERS_PER_VR + TIMER_MASTER_DOWN)
-
-    cdef bint _group_owns(self, uint32_t i) noexcept nogil:
-        """Whether a router, and all of its sync group, own their addresses: only then it starts as MASTER (Y3)."""
-        cdef uint32_t j = i
-        while self.table.vrs[j].flags & VRF_OWNER_START:
-            j = self.table.vrs[j].group_next
-            if j == i:
-                return True
-        return False
 
     # ---- events
 

@@ -15,6 +15,7 @@ cdef enum vr_event_t:
     EV_VIP_LOST             # somebody else removed one of its addresses
     EV_GROUP_MASTER         # its sync group becomes MASTER
     EV_GROUP_BACKUP         # a member of its sync group stepped down
+    EV_YIELD                # its operator wants it to stay out of MASTER
     EV_COUNT
 
 # Actions, carried out in bit order.

@@ -16,7 +16,7 @@ cdef transition_t TABLE[ST_COUNT][EV_COUNT]
 STATE_NAMES = ("INIT", "BACKUP", "MASTER", "FAULT")
 EVENT_NAMES = (
     "startup", "startup_owner", "shutdown", "fault", "fault_cleared", "master_down_timer", "adver_timer",
-    "advert_zero", "advert_wins", "advert_loses", "vip_lost", "group_master", "group_backup",
+    "advert_zero", "advert_wins", "advert_loses", "vip_lost", "group_master", "group_backup", "yield",
 )
 ACTION_NAMES = (
     "disarm", "learn", "forget", "send_zero", "send_advert", "answer_higher", "answer_lower", "arm_adver", "arm_down",
@@ -62,6 +62,7 @@ cdef int _fill() except -1:
     _on(ST_MASTER, EV_ADVERT_LOSES,       ST_MASTER,  ACT_ANSWER_LOWER | ACT_ASSERT)
     _on(ST_MASTER, EV_VIP_LOST,           ST_BACKUP,  ACT_DISARM | ACT_SEND_ZERO | ACT_RELEASE | ACT_ARM_SKEW)
     _on(ST_MASTER, EV_GROUP_BACKUP,       ST_BACKUP,  ACT_DISARM | ACT_RELEASE | ACT_ARM_DOWN)
+    _on(ST_MASTER, EV_YIELD,              ST_BACKUP,  ACT_DISARM | ACT_SEND_ZERO | ACT_RELEASE | ACT_ARM_DOWN)
     # keepalived's FAULT
     _on(ST_FAULT,  EV_SHUTDOWN,           ST_INIT,    ACT_DISARM)
     _on(ST_FAULT,  EV_FAULT_CLEARED,      ST_BACKUP,  ACT_FORGET | ACT_ARM_DOWN)

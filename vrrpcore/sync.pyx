@@ -6,7 +6,7 @@ ring says; `engine` turns the answers into events of the members: the first memb
 leave FAULT together, all become MASTER at the moment when the last of them wants to, one that steps down takes all.
 """
 
-from vrrpcore.vr cimport FAULT_GROUP, ST_MASTER, VRF_WANTS_MASTER
+from vrrpcore.vr cimport FAULT_GROUP, ST_MASTER, VRF_ASIDE, VRF_OWNER_START, VRF_WANTS_MASTER
 
 
 cdef void sync_join(vr_t *vrs, uint32_t i, uint32_t member) noexcept nogil:
@@ -43,3 +43,44 @@ cdef bint sync_has_fault(const vr_t *vrs, uint32_t i) noexcept nogil:
         j = vrs[j].group_next
         if j == i:
             return False
+
+
+cdef bint sync_set_fault(vr_t *vrs, uint32_t i, uint32_t own) noexcept nogil:
+    """Give router `i` reasons of its own to be in FAULT, and every member the bit that says that another has some.
+
+    Returns whether any member has a reason.
+    """
+    cdef uint32_t members_in_fault = 0
+    cdef uint32_t j = i
+    vrs[i].fault_reasons = own | (vrs[i].fault_reasons & <uint32_t>FAULT_GROUP)
+    while True:
+        members_in_fault += (vrs[j].fault_reasons & ~<uint32_t>FAULT_GROUP) != 0
+        j = vrs[j].group_next
+        if j == i:
+            break
+    while True:
+        own = vrs[j].fault_reasons & ~<uint32_t>FAULT_GROUP
+        vrs[j].fault_reasons = own | (<uint32_t>FAULT_GROUP if members_in_fault > (own != 0) else 0)
+        j = vrs[j].group_next
+        if j == i:
+            return members_in_fault != 0
+
+
+cdef bint sync_owns(const vr_t *vrs, uint32_t i) noexcept nogil:
+    """Whether a router, and all of its group, start as owners of their addresses (Y3); not while one stands aside."""
+    cdef uint32_t j = i
+    while vrs[j].flags & (VRF_OWNER_START | VRF_ASIDE) == VRF_OWNER_START:
+        j = vrs[j].group_next
+        if j == i:
+            return True
+    return False
+
+
+cdef bint sync_is_aside(const vr_t *vrs, uint32_t i) noexcept nogil:
+    """Whether any member, `i` among them, stands aside: then none of them becomes MASTER."""
+    cdef uint32_t j = i
+    while not vrs[j].flags & VRF_ASIDE:
+        j = vrs[j].group_next
+        if j == i:
+            return False
+    return True

@@ -27,6 +27,7 @@ TABLE = {
     (MASTER, "advert_loses"): (MASTER, "answer_lower assert"),
     (MASTER, "vip_lost"): (BACKUP, "disarm send_zero arm_skew release"),
     (MASTER, "group_backup"): (BACKUP, "disarm arm_down release"),
+    (MASTER, "yield"): (BACKUP, "disarm send_zero arm_down release"),
     (FAULT, "shutdown"): (INIT, "disarm"),
     (FAULT, "fault_cleared"): (BACKUP, "forget arm_down"),
 }
