@@ -97,10 +97,13 @@ TOTALS = {
     "clock_steps": "Times that the wall clock was set",
     "adver_late_longest_ns": "The longest time from an advert's deadline to the turn that sent it",
     "down_late_longest_ns": "The longest time from a Master_Down_Timer's deadline to the turn that acted on it",
+    "turn_late_longest_ns": "The longest time from when a turn of the reactor was due to when it came: what else the "
+                            "process did meanwhile",
 }
 HISTOGRAMS = {
     "adver_late_us": "How late adverts were sent, in microseconds",
     "down_late_us": "How late Master_Down_Timers fired, in microseconds",
+    "turn_late_us": "How late turns of the reactor came that were due by a timer, in microseconds",
     "receive_batch": "Datagrams in a read",
     "send_batch": "Datagrams in a write",
 }

@@ -56,10 +56,12 @@ cdef enum:                      # total_t
     TOTAL_CLOCK_STEPS           # of the wall clock
     TOTAL_ADVER_LATE_LONGEST_NS
     TOTAL_DOWN_LATE_LONGEST_NS
+    TOTAL_TURN_LATE_LONGEST_NS
     # Histograms: column k has what is below 2**k and not below 2**(k - 1); the last one also what is larger.
     TOTAL_ADVER_LATE            # microseconds from the deadline of an Adver_Timer to the turn that fired it
     TOTAL_DOWN_LATE = TOTAL_ADVER_LATE + LATE_BUCKETS           # of a Master_Down_Timer
-    TOTAL_RECEIVE_BATCH = TOTAL_DOWN_LATE + LATE_BUCKETS        # datagrams in a batch
+    TOTAL_TURN_LATE = TOTAL_DOWN_LATE + LATE_BUCKETS            # of a turn of a reactor that was due by its timer
+    TOTAL_RECEIVE_BATCH = TOTAL_TURN_LATE + LATE_BUCKETS        # datagrams in a batch
     TOTAL_SEND_BATCH = TOTAL_RECEIVE_BATCH + BATCH_BUCKETS
     TOTAL_COUNT = TOTAL_SEND_BATCH + BATCH_BUCKETS
 
@@ -85,6 +87,12 @@ cdef inline void count_down_late(uint64_t *total, int64_t late_ns) noexcept nogi
     """A Master_Down_Timer fires `late_ns` after its deadline."""
     total[TOTAL_DOWN_LATE + bucket(<uint64_t>late_ns // 1000 if late_ns > 0 else 0, LATE_BUCKETS)] += 1
     raise_to(&total[TOTAL_DOWN_LATE_LONGEST_NS], late_ns)
+
+
+cdef inline void count_turn_late(uint64_t *total, int64_t late_ns) noexcept nogil:
+    """A turn comes `late_ns` after the earliest thing that it had to do."""
+    total[TOTAL_TURN_LATE + bucket(<uint64_t>late_ns // 1000 if late_ns > 0 else 0, LATE_BUCKETS)] += 1
+    raise_to(&total[TOTAL_TURN_LATE_LONGEST_NS], late_ns)
 
 
 cdef inline void count_stall(uint64_t *total, int64_t late_ns) noexcept nogil:

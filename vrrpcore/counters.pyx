@@ -35,7 +35,8 @@ assert len(COUNTER_NAMES) == CNT_COUNT and len(DROP_COUNTER_NAMES) == DROP_COUNT
 # last one all that is larger too. `_us`: microseconds; `_batch`: datagrams.
 HISTOGRAMS = {
     "adver_late_us": range(TOTAL_ADVER_LATE, TOTAL_DOWN_LATE),
-    "down_late_us": range(TOTAL_DOWN_LATE, TOTAL_RECEIVE_BATCH),
+    "down_late_us": range(TOTAL_DOWN_LATE, TOTAL_TURN_LATE),
+    "turn_late_us": range(TOTAL_TURN_LATE, TOTAL_RECEIVE_BATCH),
     "receive_batch": range(TOTAL_RECEIVE_BATCH, TOTAL_SEND_BATCH),
     "send_batch": range(TOTAL_SEND_BATCH, TOTAL_COUNT),
 }
@@ -44,6 +45,7 @@ TOTAL_NAMES = (
     "turns", "timers_fired", "wheel_bookings", "down_timers_held", "stalls", "stall_longest_ns", "events_coalesced",
     "events_dropped", "receive_batches", "datagrams_received", "receive_drops", "send_batches", "datagrams_sent",
     "send_errors", "clock_steps", "adver_late_longest_ns", "down_late_longest_ns",
+    "turn_late_longest_ns",
     *(
         f"{name}_under_{'inf' if k == columns.stop - 1 else 1 << (k - columns.start)}"
         for name, columns in HISTOGRAMS.items() for k in columns

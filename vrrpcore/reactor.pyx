@@ -34,6 +34,7 @@ from vrrpcore.counters cimport (
     TOTAL_SEND_ERRORS,
     TOTAL_TURNS,
     bucket,
+    count_turn_late,
 )
 from vrrpcore.engine cimport heard_t
 from vrrpcore.limits cimport (
@@ -315,6 +316,7 @@ cdef class Reactor:
         cdef uint32_t d
         self.engine.tally(TOTAL_TURNS, 1)
         if self._armed_ns >= 0 and now_ns > self._armed_ns:
+            count_turn_late(self.engine.total, now_ns - self._armed_ns)
             self.engine.notice_stall(now_ns - self._armed_ns, now_ns)
         self.engine.polled_ns = self._poll(now_ns)
         now_ns = monotonic_ns()

@@ -41,7 +41,7 @@ def summary(counters: Mapping[str, Mapping[str, int]]) -> list[str]:
     if not engine:
         return []
     lines = []
-    for name, what in (("adver", "adverts sent"), ("down", "takeovers")):
+    for name, what in (("adver", "adverts sent"), ("down", "takeovers"), ("turn", "turns")):
         columns = counters.get(f"{name}_late_us", {})
         half, most = quantile(columns, 0.5), quantile(columns, 0.99)
         if half is not None and most is not None:

@@ -202,6 +202,8 @@ def test_after_a_stall_it_hears_before_it_judges(pair: Pair) -> None:
     assert [e.state for e in pair.left.engine.take_events() if e.kind == EVENTS["state"]] == [STATES["BACKUP"]]
     assert pair.left.engine.totals()["stalls"] >= 1
     assert pair.left.engine.totals()["stall_longest_ns"] > S
+    assert pair.left.engine.totals()["turn_late_longest_ns"] == pair.left.engine.totals()["stall_longest_ns"]
+    assert sum(pair.left.engine.totals()[f"turn_late_us_under_{bound}"] for bound in (1 << 21, 1 << 22, "inf")) >= 1
 
 
 def test_a_stall_is_not_silence(pair: Pair) -> None:

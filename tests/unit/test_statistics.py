@@ -98,10 +98,13 @@ def test_summary() -> None:
     assert summary({}) == []
     assert summary({
         "engine": {"adver_late_longest_us": 3200, "stalls": 1, "stall_longest_us": 12_000, "datagrams_received": 100,
+                   "turn_late_longest_us": 410,
                    "receive_batches": 8, "receive_drops": 4, "events_coalesced": 5},
         "adver_late_us": {"128": 99, "4096": 1},
         "down_late_us": {},
+        "turn_late_us": {"64": 97, "512": 3},
     }) == [
         "adverts sent late by: half under 128 us, 99 % under 128 us, at most 3.2 ms",
+        "turns late by: half under 64 us, 99 % under 512 us, at most 410 us",
         "1 stall, the longest 12.0 ms; 12.5 datagrams read at a time; 4 lost in the receive buffer; 5 events coalesced",
     ]
