@@ -12,9 +12,7 @@ import dataclasses
 import fcntl
 import gc
 import logging
-import logging.handlers
 import os
-import queue
 import signal
 import socket
 import sys
@@ -30,10 +28,12 @@ from pyvrrp.config.check import check, exit_status, files, report
 from pyvrrp.config.process import load_all_in_worker
 from pyvrrp.control.server import ControlServer
 from pyvrrp.errors import PyvrrpError
+from pyvrrp.logs import Writer, logging_to
 from pyvrrp.model import Configuration, GlobalDefs
 from pyvrrp.options import Options, parse
 from pyvrrp.runtime import Runtime
 from pyvrrp.scripts.pool import ScriptPool
+from pyvrrp.service import ServiceManager
 from vrrpcore.reactor import Reactor
 
 log = logging.getLogger("pyvrrp")
@@ -65,18 +65,18 @@ def main(argv: list[str] | None = None) -> int:
         if not options.foreground:
             options = _absolute(options)
             _daemonize()
-        with _logging(options):
-            return _run(options)
+        with logging_to(options) as writer:
+            return _run(options, writer)
     except (PyvrrpError, OSError) as error:
         print(f"pyvrrpd: {error}", file=sys.stderr)
         return EXIT_FAILED
 
 
-def _run(options: Options) -> int:
+def _run(options: Options, writer: Writer) -> int:
     """Run until asked to stop. Why it could not is in the log too: in the background nobody reads stderr."""
     try:
         with _pid_files(options.pid_file, options.vrrp_pid_file):
-            return asyncio.Runner(loop_factory=uvloop.new_event_loop).run(Daemon(options).run())
+            return asyncio.Runner(loop_factory=uvloop.new_event_loop).run(Daemon(options, writer).run())
     except (PyvrrpError, OSError) as error:
         log.error("%s", error)
         if not options.log_console:
@@ -87,8 +87,9 @@ def _run(options: Options) -> int:
 class Daemon:
     """One run of the daemon, from the first configuration to the last script."""
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
+    def __init__(self, options: Options, writer: Writer) -> None:
+        self._options, self._writer = options, writer
+        self._manager = ServiceManager()
         self._config_id = options.config_id or socket.gethostname().partition(".")[0]
         self._stop = asyncio.Event()
         self._reload_wanted = asyncio.Event()
@@ -132,7 +133,7 @@ class Daemon:
                     control = ControlServer(
                         self._options.socket,
                         instances=runtime.instances,
-                        counters=runtime.counters,
+                        counters=lambda: runtime.counters() | {"log": {"lines_dropped": self._writer.dropped}},
                         problems=runtime.problems,
                         configurations=lambda: runtime.configurations,
                         config_id=self._config_id,
@@ -142,17 +143,37 @@ class Daemon:
                 _settle()
                 await self._serve(runtime)
             log.info("Stopping")
+            self._manager.stopping()
             await runtime.stop(keep_addresses=self._options.keep_vips)
         finally:
             if control is not None:
                 await control.close()
             await pool.close(grace_s=limits.NOTIFY_STOP_S)
             reactor.close()
+            self._manager.close()
         log.info("Stopped pyvrrpd v%s", __version__)
         return EXIT_OK
 
     async def _serve(self, runtime: Runtime) -> None:
         """Reload whenever asked, until asked to stop. Requests during a reload make one more."""
+        self._manager.ready(runtime.summary())
+        showing_life = asyncio.ensure_future(self._show_life(runtime))
+        try:
+            await self._reloads(runtime)
+        finally:
+            showing_life.cancel()
+
+    async def _show_life(self, runtime: Runtime) -> None:
+        """Tell the service manager, twice in the time that it waits, that the daemon lives and keeps its deadlines."""
+        within_s = self._manager.watchdog_s
+        while within_s is not None:
+            await asyncio.sleep(within_s / 2)
+            if (late_s := runtime.overdue_s()) < limits.OVERDUE_S:
+                self._manager.alive(runtime.summary())
+            else:
+                log.error("a timer is %.1f s overdue: no life sign for the service manager", late_s)
+
+    async def _reloads(self, runtime: Runtime) -> None:
         while True:
             waits = [asyncio.ensure_future(event.wait()) for event in (self._stop, self._reload_wanted)]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -162,6 +183,7 @@ class Daemon:
                 return
             self._reload_wanted.clear()
             log.info("Reloading")
+            self._manager.reloading()
             loaded = await self._unless_stopped(self._load())
             if loaded is None:
                 return
@@ -171,6 +193,7 @@ class Daemon:
                 # What runs must go on running; the next reload finds what this one left undone.
                 log.exception("the reload broke off; please report this fault")
             _settle(generation=1)
+            self._manager.ready(runtime.summary())
 
     async def _unless_stopped(self, work: Coroutine[None, None, T]) -> T | None:
         """Do long work, given up when the daemon is asked to stop. Its result, or None where it was given up."""
@@ -353,65 +376,6 @@ def _open_locked(path: str) -> int:
                 "stop it, or give -p and -r other names"
             ) from None
         os.close(fd)
-
-
-class _Syslog(logging.handlers.SysLogHandler):
-    """syslog through /dev/log, or stderr while nobody listens there: the next line tries syslog again."""
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            print(self.format(record), file=sys.stderr, flush=True)
-
-
-class _Dropping(logging.handlers.QueueHandler):
-    """Hands lines to the log's thread and never waits: a log that is stuck costs lines, not adverts."""
-
-    def __init__(self, lines: queue.Queue[logging.LogRecord]) -> None:
-        super().__init__(lines)
-        self.dropped = 0
-
-    def enqueue(self, record: logging.LogRecord) -> None:
-        try:
-            self.queue.put_nowait(record)
-        except queue.Full:
-            self.dropped += 1
-            return
-        if self.dropped:
-            dropped, self.dropped = self.dropped, 0
-            log.warning("%d log lines were dropped while the log was stuck", dropped)
-
-
-@contextlib.contextmanager
-def _logging(options: Options) -> Iterator[None]:
-    """Log to the console (-l), to a file (-g), or to syslog, through a thread of its own."""
-    target: logging.Handler
-    if options.log_console:
-        target = logging.StreamHandler(sys.stderr)
-        line = "%(asctime)s: %(message)s"
-    elif options.log_file is not None:
-        target = logging.FileHandler(options.log_file)
-        line = "%(asctime)s: %(message)s"
-    elif options.no_syslog:
-        target = logging.NullHandler()
-        line = "%(message)s"
-    else:
-        target = _Syslog("/dev/log", facility=options.log_facility)
-        line = f"pyvrrpd[{os.getpid()}]: %(message)s"
-    target.setFormatter(logging.Formatter(line, datefmt="%a %b %e %H:%M:%S %Y"))
-    lines: queue.Queue[logging.LogRecord] = queue.Queue(limits.LOG_QUEUE_MAX)
-    writer = logging.handlers.QueueListener(lines, target)
-    root = logging.getLogger()
-    handler = _Dropping(lines)
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG if options.log_detail > 1 else logging.INFO)
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
-    writer.start()
-    try:
-        yield
-    finally:
-        writer.stop()
-        root.removeHandler(handler)
-        target.close()
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pyvrrp import limits
 from pyvrrp.errors import NetlinkError
 from pyvrrp.interests import Interest, Interests
 from pyvrrp.journal import text
-from pyvrrp.model import Vip
+from pyvrrp.model import State, Vip
 from pyvrrp.namespaces import NamespaceWatch
 from pyvrrp.netlink.links import Link
 from pyvrrp.netlink.objects import Thing
@@ -197,6 +197,17 @@ class Host:
             network = self.network(name)
             network.expect_adverts(family, sum(self._adverts_per_s[each][name, family] for each in scopes))
             self.engine.tell_unknown(network.domain(family), any(self._logs_unknown[each] for each in scopes))
+
+    def state_counts(self) -> dict[str, int]:
+        """How many routers are in which state, by its name; all but INIT even if it is none."""
+        states = [router.state for router in self._routers.values()]
+        shown = (State.MASTER, State.BACKUP, State.FAULT, State.INIT)
+        return {state.name: states.count(state) for state in shown if state in states or state is not State.INIT}
+
+    def overdue_s(self) -> float:
+        """For how long the reactor's next timer has waited for its turn; 0: it is not due."""
+        next_ns = self.engine.next_deadline()
+        return 0.0 if next_ns < 0 else max(0.0, (self.reactor.now_ns() - next_ns) / 1e9)
 
     def problems(self) -> list[str]:
         """What is static and is not set, and why."""

@@ -26,6 +26,7 @@ DEFAULT_CONFIG = "/etc/keepalived/keepalived.conf"
 DEFAULT_LOG_FILE = "/var/log/pyvrrpd.log"   # keepalived: a name in /tmp, which anyone may prepare
 FACILITY_DAEMON = 3                         # of syslog(3), without the shift
 FACILITY_LOCAL0 = 16
+LOG_FORMATS = ("plain", "logfmt", "json")
 EXIT_OPTION = 1
 EXIT_VALUE = 6
 
@@ -55,6 +56,7 @@ class Options:
     log_facility: int = FACILITY_DAEMON     # of syslog, without the shift
     log_file: str | None = None
     no_syslog: bool = False
+    log_format: str = LOG_FORMATS[0]
     pid_file: str | None = None
     vrrp_pid_file: str | None = None
     keep_vips: bool = False                 # -V: at stop addresses stay and no priority 0 is sent
@@ -80,6 +82,7 @@ OPTIONS = (
     Option("D", "log-detail", "", "detailed log; twice: more"),
     Option("S", "log-facility", "FACILITY", "of syslog: 0-7, local0-7, user or daemon (default)"),
     Option("g", "log-file", "[FILE]", f"log to this file, not to syslog; default {DEFAULT_LOG_FILE}"),
+    Option("", "log-format", "FORMAT", f"of each line: {', '.join(LOG_FORMATS)}; default {LOG_FORMATS[0]}"),
     Option("", "flush-log-file", "", "flush it after each line: always so here"),
     Option("G", "no-syslog", "", "do not log to syslog"),
     Option("p", "pid", "FILE", "pid file"),
@@ -169,6 +172,7 @@ def parse(argv: Sequence[str]) -> Options:
         log_facility=_facility(parser, given.log_facility),
         log_file=given.log_file if given.log_file != "" else DEFAULT_LOG_FILE,
         no_syslog=given.no_syslog,
+        log_format=_log_format(parser, given.log_format),
         pid_file=given.pid,
         vrrp_pid_file=given.vrrp_pid,
         all_config=given.all_config,
@@ -277,6 +281,12 @@ def _facility(parser: _Parser, text: str | None) -> int:
     if number is None:
         parser.fail(EXIT_VALUE, f"--log-facility={text}: it is 0 to 7, local0 to local7, user or daemon")
     return number
+
+
+def _log_format(parser: _Parser, text: str | None) -> str:
+    if text is not None and text not in LOG_FORMATS:
+        parser.fail(EXIT_VALUE, f"--log-format={text}: it is {', '.join(LOG_FORMATS[:-1])} or {LOG_FORMATS[-1]}")
+    return text or LOG_FORMATS[0]
 
 
 def _umask(parser: _Parser, text: str | None) -> int | None:

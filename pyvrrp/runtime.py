@@ -122,6 +122,14 @@ class Runtime:
         for scope in list(self._scopes.values()):
             yield from scope.instances()
 
+    def summary(self) -> str:
+        """How many instances are in which state, in a line."""
+        return ", ".join(f"{count} {name}" for name, count in self._host.state_counts().items())
+
+    def overdue_s(self) -> float:
+        """For how long a timer of the reactor has waited for its turn; 0: none does."""
+        return self._host.overdue_s()
+
     def problems(self) -> list[str]:
         """What belongs to no instance and is not as it should be, in sentences."""
         return self._host.problems()

@@ -58,6 +58,8 @@ def summary(counters: Mapping[str, Mapping[str, int]]) -> list[str]:
             told.append(f"{done / batches:.1f} datagrams {verb} at a time")
     told.append(f"{engine.get('receive_drops', 0)} lost in the receive buffer")
     told.append(f"{engine.get('events_coalesced', 0)} events coalesced")
+    if lost := counters.get("log", {}).get("lines_dropped", 0):
+        told.append(f"{lost} log lines dropped")
     return [*lines, "; ".join(told)]
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
-import logging
 import os
 import socket
 
 import pytest
 
-from pyvrrp import daemon, netns
+from pyvrrp import daemon, limits, netns
 from pyvrrp.errors import PyvrrpError
+from pyvrrp.options import parse
 
 
 def test_both_pid_files_hold_the_pid_and_go_at_the_end(tmp_path):
@@ -72,28 +73,14 @@ def test_a_pid_file_that_goes_while_it_is_opened_is_made_again(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("console", [["-l"], []])
-def test_a_pid_file_that_cannot_be_written_is_told_once(tmp_path, capsys, console):
+def test_a_pid_file_that_cannot_be_written_is_told_once(tmp_path, capfd, console):
     log_file = tmp_path / "log"
     path = tmp_path / "none" / "a.pid"
     argv = ["-n", *console, f"-g{log_file}", "-p", str(path), "-f", "/dev/null", "--no-socket"]
     assert daemon.main(argv) == daemon.EXIT_FAILED
     said = f"{path}: the pid file cannot be written: No such file or directory; give -p and -r names that can be"
-    assert capsys.readouterr().err.count(said) == 1
+    assert capfd.readouterr().err.count(said) == 1
     assert console or said in log_file.read_text()
-
-
-def test_without_a_syslog_the_lines_go_to_stderr(tmp_path, capsys):
-    handler = daemon._Syslog(str(tmp_path / "none"))
-    try:
-        handler.emit(logging.LogRecord("pyvrrp", logging.INFO, "", 0, "one line", (), None))
-        assert capsys.readouterr().err == "one line\n"
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
-            syslog.bind(str(tmp_path / "none"))
-            handler.emit(logging.LogRecord("pyvrrp", logging.INFO, "", 0, "another", (), None))
-            assert b"another" in syslog.recv(100)
-        assert capsys.readouterr().err == ""
-    finally:
-        handler.close()
 
 
 def test_a_missing_namespace_is_refused_and_not_made(capsys):
@@ -134,3 +121,42 @@ def test_the_strictest_umask_of_all_files_counts() -> None:
     assert daemon._umask([0o022]) == 0o022
     assert daemon._umask([0o022, 0o007]) == 0o027
     assert daemon._umask([0o002, None]) == 0o177
+
+
+class Overdue:
+    """Stands for a Runtime whose timers are late at every other look, first at the second."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def overdue_s(self):
+        self.looks += 1
+        return 0.0 if self.looks % 2 else limits.OVERDUE_S
+
+    def summary(self):
+        return f"look {self.looks}"
+
+
+def test_life_signs_are_given_only_while_deadlines_are_kept(tmp_path, monkeypatch, caplog):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "2000")
+        runtime = Overdue()
+
+        made = daemon.Daemon(parse(["-n"]), None)
+
+        async def look_four_times():
+            showing = asyncio.ensure_future(made._show_life(runtime))
+            while runtime.looks < 4:            # noqa: ASYNC110 - nothing tells of a look
+                await asyncio.sleep(0.001)
+            showing.cancel()
+
+        asyncio.run(look_four_times())
+        made._manager.close()
+        assert manager.recv(100) == b"WATCHDOG=1\nSTATUS=look 1"
+        assert manager.recv(100) == b"WATCHDOG=1\nSTATUS=look 3"
+        with pytest.raises(BlockingIOError):
+            manager.recv(100)
+    assert caplog.text.count("a timer is 1.0 s overdue: no life sign for the service manager") == 2

@@ -93,7 +93,9 @@ SHELL: dict[str, set[str]] = {
     "runtime": WORKERS | MIDDLE,
     "options": FLOOR | {"control"},
     "scheduling": FLOOR,
-    "daemon": WORKERS | MIDDLE | {"runtime", "options", "scheduling"},
+    "service": set(),                   # what a service manager is told
+    "logs": FLOOR | {"options"},
+    "daemon": WORKERS | MIDDLE | {"runtime", "options", "scheduling", "service", "logs"},
     "cli": WORKERS | MIDDLE | {"runtime", "options", "daemon", "simulate", "meter"},
 }
 KNOW_THE_CORE = {
