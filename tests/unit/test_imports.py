@@ -46,7 +46,7 @@ CORE: dict[str, set[str]] = {
 }
 
 FLOOR = {  # "": __init__.py, the version
-    "", "_linux", "errors", "limits", "linux", "model", "netns", "routing", "statistics",
+    "", "_linux", "errand", "errors", "limits", "linux", "model", "netns", "routing", "statistics",
 }
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
 MIDDLE = {
@@ -57,6 +57,7 @@ SHELL: dict[str, set[str]] = {
     "": set(),
     "_linux": set(),
     "linux_build": set(),
+    "errand": set(),                    # work of another process
     "errors": set(),
     "limits": set(),
     "linux": {"_linux", "errors"},
