@@ -13,7 +13,8 @@ from libc.string cimport memcpy, memset
 from vrrpcore.checksum cimport csum_add, csum_fold
 from vrrpcore.consts cimport FAMILY_IPV4, VRRP_TTL
 from vrrpcore.counters cimport TOTAL_DATAGRAMS_RECEIVED, TOTAL_DATAGRAMS_SENT
-from vrrpcore.engine cimport Engine, heard_t
+from vrrpcore.engine cimport Engine
+from vrrpcore.hearing cimport heard_t
 from vrrpcore.packet cimport (
     DROP_NONE,
     advert_decode,
@@ -181,7 +182,7 @@ cdef class Adverts:
                 batch[k].rx.arrival_ns = at_ns
                 batch[k].message = item.message
                 batch[k].length = item.length
-            heard_by.receive(batch, count)
+            heard_by.hearing.receive(batch, count)
             first += count
         return cpu_ns() - start_ns
 

@@ -104,7 +104,7 @@ cdef inline void count_stall(uint64_t *total, int64_t late_ns) noexcept nogil:
 cdef dict counters_by_name(const uint64_t *count, const vr_t *vr)
 cdef dict drops_by_name(const uint64_t *drops)
 cdef object counters_array(const vr_counters_t *rows, const vr_t *vrs, size_t row_count)
-cdef object totals_array(uint64_t *total, uint64_t bookings)
-cdef dict totals_by_name(uint64_t *total, uint64_t bookings)
+cdef object totals_array(const uint64_t *total)
+cdef dict totals_by_name(const uint64_t *total)
 cdef size_t row_count(const vr_t *vrs, size_t capacity) noexcept nogil
 cdef object status_arrays(const vr_t *vrs, size_t row_count)

@@ -88,17 +88,16 @@ cdef object counters_array(const vr_counters_t *rows, const vr_t *vrs, size_t ro
     return found
 
 
-cdef object totals_array(uint64_t *total, uint64_t bookings):
-    """The totals, by TOTAL_*, as an array of "Q". bookings: the wheel's, which counts them itself."""
+cdef object totals_array(const uint64_t *total):
+    """The totals, by TOTAL_*, as an array of "Q"."""
     cdef array.array found = array.clone(_COUNTS, TOTAL_COUNT, False)
-    total[TOTAL_WHEEL_BOOKINGS] = bookings
     memcpy(found.data.as_voidptr, total, TOTAL_COUNT * sizeof(uint64_t))
     return found
 
 
-cdef dict totals_by_name(uint64_t *total, uint64_t bookings):
+cdef dict totals_by_name(const uint64_t *total):
     """The totals by name."""
-    return dict(zip(TOTAL_NAMES, totals_array(total, bookings)))
+    return dict(zip(TOTAL_NAMES, totals_array(total)))
 
 
 cdef size_t row_count(const vr_t *vrs, size_t capacity) noexcept nogil:

@@ -2,10 +2,10 @@ from array import array
 from collections.abc import Mapping
 from typing import final
 
+from vrrpcore.events import EVENTS as EVENTS
 from vrrpcore.settings import Event, StatusArrays, Transmit, VrSettings, VrStatus
 
 STATES: dict[str, int]
-EVENTS: dict[str, int]
 FAULT_GROUP_BIT: int
 
 @final

@@ -1,7 +1,7 @@
 # cython: language_level=3
 """The state machine of a Virtual Router: one table, [state][event] -> (next state, actions) (RFC 9568 s6.4).
 
-Everything that changes a state is in this file. `election` turns an advert into an event; `engine` carries the
+Everything that changes a state is in this file. `election` turns an advert into an event; `machine` carries the
 actions out. An event that has no entry leaves the state as it is and does nothing: hearing an advert in INIT or FAULT
 is normal, and nothing that a peer can send is an error here.
 

@@ -36,7 +36,7 @@ from vrrpcore.counters cimport (
     bucket,
     count_turn_late,
 )
-from vrrpcore.engine cimport heard_t
+from vrrpcore.hearing cimport heard_t
 from vrrpcore.limits cimport (
     DATAGRAM_TRUESIZE,
     EXPIRE_TURN_MAX,
@@ -65,6 +65,7 @@ from vrrpcore.rawio cimport (
     timer_open,
     timer_set,
 )
+from vrrpcore.stall cimport relisten
 
 from vrrpcore import rawio
 
@@ -144,7 +145,7 @@ cdef class Reactor:
             raise ValueError(f"family {family} is neither 4 nor 6")
         if namespace is not None and not 0 <= namespace < len(self._frame_sockets):
             raise IndexError(f"no namespace {namespace}")
-        if self.engine.domain_count != self._port_count or self._epoll_fd < 0:
+        if self.engine.domains.count != self._port_count or self._epoll_fd < 0:
             raise ValueError("domains were added to the engine without sockets, or the reactor was closed")
         self._reserve_port()
         cdef port_t *port = &self._ports[self._port_count]
@@ -299,7 +300,7 @@ cdef class Reactor:
         cdef size_t timers = limit
         with nogil:
             self._turn(timers)
-        return self.engine.event_count()
+        return self.engine.events.waiting()
 
     def flush(self) -> None:
         """Send what the engine has queued, and set the timer: after a caller changed something."""
@@ -307,7 +308,7 @@ cdef class Reactor:
             raise ValueError("the reactor is closed")
         with nogil:
             self._flush()
-            self._set_timer(self.engine.next_deadline_ns())
+            self._set_timer(self.engine.wheel.next_deadline_ns())
 
     cdef void _turn(self, size_t limit) noexcept nogil:
         cdef int64_t now_ns = monotonic_ns()
@@ -318,23 +319,23 @@ cdef class Reactor:
         if self._armed_ns >= 0 and now_ns > self._armed_ns:
             count_turn_late(self.engine.total, now_ns - self._armed_ns)
             self.engine.notice_stall(now_ns - self._armed_ns, now_ns)
-        self.engine.polled_ns = self._poll(now_ns)
+        self.engine.domains.polled_ns = self._poll(now_ns)
         now_ns = monotonic_ns()
         fired = self.engine.expire(now_ns, limit)
-        if self.engine.look_count:
+        if self.engine.domains.look_count:
             # A Master_Down_Timer is due on a queue that was not seen empty since: look, then judge again.
             for d in range(self._port_count):
-                if self.engine.domains[d].wants_look:
-                    self.engine.domains[d].wants_look = 0
+                if self.engine.domains.each[d].wants_look:
+                    self.engine.domains.each[d].wants_look = 0
                     self._read(d)
-            self.engine.look_count = 0
+            self.engine.domains.look_count = 0
             now_ns = monotonic_ns()
             fired = self.engine.expire(now_ns, limit)
         self._flush()
         if fired >= limit:
             next_ns = now_ns                # more is due: another turn at once, after others had theirs
         else:
-            next_ns = self.engine.next_deadline_ns()
+            next_ns = self.engine.wheel.next_deadline_ns()
         self._set_timer(next_ns)
 
     cdef int64_t _poll(self, int64_t now_ns) noexcept nogil:
@@ -349,7 +350,7 @@ cdef class Reactor:
             self._resting_head = (self._resting_head + 1) % self._ring_size
             self._resting_count -= 1
             self._ports[d].rests_until_ns = 0
-            self.engine.domains[d].is_idle = 1
+            self.engine.domains.each[d].is_idle = 1
             if self._ports[d].rx_fd >= 0:
                 epoll_again(self._epoll_fd, self._ports[d].rx_fd, d)
         now_ns = monotonic_ns()
@@ -374,16 +375,16 @@ cdef class Reactor:
         cdef size_t left = RX_TURN_MAX
         cdef uint32_t drops
         if port.rx_fd < 0:
-            self.engine.domains[d].heard_until_ns = monotonic_ns()
+            self.engine.domains.each[d].heard_until_ns = monotonic_ns()
             return
-        self.engine.domains[d].is_idle = 0
+        self.engine.domains.each[d].is_idle = 0
         while left:
             before_ns = monotonic_ns()
             found = self._receiver.receive(port.rx_fd)
             if found <= 0:
                 # Empty; or an error of the socket, which reading has cleared.
                 if found == -EAGAIN or found == 0:
-                    self.engine.domains[d].heard_until_ns = before_ns
+                    self.engine.domains.each[d].heard_until_ns = before_ns
                     break
                 left -= 1
                 continue
@@ -394,7 +395,7 @@ cdef class Reactor:
             offset_ns = after_ns - realtime_ns()
             self._hear(d, found, after_ns, offset_ns)
             if found < RX_BATCH:
-                self.engine.domains[d].heard_until_ns = before_ns
+                self.engine.domains.each[d].heard_until_ns = before_ns
                 break
             left -= 1
         drops = socket_drops(port.rx_fd)
@@ -403,7 +404,7 @@ cdef class Reactor:
             self.engine.tally(TOTAL_RECEIVE_DROPS, <uint32_t>(drops - port.drops_seen))
             port.drops_seen = drops
             after_ns = monotonic_ns()
-            self.engine.relisten(d, 0x7FFFFFFFFFFFFFFF, after_ns)
+            relisten(self.engine.table, self.engine.machine, d, 0x7FFFFFFFFFFFFFFF, after_ns)
         self._rest(d, monotonic_ns())
 
     cdef void _hear(self, uint32_t d, int found, int64_t now_ns, int64_t offset_ns) noexcept nogil:
@@ -416,7 +417,7 @@ cdef class Reactor:
         cdef int k
         cdef int drop
         cdef int64_t arrival_ns = 0
-        cdef int64_t earliest_ns = self.engine.domains[d].heard_until_ns
+        cdef int64_t earliest_ns = self.engine.domains.each[d].heard_until_ns
         for k in range(found):
             item = &self._receiver.items[k]
             heard = &batch[count]
@@ -430,12 +431,12 @@ cdef class Reactor:
             rx.domain = d
             rx.ifindex = item.ifindex
             if item.is_truncated:
-                self.engine.count_drop(d, DROP_IP_LENGTH)
+                self.engine.domains.count_drop(d, DROP_IP_LENGTH)
                 continue
             if self._ports[d].family == FAMILY_IPV4:
                 drop = ipv4_unwrap(item.data, item.length, rx, &heard.message, &heard.length)
                 if drop != DROP_NONE:
-                    self.engine.count_drop(d, drop)
+                    self.engine.domains.count_drop(d, drop)
                     continue
             else:
                 heard.message = item.data
@@ -446,12 +447,12 @@ cdef class Reactor:
                 memcpy(rx.dst, item.dst, 16)
                 rx.multicast = rx.dst[0] == 0xFF
             count += 1
-        self.engine.receive(batch, count)
+        self.engine.hearing.receive(batch, count)
         # More may wait. The queue is in order of arrival, so all that came before the last of these has been heard; not
         # if that arrival is only our guess.
         item = &self._receiver.items[found - 1]
         if found == RX_BATCH and item.realtime_ns != 0 and not self._clock_stepped:
-            self.engine.domains[d].heard_until_ns = arrival_ns
+            self.engine.domains.each[d].heard_until_ns = arrival_ns
 
     cdef void _rest(self, uint32_t d, int64_t now_ns) noexcept nogil:
         """Do not watch a domain's socket for a while; a socket that rests already goes on resting."""

@@ -78,7 +78,7 @@ class Transmit(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One thing that happened. `kind` is one of the EVENT_* numbers of vrrpcore.engine."""
+    """One thing that happened. `kind` is one of the EVENT_* numbers of vrrpcore.events."""
 
     kind: int
     vr: int                     # -1: of no router

@@ -2,7 +2,7 @@
 """vrrp_sync_group: routers that change state together, as keepalived couples them.
 
 A group is a ring through vr_t.group_next; a router in no group is a ring of its own. These functions answer what the
-ring says; `engine` turns the answers into events of the members: the first member in FAULT takes all with it, all
+ring says; `machine` turns the answers into events of the members: the first member in FAULT takes all with it, all
 leave FAULT together, all become MASTER at the moment when the last of them wants to, one that steps down takes all.
 """
 

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""vr_t: one Virtual Router. Data only; behaviour is in election, fsm, sync and engine."""
+"""vr_t: one Virtual Router. Data only; behaviour is in election, fsm, sync and machine."""
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 

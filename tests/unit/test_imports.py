@@ -38,11 +38,22 @@ CORE: dict[str, set[str]] = {
     "budget": {"consts", "limits", "vr", "setup"},
     "scrutiny": {"consts", "packet", "vr", "setup"},
     "lower": {"consts", "limits", "wheel", "vr", "pacing"},
-    "engine": {
-        "consts", "limits", "settings", "wheel", "packet", "counters", "vr", "election", "fsm", "sync", "table",
-        "setup", "outbox", "slots", "pacing", "scrutiny", "lower", "budget",
+    "domains": {"consts", "packet"},
+    "events": {"limits", "settings", "packet", "vr", "table"},
+    "machine": {
+        "consts", "counters", "wheel", "packet", "vr", "election", "fsm", "sync", "table", "slots", "outbox", "pacing",
+        "lower", "events",
     },
-    "reactor": {"consts", "limits", "packet", "counters", "rawio", "outbox", "engine"},
+    "stall": {"consts", "limits", "vr", "election", "table", "machine"},
+    "hearing": {
+        "wheel", "packet", "counters", "vr", "election", "fsm", "table", "scrutiny", "budget", "domains", "events",
+        "machine",
+    },
+    "engine": {
+        "consts", "limits", "settings", "wheel", "packet", "counters", "vr", "fsm", "sync", "table", "setup", "outbox",
+        "slots", "pacing", "lower", "budget", "domains", "events", "machine", "stall", "hearing",
+    },
+    "reactor": {"consts", "limits", "packet", "counters", "rawio", "outbox", "hearing", "stall", "engine"},
 }
 
 FLOOR = {  # "": __init__.py, the version
