@@ -247,6 +247,11 @@ cdef class Engine:
         cdef vr_t *vr = self._vr(index)
         self.announcer.start(index, vr, now_ns)
 
+    def announce_one(self, index: int, place: int, now_ns: int) -> bool:
+        """Announce one address of a MASTER, by its place in `announces`, once; False: its pacer is not free yet."""
+        cdef vr_t *vr = self._vr(index)
+        return self.announcer.tell_one(index, vr, place, now_ns)
+
     # ---- a caller's own clock and network: simulation and tests
 
     def receive_datagram(self, message: bytes, *, domain: int, ifindex: int, source: bytes, destination: bytes,

@@ -43,6 +43,7 @@ cdef class Announcer:
     cdef void change(self, uint32_t i, const vr_t *vr, int64_t now_ns) noexcept nogil
     cdef void fire(self, uint32_t i, const vr_t *vr, int64_t now_ns) noexcept nogil
     cdef void tell(self, uint32_t i, const vr_t *vr, uint32_t rounds, int64_t now_ns) noexcept nogil
+    cdef bint tell_one(self, uint32_t i, const vr_t *vr, uint32_t place, int64_t now_ns) noexcept nogil
 
     cdef void _go_on(self, uint32_t i, const vr_t *vr, int64_t now_ns, bint is_first) noexcept nogil
     cdef const announce_t *_next(self, cursor_t *cursor, const vr_t *vr) noexcept nogil

@@ -154,6 +154,24 @@ cdef class Announcer:
             cursor.rounds = <uint16_t>rounds
         self._arm(i)
 
+    cdef bint tell_one(self, uint32_t i, const vr_t *vr, uint32_t place, int64_t now_ns) noexcept nogil:
+        """One frame for one address of a MASTER, beside its sets; False: others wait for its pacer, or it for its gap.
+
+        It does not wait itself: what comes at an interval may come a little later.
+        """
+        cdef const announce_t *announce
+        cdef queue_t *queue
+        if vr.state != ST_MASTER or place >= vr.announce_count:
+            return True
+        announce = &vr.announces[place]
+        if announce.pacer != VR_NONE:
+            queue = &self._queues[announce.pacer * 2 + (announce.family == FAMILY_IPV6)]
+            if queue.head != VR_NONE or queue.next_ns > now_ns:
+                return False
+            queue.next_ns = now_ns + queue.gap_ns
+        self._outbox.add_announce(i, vr, announce)
+        return True
+
     # ---- queues
 
     cdef void _go_on(self, uint32_t i, const vr_t *vr, int64_t now_ns, bint is_first) noexcept nogil:

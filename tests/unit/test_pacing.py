@@ -63,6 +63,30 @@ def test_ten_thousand_masters_at_once() -> None:
     assert [vr for _, vr, _ in sent] == [0, 0, *range(1, 10000), *range(1, 10000)]
 
 
+def test_one_frame_beside_the_sets_keeps_the_gap_too() -> None:
+    """It goes when the pacer is free, and takes its turn; it never waits in the queue, nor passes who does."""
+    engine = lone_engine()
+    pacer = engine.add_pacer(10 * MS, 0)
+    begin(engine, [owner(0, paced(pacer, 1, 2), announce_repeat=1)])
+    assert not engine.announce_one(0, 1, START_NS + 5 * MS), "the second address of the set waits"
+    assert len(run(engine, START_NS + 10 * MS)) == 1
+    assert not engine.announce_one(0, 1, START_NS + 19 * MS), "nobody waits, but the gap is not over"
+    assert engine.announce_one(0, 1, START_NS + 20 * MS)
+    assert frames(engine, 0) == [(0, 0, paced(pacer, 2)[0].address)]
+    assert not engine.announce_one(0, 0, START_NS + 29 * MS)
+
+
+def test_one_frame_is_for_a_master_and_for_an_address_that_it_has() -> None:
+    engine = lone_engine()
+    begin(engine, [owner(0, paced(None, 1), announce_repeat=1)])
+    assert engine.announce_one(0, 1, START_NS)
+    engine.set_fault(0, 1, START_NS)
+    engine.take_transmits()
+    assert engine.announce_one(0, 0, START_NS)
+    assert frames(engine, 0) == []
+    engine.set_fault(0, 0, START_NS)
+
+
 def test_who_comes_when_the_gap_is_over_waits_behind_who_is_there() -> None:
     """A turn may come late: the head of the queue is due then, and its timer has not fired yet."""
     engine = lone_engine()
