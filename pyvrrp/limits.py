@@ -72,6 +72,7 @@ CONTROL_REPLY_BYTES_MAX = 1024 * 1024 * 1024    # for a client; 10,000 instances
 # Runtime
 SLICE_S = 0.001                         # of Python work, before the reactor has its turn
 STALL_TOLD_S = 0.1                      # shorter stalls are counted, not told: a busy host has many
+PACER_BUSY_S = 0.1                      # until an announcement of garp_extra_if whose gap is not over is tried again
 NOTIFY_WAITS_S = 1.0                    # notify scripts wait this long for the addresses of a change
 LEFTOVERS_S = 30.0                      # at start, for leftovers: an IPv6 address among 10,000 costs the kernel 2 ms
 STOP_ADDRESSES_S = 5.0                  # at stop, for the kernel to remove all addresses

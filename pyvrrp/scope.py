@@ -19,6 +19,7 @@ from pyvrrp import limits
 from pyvrrp.config.plan import plan_in_turns
 from pyvrrp.control.protocol import REFUSED, InstanceStatus
 from pyvrrp.debounce import Debounce, bounded
+from pyvrrp.elsewhere import Elsewhere
 from pyvrrp.host import Host, in_slices
 from pyvrrp.interests import Interest
 from pyvrrp.journal import tell, tell_why
@@ -71,6 +72,7 @@ class Scope:
             on_change=lambda kind, name: host.judge_soon(host.interests.concerned([(self, kind, name)])),
         )
         self._paces = Paces(host.engine)
+        self._elsewhere = Elsewhere(host.loop, host.engine, sent=host.kick)
         self._statics: Statics | None = None
         self._memberships = Memberships(host.loop.call_later, host.judge_soon)
         self._debounce = Debounce(
@@ -191,6 +193,7 @@ class Scope:
         """Run no track script, follow no file and wait for no link any more."""
         self._debounce.close()
         self._tracking.stop()
+        self._elsewhere.stop()
 
     def stop_engine(self) -> None:
         """Shut every instance down: masters say priority 0, once the host sends."""
@@ -241,6 +244,7 @@ class Scope:
         tell_why(router, event)
         router.state = state
         router.since_s = time.time() - (self._reactor.now_ns() - event.at_ns) / 1e9
+        self._elsewhere.follow(router)
         if state is State.INIT:
             return
         log.info("(%s) Entering %s STATE", router.title, state.name)
@@ -344,6 +348,7 @@ class Scope:
             faults |= Fault.TRACK_SCRIPT
             why += result.failed
         router.priority = result.priority
+        self._elsewhere.follow(router)
         settings = self._settings(router, result.priority)
         self._memberships.follow(router, settings.domain, settings.ifindex, settings.destinations[0])
         if router.group_error is not None:

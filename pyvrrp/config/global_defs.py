@@ -240,6 +240,8 @@ def extra_if(statement: Statement, low: int, report: Report) -> tuple[int, bool]
     except BadValue as problem:
         report.error(statement.where(min(at, len(words) - 1)), f"{words[0]} {problem}; the line is ignored")
         return None
+    if statement.keyword is not None and statement.keyword.alias:
+        report.warning(statement.where(), f"{words[0]} is an old word; write {statement.keyword.alias}")
     return seconds, is_all
 
 

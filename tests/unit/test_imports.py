@@ -62,7 +62,7 @@ FLOOR = {  # "": __init__.py, the version
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
 MIDDLE = {
     "placing", "promotion", "network", "statics", "namespaces", "router", "debounce", "membership", "interests",
-    "journal", "pace", "portrait", "tracking", "host", "scope",
+    "journal", "pace", "elsewhere", "portrait", "tracking", "host", "scope",
 }
 SHELL: dict[str, set[str]] = {
     "": set(),
@@ -94,6 +94,7 @@ SHELL: dict[str, set[str]] = {
     "membership": FLOOR | {"router"},
     "journal": FLOOR | {"router"},
     "pace": FLOOR,
+    "elsewhere": FLOOR | {"router"},
     "portrait": FLOOR | {"control", "journal", "router"},
     "tracking": FLOOR | {"scripts", "track"},
     "host": FLOOR | {
@@ -111,7 +112,8 @@ SHELL: dict[str, set[str]] = {
     "cli": WORKERS | MIDDLE | {"runtime", "options", "daemon", "simulate", "meter"},
 }
 KNOW_THE_CORE = {
-    "network", "router", "journal", "pace", "portrait", "host", "scope", "simulate", "meter", "runtime", "daemon",
+    "network", "router", "journal", "pace", "elsewhere", "portrait", "host", "scope", "simulate", "meter", "runtime",
+    "daemon",
 }
 ONLY_IN = {"pyroute2": "netlink", "uvloop": "daemon", "h11": "control"}
 

@@ -402,7 +402,6 @@ _GARP = (
         most=2,
         unit="s",
         default="vrrp_garp_extra_if",
-        without="addresses are announced on their own interfaces only",
     ),
     Keyword(
         "vmac_garp_intvl",
@@ -411,7 +410,6 @@ _GARP = (
         takes="[all] 0..86400",
         most=2,
         alias="garp_extra_if",
-        without="addresses are announced on their own interfaces only",
     ),
 )
 

@@ -221,7 +221,6 @@ GARP = (
         most=2,
         unit="s",
         default="off",
-        without="addresses are announced on their own interfaces only",
     ),
     Keyword(
         "vrrp_vmac_garp_intvl",
@@ -230,6 +229,5 @@ GARP = (
         takes="[all] 1..86400",
         most=2,
         alias="vrrp_garp_extra_if",
-        without="addresses are announced on their own interfaces only",
     ),
 )
