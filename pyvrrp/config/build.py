@@ -15,6 +15,7 @@ from pyvrrp.config.commands import Commands
 from pyvrrp.config.global_defs import GlobalReader, apply_setting
 from pyvrrp.config.instance import RefusedInstance, build_instance
 from pyvrrp.config.keywords import INDEX, Kind
+from pyvrrp.config.named import named
 from pyvrrp.config.parser import Statement
 from pyvrrp.config.report import Report, shown
 from pyvrrp.config.static import RoutingReader, StaticReader
@@ -99,20 +100,7 @@ class _Builder:
     # vrrp_script
 
     def _scripts(self, blocks: Sequence[Statement]) -> list[TrackScript]:
-        scripts: dict[str, TrackScript] = {}
-        for block in blocks:
-            if len(block.words) < 2:
-                continue  # reported by the parser
-            name = block.words[1]
-            if name in scripts:
-                self._report.error(
-                    block.where(1),
-                    f"vrrp_script {shown(name)} is defined twice and the first counts; rename this one",
-                    "duplicate",
-                )
-                continue
-            scripts[name] = self._script(block)
-        return list(scripts.values())
+        return [self._script(block) for _, block in named(blocks, self._report)]
 
     def _script(self, block: Statement) -> TrackScript:
         command: Command | None = None
@@ -271,22 +259,12 @@ class _Builder:
         running = {instance.name for instance in instances}
         refused = {entry.name for entry in self._refused}
         group_of: dict[str, str] = {}
-        groups: dict[str, SyncGroup] = {}
-        for block in blocks:
-            if len(block.words) < 2:
-                continue  # reported by the parser
-            name = block.words[1]
-            if name in groups:
-                self._report.error(
-                    block.where(1),
-                    f"vrrp_sync_group {shown(name)} is defined twice and the first counts; rename this one",
-                    "duplicate",
-                )
-                continue
+        groups = []
+        for name, block in named(blocks, self._report):
             group = self._group(block, name, trackers, running, refused, group_of)
             if group is not None:
-                groups[name] = group
-        return list(groups.values())
+                groups.append(group)
+        return groups
 
     def _group(
         self,

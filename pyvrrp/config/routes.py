@@ -14,9 +14,10 @@ from pyvrrp.config import names
 from pyvrrp.config.addresses import interface_name
 from pyvrrp.config.parser import Statement
 from pyvrrp.config.report import Report, shown
+from pyvrrp.config.routing_line import RoutingLine
 from pyvrrp.config.values import BadValue, address, integer
 from pyvrrp.config.words import LineFault, Words, c_integer, nearest
-from pyvrrp.routing import PROTOCOL_KEEPALIVED, Metric, NextHop, Prefix, Route
+from pyvrrp.routing import Metric, NextHop, Prefix, Route
 
 _U32 = 0xFFFFFFFF
 _KINDS = frozenset(
@@ -67,18 +68,15 @@ def read_route(statement: Statement, report: Report, *, is_static: bool = False)
         return None
 
 
-class _Reader:
+class _Reader(RoutingLine):
     """The words of one line, in their order; then what depends on several of them."""
 
+    what = "route"
+
     def __init__(self, statement: Statement, report: Report, *, is_static: bool) -> None:
-        self._statement = statement
-        self._words = Words(statement)
-        self._report = report
-        self._is_static = is_static
-        self._family = 0  # 4 or 6 once anything has settled it
+        super().__init__(statement, report, is_static=is_static)
         self._destination: Prefix | None = None
         self._is_default = False  # the destination is everything
-        self._fields: dict[str, Any] = {}
         self._metrics: dict[str, Metric] = {}
         self._next_hops: list[NextHop] = []
         self._or: bytes | None = None
@@ -111,14 +109,7 @@ class _Reader:
                 raise LineFault(0, f"{_SIX_ONLY[name]} is for IPv6 routes only; remove it")
         if self._or is not None:
             self._next_hops = [NextHop(via=fields.pop("via", None)), NextHop(via=self._or)]
-        if fields.get("protocol", PROTOCOL_KEEPALIVED) != PROTOCOL_KEEPALIVED and fields.get("is_tracked", True):
-            self._report.error(
-                self._statement.where(),
-                f"a route that is tracked has the protocol keepalived ({PROTOCOL_KEEPALIVED}), which is used; "
-                "add no_track to keep yours",
-                "conflict",
-            )
-            del fields["protocol"]
+        self._check_protocol()
         return Route(
             destination=destination,
             metrics=tuple(sorted(self._metrics.values())),
@@ -126,16 +117,10 @@ class _Reader:
             **fields,
         )
 
-    def _settle(self, found: bytes) -> bytes:
-        """All addresses of a route are of one family."""
-        family = 4 if len(found) == 4 else 6
-        if self._family and family != self._family:
-            raise LineFault(
-                self._words.at,
-                f"{shown(self._statement.words[self._words.at])} is IPv{family} in an IPv{self._family} route; "
-                "write addresses of one family",
-            )
-        self._family = family
+    def _address(self, word: str) -> bytes:
+        """The value of a word that takes an address, which settles the family."""
+        found = self._words.read(word, address)
+        self._settle(4 if len(found) == 4 else 6)
         return found
 
     # Words
@@ -155,30 +140,21 @@ class _Reader:
             looks_like_one = re.match(r"[0-9a-fA-F]*[.:/]", word)
             text = str(problem) if looks_like_one else f"{shown(word)} is not known in a route; {nearest(word, _KNOWN)}"
             raise LineFault(self._words.at, text) from None
-        self._settle(self._destination.address)
+        self._settle(self._destination.family)
 
     def _on_to(self, word: str) -> None:
         self._on_family_word()
         self._on_destination(self._words.value(word))
 
-    def _on_family_word(self) -> None:
-        """An `inet` or `inet6` in front of an address."""
-        for name in ("inet", "inet6"):
-            if self._words.skip(name):
-                self._on_family(name)
-
-    def _on_family(self, word: str) -> None:
-        self._settle(bytes(4 if word == "inet" else 16))
-
     def _on_via(self, word: str) -> None:
         if word == "gw":
             self._deprecated(word, "via")
         self._on_family_word()
-        self._fields["via"] = self._settle(self._words.read(word, address))
+        self._fields["via"] = self._address(word)
 
     def _on_or(self, word: str) -> None:
         self._deprecated(word, "nexthop")
-        self._or = self._settle(self._words.read(word, address))
+        self._or = self._address(word)
 
     def _deprecated(self, word: str, instead: str) -> None:
         self._report.warning(self._statement.where(self._words.at), f"{word} is an old word; write {instead}")
@@ -187,11 +163,11 @@ class _Reader:
         self._fields["dev"] = self._words.read(word, interface_name)
 
     def _on_src(self, word: str) -> None:
-        self._fields["source"] = self._settle(self._words.read(word, address))
+        self._fields["source"] = self._address(word)
 
     def _on_from(self, word: str) -> None:
         prefix = self._words.read(word, lambda text: read_prefix(text, self._family))
-        self._settle(prefix.address)
+        self._settle(prefix.family)
         self._fields["source_prefix"] = prefix
 
     def _on_table(self, word: str) -> None:
@@ -205,12 +181,6 @@ class _Reader:
 
     def _on_scope(self, word: str) -> None:
         self._fields["scope"] = self._words.read(word, names.scope)
-
-    def _on_tos(self, word: str) -> None:
-        self._fields["tos"] = self._words.read(word, names.ds_field)
-
-    def _on_protocol(self, word: str) -> None:
-        self._fields["protocol"] = self._words.read(word, names.protocol)
 
     def _on_on_link(self, _word: str) -> None:
         self._fields["is_on_link"] = True
@@ -234,9 +204,6 @@ class _Reader:
             feature = self._words.value(word)
             raise LineFault(self._words.at, f"the feature {shown(feature)} is not known; ecn is the only one")
 
-    def _on_realms(self, word: str) -> None:
-        self._fields["realms"] = self._words.read(word, names.realms)
-
     def _on_pref(self, word: str) -> None:
         preference = self._words.value(word)
         if preference not in {"low", "medium", "high"}:
@@ -258,15 +225,6 @@ class _Reader:
     def _on_order(self, word: str) -> None:
         self._fields["order"] = word
 
-    def _on_no_track(self, _word: str) -> None:
-        self._fields["is_tracked"] = False
-
-    def _on_track_group(self, word: str) -> None:
-        group = self._words.value(word)
-        if not self._is_static:
-            raise LineFault(self._words.at - 1, "track_group is for static routes only; remove it")
-        self._fields["track_group"] = group
-
     def _on_as(self, word: str) -> None:
         self._words.value(word)
         raise LineFault(self._words.at, "as is for MPLS routes, which keepalived does not do either; remove it")
@@ -283,7 +241,7 @@ class _Reader:
                 hop = {}
             elif word == "via":
                 self._on_family_word()
-                hop["via"] = self._settle(words.read(word, address))
+                hop["via"] = self._address(word)
             elif word in {"dev", "oif"}:
                 hop["dev"] = words.read(word, interface_name)
             elif word == "weight":

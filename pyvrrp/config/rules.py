@@ -16,9 +16,10 @@ from pyvrrp.config.addresses import interface_name
 from pyvrrp.config.parser import Statement
 from pyvrrp.config.report import Report, shown
 from pyvrrp.config.routes import read_prefix
+from pyvrrp.config.routing_line import RoutingLine
 from pyvrrp.config.values import BadValue
-from pyvrrp.config.words import LineFault, Words, c_integer, nearest
-from pyvrrp.routing import PROTOCOL_KEEPALIVED, Prefix, Rule
+from pyvrrp.config.words import LineFault, c_integer, nearest
+from pyvrrp.routing import Prefix, Rule
 
 _U32 = 0xFFFFFFFF
 _FIRST_PRIORITY = 16384  # of rules that name none
@@ -53,14 +54,8 @@ class RuleReader:
         return Rule(**fields)
 
 
-class _Line:
-    def __init__(self, statement: Statement, report: Report, *, is_static: bool) -> None:
-        self._statement = statement
-        self._words = Words(statement)
-        self._report = report
-        self._is_static = is_static
-        self._family = 0  # 4 or 6 once anything has settled it
-        self._fields: dict[str, Any] = {}
+class _Line(RoutingLine):
+    what = "rule"
 
     def read(self) -> dict[str, Any]:
         """The fields of the rule. Raises LineFault."""
@@ -82,14 +77,7 @@ class _Line:
             for name, word in _LOOKUP_ONLY.items():
                 if name in fields:
                     raise LineFault(0, f"{word} means nothing without a table; write table T, or remove {word}")
-        if fields.get("protocol", PROTOCOL_KEEPALIVED) != PROTOCOL_KEEPALIVED and fields.get("is_tracked", True):
-            self._report.error(
-                self._statement.where(),
-                f"a rule that is tracked has the protocol keepalived ({PROTOCOL_KEEPALIVED}), which is used; "
-                "add no_track to keep yours",
-                "conflict",
-            )
-            del fields["protocol"]
+        self._check_protocol()
         if fields.get("track_group") and not (fields.get("iif") or fields.get("oif")):
             raise LineFault(0, "track_group needs an interface to look at; add iif IF or oif IF")
         family = self._family or 4
@@ -98,23 +86,13 @@ class _Line:
                 fields[name] = Prefix(bytes(4 if family == 4 else 16), 0)
         return {"family": family, **fields}
 
-    def _settle(self, family: int) -> None:
-        if self._family and family != self._family:
-            raise LineFault(self._words.at, "IPv4 and IPv6 in one rule; write addresses of one family, or two rules")
-        self._family = family
-
     # One method for each word
 
     def _on_not(self, _word: str) -> None:
         self._fields["is_inverted"] = True
 
-    def _on_family(self, word: str) -> None:
-        self._settle(4 if word == "inet" else 6)
-
     def _on_prefix(self, word: str) -> None:
-        for name in ("inet", "inet6"):
-            if self._words.skip(name):
-                self._on_family(name)
+        self._on_family_word()
         text = self._words.peek()
         prefix = self._words.read(word, read_prefix)
         if text not in {"default", "any", "all"}:  # those are of either family
@@ -123,9 +101,6 @@ class _Line:
 
     def _on_interface(self, word: str) -> None:
         self._fields["oif" if word == "oif" else "iif"] = self._words.read(word, interface_name)
-
-    def _on_tos(self, word: str) -> None:
-        self._fields["tos"] = self._words.read(word, names.ds_field)
 
     def _on_fwmark(self, word: str) -> None:
         self._fields["fwmark"] = self._words.read(word, _mark)
@@ -144,14 +119,8 @@ class _Line:
         field, high = _NUMBERS[word]
         self._fields[field] = self._words.number(word, 0, high)
 
-    def _on_realms(self, word: str) -> None:
-        self._fields["realms"] = self._words.read(word, names.realms)
-
     def _on_suppress_group(self, word: str) -> None:
         self._fields["suppress_group"] = self._words.read(word, names.group)
-
-    def _on_protocol(self, word: str) -> None:
-        self._fields["protocol"] = self._words.read(word, names.protocol)
 
     def _act(self, action: str, target: int | None = None) -> None:
         if "action" in self._fields:
@@ -178,15 +147,6 @@ class _Line:
         if action not in _ACTIONS:
             raise LineFault(self._words.at, f"type {shown(action)} is not known; {nearest(action, _ACTIONS)}")
         self._act(action)
-
-    def _on_no_track(self, _word: str) -> None:
-        self._fields["is_tracked"] = False
-
-    def _on_track_group(self, word: str) -> None:
-        group = self._words.value(word)
-        if not self._is_static:
-            raise LineFault(self._words.at - 1, "track_group is for static rules only; remove it")
-        self._fields["track_group"] = group
 
 
 _LOOKUP_ONLY = {

@@ -6,6 +6,7 @@ from collections.abc import Container, Sequence
 
 from pyvrrp.config.addresses import interface_name, read_vip
 from pyvrrp.config.keywords import INDEX
+from pyvrrp.config.named import named
 from pyvrrp.config.parser import Statement
 from pyvrrp.config.report import Report, shown
 from pyvrrp.config.routes import read_route
@@ -86,20 +87,10 @@ class StaticReader:
         self._check = InterfaceCheck(interfaces, report)
 
     def track_groups(self, blocks: Sequence[Statement]) -> tuple[TrackGroup, ...]:
-        groups: dict[str, TrackGroup] = {}
-        for block in blocks:
-            if len(block.words) < 2:
-                continue  # reported by the parser
-            name = block.words[1]
-            if name in groups:
-                self._report.error(
-                    block.where(1),
-                    f"track_group {shown(name)} is defined twice and the first counts; rename this one",
-                    "duplicate",
-                )
-                continue
-            groups[name] = TrackGroup(name=name, members=self._members(block), where=block.where())
-        return tuple(groups.values())
+        return tuple(
+            TrackGroup(name=name, members=self._members(block), where=block.where())
+            for name, block in named(blocks, self._report)
+        )
 
     def _members(self, block: Statement) -> tuple[str, ...]:
         members: dict[str, None] = {}

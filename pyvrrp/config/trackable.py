@@ -5,11 +5,12 @@ One that lacks what it is about (its file, its process) cannot be tracked; why i
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 
 from pyvrrp.config.commands import UnclosedQuote, cut_line
 from pyvrrp.config.keywords import INDEX
 from pyvrrp.config.lexer import word_columns
+from pyvrrp.config.named import named
 from pyvrrp.config.parser import Statement
 from pyvrrp.config.report import Report, shown
 from pyvrrp.config.trackers import Defined, read_weight
@@ -33,50 +34,36 @@ class Trackables:
 
     def read_files(self, blocks: Sequence[Statement]) -> Defined:
         """The track_file blocks; returns what lines of track_file may name."""
-        for block in blocks:
-            if len(block.words) > 1 and self._is_new(block, "track_file", self.files, self._unusable_files):
-                self._file(block)
+        for name, block in named(blocks, self._report):
+            self._file(name, block)
         return Defined("track_file", self.files, self._unusable_files, NUMBER_MAX, "number")
 
     def read_processes(self, blocks: Sequence[Statement]) -> Defined:
         """The vrrp_track_process blocks; returns what lines of track_process may name."""
-        for block in blocks:
-            if len(block.words) > 1 and self._is_new(
-                block, "vrrp_track_process", self.processes, self._unusable_processes
-            ):
-                self._process(block)
+        for name, block in named(blocks, self._report):
+            self._process(name, block)
         return Defined("vrrp_track_process", self.processes, self._unusable_processes, NUMBER_MAX, "absence")
 
-    def _is_new(self, block: Statement, keyword: str, *known: Container[str]) -> bool:
-        if not any(block.words[1] in names for names in known):
-            return True
-        self._report.error(
-            block.where(1),
-            f"{keyword} {shown(block.words[1])} is defined twice and the first counts; rename this one",
-            "duplicate",
-        )
-        return False
-
-    def _file(self, block: Statement) -> None:
+    def _file(self, name: str, block: Statement) -> None:
         path = ""
         weight, reverse = 1, False
         initial: int | None = None
         overwrite = False
         for statement in block.statements:
-            name = statement.words[0]
-            if name == "file":
+            keyword = statement.words[0]
+            if keyword == "file":
                 if path:
                     self._first_counts(statement)
                 else:
                     path = statement.words[1]
-            elif name == "weight":
+            elif keyword == "weight":
                 read = read_weight(statement.words[1:3], statement, 1, self._report, largest=NUMBER_MAX)
                 if read is not None:
                     weight, reverse = read.number, bool(read.reverse)
-            elif name == "init_file":
+            elif keyword == "init_file":
                 initial, overwrite = self._init_file(statement)
         if not path:
-            self._unusable_files[block.words[1]] = "names no file"
+            self._unusable_files[name] = "names no file"
             if block.broken is None:
                 self._report.error(
                     block.where(),
@@ -88,8 +75,8 @@ class Trackables:
             self._report.warning(
                 block.where(), f"{block.title}: {shown(path)} is a relative path; write the full path, it begins with /"
             )
-        self.files[block.words[1]] = TrackFile(
-            name=block.words[1],
+        self.files[name] = TrackFile(
+            name=name,
             path=path,
             weight=weight,
             reverse=reverse,
@@ -111,7 +98,7 @@ class Trackables:
                 self._report.error(statement.where(at), f"init_file {problem}, or overwrite; {initial} is used")
         return initial, overwrite
 
-    def _process(self, block: Statement) -> None:
+    def _process(self, name: str, block: Statement) -> None:
         words: list[str] = []
         match: Match | None = None
         full_command = reverse = False
@@ -119,32 +106,32 @@ class Trackables:
         quorum_max: int | None = None
         fork_us = terminate_us = 0
         for statement in block.statements:
-            name = statement.words[0]
-            if name == "process":
+            keyword = statement.words[0]
+            if keyword == "process":
                 if words:
                     self._first_counts(statement)
                 else:
                     words = self._command_line(statement)
-            elif name == "param_match":
+            elif keyword == "param_match":
                 match = self._match(statement)
-            elif name == "full_command":
+            elif keyword == "full_command":
                 full_command = True
-            elif name == "weight":
+            elif keyword == "weight":
                 read = read_weight(statement.words[1:3], statement, 1, self._report, largest=NUMBER_MAX)
                 if read is not None:
                     weight, reverse = read.number, bool(read.reverse)
-            elif name == "quorum":
+            elif keyword == "quorum":
                 quorum = self._number(statement, quorum) or quorum
-            elif name == "quorum_max":
+            elif keyword == "quorum_max":
                 quorum_max = self._number(statement, quorum_max)
-            elif name == "delay":
+            elif keyword == "delay":
                 fork_us = terminate_us = self._delay(statement, fork_us)
-            elif name == "fork_delay":
+            elif keyword == "fork_delay":
                 fork_us = self._delay(statement, fork_us)
-            elif name == "terminate_delay":
+            elif keyword == "terminate_delay":
                 terminate_us = self._delay(statement, terminate_us)
         if not words:
-            self._unusable_processes[block.words[1]] = "names no process"
+            self._unusable_processes[name] = "names no process"
             if block.broken is None:
                 self._report.error(
                     block.where(),
@@ -171,8 +158,8 @@ class Trackables:
                 "add full_command, or write its first 15",
                 "no-effect",
             )
-        self.processes[block.words[1]] = TrackProcess(
-            name=block.words[1],
+        self.processes[name] = TrackProcess(
+            name=name,
             process=words[0],
             parameters=tuple(words[1:]),
             match=match,

@@ -265,7 +265,7 @@ BAD_RULES = {
     "from 10.0.0.0/8 goto 9 priority 9": "1: goto 9 leads back: the priority 9 is not below it; change one",
     "from 10.0.0.0/8 tabel 7 priority 9": "17: tabel is not known in a rule; did you mean table?",
     "from 10.0.0.0/8 to fd00::/8 table 7 priority 9": (
-        "20: IPv4 and IPv6 in one rule; write addresses of one family, or two rules"
+        "20: fd00::/8 is IPv6 in an IPv4 rule; write addresses of one family"
     ),
     "from 10.0.0.0/8 table 0 priority 9": "23: table 0 is not in 1..4294967295; write a number in that range",
     "uidrange 5 table 7 priority 9": "10: uidrange 5 is not a range; write FIRST-LAST",
