@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 
 from netns import harness
+from tests.netns.applying import Run
+from tests.netns.kernel import Namespace
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,3 +30,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def lab() -> Iterator[harness.Lab]:
     with harness.lab() as made:
         yield made
+
+
+@pytest.fixture
+def ns() -> Iterator[Namespace]:
+    """A namespace with the two ends of a cable, va and vb."""
+    namespace = Namespace()
+    namespace.ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
+    namespace.ip("link", "set", "va", "up")
+    namespace.ip("link", "set", "vb", "up")
+    yield namespace
+    namespace.close()
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Runs a coroutine to its end, on either kind of loop."""
+    factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
+
+    def runner(test: Coroutine[Any, Any, None]) -> None:
+        with asyncio.Runner(loop_factory=factory) as loop:
+            loop.run(test)
+
+    return runner

@@ -6,21 +6,19 @@ import asyncio
 import errno
 import ipaddress
 import socket
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import uvloop
 
 from pyvrrp.errors import NetlinkError
 from pyvrrp.model import Vip
 from pyvrrp.netlink import Link, Links, Netlink
 from pyvrrp.netlink.programs import add_message, delete_message
+from tests.netns.applying import Run
 from tests.netns.kernel import Namespace, until
 
 pytestmark = pytest.mark.root
-
-Run = Callable[[Coroutine[Any, Any, None]], None]
 
 
 @pytest.fixture
@@ -28,17 +26,6 @@ def ns() -> Iterator[Namespace]:
     namespace = Namespace()
     yield namespace
     namespace.close()
-
-
-@pytest.fixture(params=["uvloop", "asyncio"])
-def run(request: pytest.FixtureRequest) -> Run:
-    factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
-
-    def runner(test: Coroutine[Any, Any, None]) -> None:
-        with asyncio.Runner(loop_factory=factory) as loop:
-            loop.run(test)
-
-    return runner
 
 
 class Watched:
