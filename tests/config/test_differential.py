@@ -5,29 +5,19 @@ the lines are read.
 """
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from two_interfaces import NAMESPACE, NEEDS_KEEPALIVED
 
 from pyvrrp.config import load
 
 SEEDS = sorted((Path(__file__).parent / "seeds").glob("*.conf"))
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.skipif(shutil.which("keepalived") is None, reason="keepalived is not installed"),
-]
+pytestmark = NEEDS_KEEPALIVED
 
-# unshare: the namespace goes with the process
-NAMESPACE = """
-ip link set lo up
-ip link add eth0 type veth peer name eth1
-ip address add 192.0.2.11/24 dev eth0
-ip address add 192.0.2.12/24 dev eth1
-ip link set eth0 up
-ip link set eth1 up
+RUN = NAMESPACE + """\
 exec keepalived --vrrp --config-test --use-file "$1"
 """
 
@@ -35,7 +25,7 @@ exec keepalived --vrrp --config-test --use-file "$1"
 def keepalived(path: Path) -> tuple[int, set[int]]:
     """Exit status, and the lines that it names."""
     done = subprocess.run(
-        ["unshare", "--net", "sh", "-ec", NAMESPACE, "sh", str(path)],
+        ["unshare", "--net", "sh", "-ec", RUN, "sh", str(path)],
         capture_output=True,
         text=True,
         timeout=20,

@@ -8,34 +8,19 @@ those read from the file.
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
+import config_lines
+from two_interfaces import NAMESPACE, NEEDS_KEEPALIVED
 
 from pyvrrp.config import load
-from pyvrrp.config.addresses import read_vip
-from pyvrrp.config.lexer import Lexer
-from pyvrrp.config.parser import Statement
-from pyvrrp.config.report import Report
-from pyvrrp.config.routes import read_route
-from pyvrrp.config.rules import RuleReader
 from pyvrrp.routing import Prefix
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.skipif(shutil.which("keepalived") is None, reason="keepalived is not installed"),
-]
+pytestmark = NEEDS_KEEPALIVED
 
-NAMESPACE = """
-ip link set lo up
-ip link add eth0 type veth peer name eth1
-ip address add 192.0.2.11/24 dev eth0
-ip address add 192.0.2.12/24 dev eth1
-ip link set eth0 up
-ip link set eth1 up
+RUN = NAMESPACE + """\
 exec timeout -s KILL 20 keepalived --vrrp --dont-fork --log-console --log-detail --dump-conf --use-file "$1" \\
     --pid "$2/parent.pid" --vrrp_pid "$2/child.pid"
 """
@@ -116,7 +101,7 @@ def dump(path: Path) -> dict[str, list[str]]:
     sections: dict[str, list[str]] = {}
     section: list[str] | None = None
     with subprocess.Popen(
-        ["unshare", "--net", "sh", "-ec", NAMESPACE, "sh", str(path), str(path.parent)],
+        ["unshare", "--net", "sh", "-ec", RUN, "sh", str(path), str(path.parent)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -136,38 +121,31 @@ def dump(path: Path) -> dict[str, list[str]]:
     return sections
 
 
-def statement(line: str) -> Statement:
-    (piece,) = Lexer("dump", Report()).pieces(line)
-    return Statement(piece, None)
+def clean(found: tuple[object, list[str]]) -> object:
+    """A value of which nothing is said."""
+    value, said = found
+    assert not said, value
+    return value
 
 
 def vip(line: str) -> object:
     words = line.replace(" deprecated", "").replace(" preferred_lft forever", "")
     if ":" in words.split()[0]:
         words = words.replace(" scope global", "")  # said of every IPv6 address, and not to be said in a file
-    report = Report()
-    found = read_vip(statement(words), "", report)
-    assert not report.finish(), line
-    return found
+    return clean(config_lines.address(words, interface=""))
 
 
 def route(line: str) -> object:
     words = re.sub(r"\bproto\b", "protocol", line)
     words = re.sub(r"\brealm\b", "realms", words)
     words = re.sub(r"expires (\d+)sec", r"expires \1", words)
-    report = Report()
-    found = read_route(statement(words), report)
-    assert not report.finish(), line
-    return found
+    return clean(config_lines.route(words))
 
 
 def rule(line: str) -> object:
     words = line.replace("suppress_prefixlen ", "suppress_prefixlength ").replace(" lookup 0", "")
     words = words.replace("from all ", "")
-    report = Report()
-    found = RuleReader(report).read(statement(words))
-    assert not report.finish(), line
-    return found
+    return clean(config_lines.rule(words))
 
 
 def test_addresses_routes_and_rules(tmp_path: Path) -> None:

@@ -1,14 +1,13 @@
 """`pyvrrp plan`: two files, or a file and a daemon behind a real socket, and what is said of the difference."""
 
-import asyncio
 import dataclasses
 import json
-import threading
 from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
 
 import pytest
+from serving import Daemon
 
 from pyvrrp import limits
 from pyvrrp.cli import plan as verb
@@ -17,7 +16,6 @@ from pyvrrp.config import load
 from pyvrrp.config.difference import settings
 from pyvrrp.control.client import ControlClient
 from pyvrrp.control.protocol import InstanceStatus
-from pyvrrp.control.server import ControlServer
 from pyvrrp.errors import ConfigError
 from pyvrrp.model import Command, Configuration, GlobalDefs, Instance, Notify
 
@@ -177,36 +175,14 @@ def test_a_large_plan_is_bounded(tmp_path: Path, old: Path, capsys: pytest.Captu
 # ---- against a daemon
 
 
-class Daemon:
-    """A ControlServer that says that it runs these files."""
-
-    def __init__(self, path: Path, configurations: dict[str, Configuration], states: dict[str, str]) -> None:
-        self.path = str(path)
-        self._configurations, self._states = configurations, states
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()))
-
-    async def _main(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = ControlServer(
-            self.path,
-            instances=lambda: [InstanceStatus(name=name, state=state) for name, state in self._states.items()],
-            configurations=lambda: self._configurations,
-            config_id="left",
-        )
-        assert await server.start()
-        self._ready.set()
-        await self._stop.wait()
-        await server.close()
-
-    def __enter__(self) -> "Daemon":
-        self._thread.start()
-        assert self._ready.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+def runs(path: Path, configurations: dict[str, Configuration], states: dict[str, str]) -> Daemon:
+    """A daemon that says that it runs these files."""
+    return Daemon(
+        path,
+        lambda: [InstanceStatus(name=name, state=state) for name, state in states.items()],
+        configurations=lambda: configurations,
+        config_id="left",
+    )
 
 
 def configuration(path: Path) -> Configuration:
@@ -218,7 +194,7 @@ def configuration(path: Path) -> Configuration:
 @pytest.fixture
 def daemon(tmp_path: Path, old: Path) -> Iterator[Daemon]:
     states = {"web": "MASTER", "db": "MASTER", "mail": "BACKUP"}
-    with Daemon(tmp_path / "s", {str(old): configuration(old)}, states) as daemon:
+    with runs(tmp_path / "s", {str(old): configuration(old)}, states) as daemon:
         yield daemon
 
 
@@ -237,7 +213,7 @@ def test_many_instances_come_in_parts_and_whole(tmp_path: Path) -> None:
     instances = tuple(Instance(name=f"v{i}", family=4, interface="lo", vrid=i % 255 + 1) for i in range(1000))
     whole = Configuration(global_defs=GlobalDefs(router_id="a"), instances=instances)
     empty = Configuration(global_defs=GlobalDefs(router_id="b"))
-    with Daemon(tmp_path / "s", {"a.conf": whole, "b.conf": empty}, {}) as daemon:
+    with runs(tmp_path / "s", {"a.conf": whole, "b.conf": empty}, {}) as daemon:
         assert ControlClient(daemon.path).configurations()[1] == {"a.conf": whole, "b.conf": empty}
 
 
@@ -260,7 +236,7 @@ def test_states_are_those_of_the_scope(tmp_path: Path, capsys: pytest.CaptureFix
     running = {str(path): configuration(path) for path in paths}
     for path in paths:
         path.write_text(OLD.replace("virtual_router_id 51", "virtual_router_id 61"))
-    with Daemon(tmp_path / "s", running, {"a/web": "BACKUP", "b/web": "MASTER"}) as daemon:
+    with runs(tmp_path / "s", running, {"a/web": "BACKUP", "b/web": "MASTER"}) as daemon:
         lines = [planned(capsys, "--socket", daemon.path, *map(str, files))[1] for files in ((), paths[:1], paths[1:])]
     assert [sum("a failover" in line for line in each) for each in lines] == [1, 0, 1]
     assert "[BACKUP now]" in lines[1][1]

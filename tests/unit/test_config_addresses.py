@@ -6,23 +6,11 @@ import ipaddress
 from pathlib import Path
 
 import pytest
+from config_lines import address, reads_as
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyvrrp.config.addresses import read_vip
-from pyvrrp.config.lexer import Lexer
-from pyvrrp.config.parser import Statement
-from pyvrrp.config.report import Report
 from pyvrrp.model import FOREVER_S, Vip, VipOptions
-
-
-def read(line: str, *, interface: str = "eth0", is_static: bool = False) -> tuple[Vip | None, list[str]]:
-    """The address of a line and what is said of it."""
-    report = Report()
-    (piece,) = Lexer("k", report).pieces(line)
-    vip = read_vip(Statement(piece, None), interface, report, is_static=is_static)
-    return vip, [f"{d.where.column}: {d.message}" for d in report.finish()]
-
 
 GOOD = {
     "192.0.2.6": "192.0.2.6/32 dev eth0",
@@ -51,10 +39,7 @@ GOOD = {
 
 @pytest.mark.parametrize("line", GOOD)
 def test_an_option(line: str) -> None:
-    vip, said = read(line)
-    assert not said
-    assert str(vip) == GOOD[line]
-    assert read(GOOD[line]) == (vip, [])
+    reads_as(address, line, GOOD[line])
 
 
 LEFT_OUT = "; the address is left out"
@@ -113,16 +98,16 @@ FAULTY = {
 
 @pytest.mark.parametrize("line", FAULTY)
 def test_a_faulty_option(line: str) -> None:
-    vip, said = read(line)
+    vip, said = address(line)
     is_used, message = FAULTY[line]
     assert (vip is not None, said) == (is_used, [message])
 
 
 def test_a_static_address() -> None:
-    vip, said = read("192.0.2.6/24 dev eth1 track_group g", is_static=True)
+    vip, said = address("192.0.2.6/24 dev eth1 track_group g", is_static=True)
     assert not said
     assert str(vip) == "192.0.2.6/24 dev eth1 track_group g"
-    vip, said = read("192.0.2.6/24 use_vmac", is_static=True)
+    vip, said = address("192.0.2.6/24 use_vmac", is_static=True)
     assert said == ["1: use_vmac is for virtual addresses only and is ignored; remove it"]
     assert str(vip) == "192.0.2.6/24 dev eth0"
 
@@ -130,11 +115,11 @@ def test_a_static_address() -> None:
 def test_scopes_of_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pyvrrp.config.names.DIRECTORIES", (tmp_path,))
     (tmp_path / "rt_scopes").write_text("# names\n0x12 mine\n300 large\nword\n")
-    vip, said = read("192.0.2.6 scope mine")
+    vip, said = address("192.0.2.6 scope mine")
     assert (vip.scope, said) == (18, [])
-    assert "scope large is not known" in read("192.0.2.6 scope large")[1][0]
+    assert "scope large is not known" in address("192.0.2.6 scope large")[1][0]
     (tmp_path / "rt_scopes").write_text("19 mine # changed\n")
-    assert read("192.0.2.6 scope mine")[0].scope == 19
+    assert address("192.0.2.6 scope mine")[0].scope == 19
 
 
 addresses = st.one_of(st.binary(min_size=4, max_size=4), st.binary(min_size=16, max_size=16))
@@ -170,5 +155,5 @@ def vips(draw: st.DrawFn) -> Vip:
 @settings(max_examples=100, deadline=None)
 @given(vips())
 def test_any_address_reads_back(vip: Vip) -> None:
-    assert read(str(vip), is_static=True) == (vip, [])
+    assert address(str(vip), is_static=True) == (vip, [])
     assert ipaddress.ip_address(vip.address) == ipaddress.ip_address(str(vip).split(maxsplit=1)[0].partition("/")[0])

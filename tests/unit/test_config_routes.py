@@ -6,35 +6,13 @@ What is accepted here was given to keepalived 2.2.7, which accepted it too, unle
 from __future__ import annotations
 
 import pytest
+from config_lines import reads_as, route, rule, statement
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyvrrp.config.lexer import Lexer
-from pyvrrp.config.parser import Statement
 from pyvrrp.config.report import Report
-from pyvrrp.config.routes import read_route
 from pyvrrp.config.rules import RuleReader
 from pyvrrp.routing import Metric, NextHop, Prefix, Route, Rule
-
-
-def statement(line: str) -> Statement:
-    (piece,) = Lexer("k", Report()).pieces(line)
-    return Statement(piece, None)
-
-
-def said(report: Report) -> list[str]:
-    return [f"{d.where.column}: {d.message}" for d in report.finish()]
-
-
-def route(line: str, *, is_static: bool = False) -> tuple[Route | None, list[str]]:
-    report = Report()
-    return read_route(statement(line), report, is_static=is_static), said(report)
-
-
-def rule(line: str, *, is_static: bool = False) -> tuple[Rule | None, list[str]]:
-    report = Report()
-    return RuleReader(report).read(statement(line), is_static=is_static), said(report)
-
 
 # A line without its destination, and what it reads back as.
 OPTIONS = {
@@ -108,10 +86,7 @@ OPTIONS = {
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_an_option_of_a_route(option: str) -> None:
-    found, messages = route(f"10.9.0.0/16 {option}")
-    assert not messages
-    assert str(found) == f"10.9.0.0/16 {OPTIONS[option]}".rstrip()
-    assert route(str(found)) == (found, [])
+    reads_as(route, f"10.9.0.0/16 {option}", f"10.9.0.0/16 {OPTIONS[option]}".rstrip())
 
 
 DESTINATIONS = {
@@ -132,10 +107,7 @@ DESTINATIONS = {
 
 @pytest.mark.parametrize("line", DESTINATIONS)
 def test_a_destination(line: str) -> None:
-    found, messages = route(line)
-    assert not messages
-    assert str(found) == DESTINATIONS[line]
-    assert route(str(found)) == (found, [])
+    reads_as(route, line, DESTINATIONS[line])
 
 
 @pytest.mark.parametrize("kind", ["unreachable", "prohibit", "throw", "local", "broadcast", "anycast", "multicast"])
@@ -248,10 +220,7 @@ RULES = {
 
 @pytest.mark.parametrize("line", RULES)
 def test_a_rule(line: str) -> None:
-    found, messages = rule(line)
-    assert not messages
-    assert str(found) == RULES[line]
-    assert rule(str(found)) == (found, [])
+    reads_as(rule, line, RULES[line])
 
 
 BAD_RULES = {
@@ -293,7 +262,7 @@ def test_rules_without_priority_count_down() -> None:
     reader = RuleReader(report)
     found = [reader.read(statement(f"from 10.{i}.0.0/16 table 7")) for i in range(3)]
     assert [one.priority for one in found] == [16384, 16383, 16382]
-    assert len(said(report)) == 3
+    assert len(report.finish()) == 3
 
 
 def test_a_static_rule_needs_an_interface_for_its_group() -> None:

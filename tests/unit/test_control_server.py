@@ -1,6 +1,5 @@
 """The control socket, server and client together, on real Unix sockets in a temporary directory."""
 
-import asyncio
 import itertools
 import json
 import os
@@ -8,17 +7,16 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvloop
+from serving import Daemon, Source
 
 from pyvrrp import limits
 from pyvrrp.control.client import ControlClient
 from pyvrrp.control.listen import Listener
 from pyvrrp.control.protocol import InstancesReply, InstanceStatus, PeerHeard, rfc3339
-from pyvrrp.control.server import ControlServer
 from pyvrrp.errors import ControlError
 
 WEB = InstanceStatus(
@@ -37,56 +35,6 @@ WEB = InstanceStatus(
     master_address="192.0.2.1",
 )
 BAD = InstanceStatus(name="bad", state="REFUSED", reason="keepalived.conf:41: virtual_router_id is missing")
-
-Source = Callable[[], Iterable[InstanceStatus]]
-
-
-class Daemon:
-    """A ControlServer on a loop of its own, in a thread, so that a test may block."""
-
-    def __init__(self, path: Path, instances: Source) -> None:
-        self.path = str(path)
-        self.server = ControlServer(self.path, instances=instances)
-        self.gaps_s: list[float] = []
-        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-        self._thread = threading.Thread(target=self._run)
-        self._ready = threading.Event()
-        self.has_started = False
-
-    def _run(self) -> None:
-        with self._runner:
-            self._runner.run(self._main())
-
-    async def _main(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        self.has_started = await self.server.start()
-        self._ready.set()
-        await self._stop.wait()
-        await self.server.close()
-
-    def __enter__(self) -> "Daemon":
-        self._thread.start()
-        assert self._ready.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-        assert not self._thread.is_alive()
-
-    def run(self, function: Callable[[], object]) -> None:
-        self._loop.call_soon_threadsafe(function)
-
-    def raw(self, data: bytes) -> bytes:
-        """Send, and return all that comes until the server closes."""
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(10)
-            sock.connect(self.path)
-            sock.sendall(data)
-            answer = b""
-            while piece := sock.recv(65536):
-                answer += piece
-        return answer
 
 
 @pytest.fixture
