@@ -43,7 +43,7 @@ lint: ## ruff, cython-lint, mypy --strict, the stubs against what is compiled
 debug: ## unit and property tests and the fuzzers in a build with bounds checks and ASan, UBSan
 	@contrib/debug.sh $(PYTHON) $(VENV) $(PYTEST_ARGS)
 
-nightly: test ## what takes longer than a test may
+nightly: test annotate ## what takes longer than a test may
 	@$(BIN)/pip install -q --disable-pip-version-check "atheris>=2.3" || echo "no atheris here: only our own fuzzing loop"
 	PYVRRP_NIGHTLY=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -56,7 +56,7 @@ bench: ## measure; each figure beside its yardstick, JSON in .benchmarks/
 	@contrib/bootstrap.sh $(PYTHON) $(VENV) test bench
 	$(BIN)/python -m pytest bench --benchmark-autosave --benchmark-columns=median,iqr,rounds $(PYTEST_ARGS)
 
-annotate: ## Cython's view of the C code; fails on a hot line that touches Python
+annotate: ## Cython's view of the C code; fails on a line without the GIL, or an inline function, that touches Python
 	@contrib/bootstrap.sh $(PYTHON) $(VENV)
 	$(BIN)/python contrib/annotate.py build/annotate
 
