@@ -8,6 +8,7 @@ S15 and S16).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterable, Mapping
 from enum import Enum
 from errno import EADDRNOTAVAIL, EEXIST, ENODEV, ENOENT, ESRCH
@@ -32,7 +33,7 @@ class Pending(Enum):
     DELETE = 2
 
 
-class Item:
+class Item(ABC):
     """One thing of one router, on the interfaces that its names mean now.
 
     present: None is not known.
@@ -58,18 +59,18 @@ class Item:
         self.is_lost = False
 
     @property
+    @abstractmethod
     def names(self) -> tuple[str, ...]:
         """The interfaces whose coming matters to it; empty text is any."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def indexes(self) -> tuple[int, ...]:
         """The interfaces that it is on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_current(self, by_name: Mapping[str, Link]) -> bool:
         """Whether its names mean the interfaces that they meant when it was made."""
-        raise NotImplementedError
 
     def can_exist(self, indexes: Container[int]) -> bool:
         """Whether its interfaces are still there; the kernel takes with them what is on them."""

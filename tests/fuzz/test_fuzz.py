@@ -13,6 +13,7 @@ import os
 import random
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,7 +72,7 @@ def finds(name: str) -> str:
     return str(caught.value)
 
 
-class Wrapped:
+class Wrapped(ABC):
     """An Engine as fuzz_engine uses it, with something to be done after each datagram."""
 
     def __init__(self) -> None:
@@ -84,8 +85,9 @@ class Wrapped:
         self.engine.receive_datagram(message, now_ns=now_ns, **keywords)
         self.heard(message, now_ns)
 
+    @abstractmethod
     def heard(self, message: bytes, now_ns: int) -> None:
-        raise NotImplementedError
+        """What is done after a datagram."""
 
 
 class TestTheyCanFail:
