@@ -14,6 +14,7 @@ from pyvrrp import limits
 from pyvrrp.config.commands import Commands
 from pyvrrp.config.parser import Statement
 from pyvrrp.config.report import Report, shown
+from pyvrrp.config.tuning import settle_announcements
 from pyvrrp.config.values import BadValue, clamped, group, integer, namespace, seconds_us, setting
 from pyvrrp.model import MULTICAST_GROUPS, GlobalDefs, Instance
 
@@ -113,6 +114,7 @@ class GlobalReader:
         if self._min_garp:  # for what has keepalived's own defaults, however the lines are ordered
             given = {field: value for field, value in settings.items() if value != _GARP_DEFAULTS.get(field)}
             settings |= _MIN_GARP | given
+        settle_announcements(settings)
         return Defaults(version=version, groups=self._groups, settings=settings, interfaces=interfaces)
 
     def finish(self, script_user: str | None, script_group: str | None) -> GlobalDefs:

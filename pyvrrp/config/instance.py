@@ -18,7 +18,7 @@ from pyvrrp.config.parser import Statement
 from pyvrrp.config.report import Code, Report, shown
 from pyvrrp.config.static import RoutingReader
 from pyvrrp.config.trackers import TrackerReader
-from pyvrrp.config.tuning import apply_strict, settle_announcements, settle_preempt_delay
+from pyvrrp.config.tuning import apply_strict, settle_preempt_delay
 from pyvrrp.model import Instance, State, Tracked, Vip, Where
 
 _ADVERT_INT_CS_MAX = 4095  # 12 bits, RFC 5798 s5.2.7
@@ -174,7 +174,6 @@ class _Maker:
         if settings.get("strict"):
             self._check_strict(settings, lines, priority, version)
         settle_preempt_delay(settings, lines, preempt=preempt, state=state, report=self._report)
-        settle_announcements(settings)
         if given.group_line is not None:
             if given.peers:
                 self._no_effect(given.group_line, "mcast_dst_ip does nothing with unicast peers")

@@ -48,7 +48,7 @@ def _shown(value: Any) -> str:
 
 
 def settle_announcements(settings: dict[str, Any]) -> None:
-    """Defaults of announcements that are other settings of announcements."""
+    """Defaults of announcements that are other settings of announcements: those of the file, not of an instance."""
     settings.setdefault("garp_lower_prio_delay_s", settings.get("garp_master_delay_s", GARP_DELAY_S))
     settings.setdefault("garp_lower_prio_repeat", settings.get("garp_master_repeat", GARP_REPEAT))
 

@@ -64,6 +64,9 @@ def texts(loaded: Loaded) -> list[str]:
         ("garp_master_refresh_repeat 2", "garp_master_refresh_repeat", 2),
         ("garp_lower_prio_delay 9", "garp_lower_prio_delay_s", 9),
         ("garp_lower_prio_repeat 0", "garp_lower_prio_repeat", 0),
+        # Their defaults are those of the file, whatever the instance says of the set at its start.
+        ("garp_master_delay 9", "garp_lower_prio_delay_s", 5),
+        ("garp_master_repeat 9", "garp_lower_prio_repeat", 5),
         ("garp_extra_if 30", "garp_extra_if_s", 30),
         ("garp_extra_if all 30", "garp_extra_if_all", True),
         ("pyvrrp_min_interval 0.05", "min_interval_cs", 5),
