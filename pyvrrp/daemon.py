@@ -27,10 +27,11 @@ from pyvrrp.config import Loaded
 from pyvrrp.config.check import check, exit_status, files, report
 from pyvrrp.config.process import load_all_in_worker
 from pyvrrp.control.server import ControlServer
+from pyvrrp.dumps import Dump, Dumper
 from pyvrrp.errors import PyvrrpError
 from pyvrrp.logs import Writer, logging_to
 from pyvrrp.model import Configuration, GlobalDefs
-from pyvrrp.options import Options, parse
+from pyvrrp.options import SIGNALS, Options, parse
 from pyvrrp.runtime import Runtime
 from pyvrrp.scripts.pool import ScriptPool
 from pyvrrp.service import ServiceManager
@@ -46,8 +47,7 @@ EXIT_RUNNING = 2            # another daemon holds the pid file
 EXIT_CONFIG = 6             # no configuration to run, as keepalived has it
 
 _GC_YOUNG = 20_000          # allocations between two looks at the young; what was loaded is frozen
-# keepalived's requests for dump files. Unhandled they would end the process.
-_DUMP_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGRTMIN + 2, signal.SIGRTMAX - 1)
+_DUMPS = {SIGNALS[dump.name]: dump for dump in Dump}
 _CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13}        # bits of CapEff, capabilities(7)
 _NOTHING = Configuration(global_defs=GlobalDefs(router_id=""))
 
@@ -103,8 +103,9 @@ class Daemon:
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_signal_handler(signal.SIGINT, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload_wanted.set)
-        for number in _DUMP_SIGNALS:
-            loop.add_signal_handler(number, _no_dump, number)
+        for number in _DUMPS:
+            # Unhandled they would end the process, and somebody may ask while it starts.
+            loop.add_signal_handler(number, log.warning, "signal %d: there is nothing to dump yet", number)
         _check_privileges()
         loaded = await self._unless_stopped(self._load())
         if loaded is None:
@@ -157,11 +158,19 @@ class Daemon:
     async def _serve(self, runtime: Runtime) -> None:
         """Reload whenever asked, until asked to stop. Requests during a reload make one more."""
         self._manager.ready(runtime.summary())
-        showing_life = asyncio.ensure_future(self._show_life(runtime))
+        loop = asyncio.get_running_loop()
+        dumper = Dumper(
+            runtime.engine, routers=runtime.routers, groups=runtime.groups,
+            configurations=lambda: runtime.configurations,
+        )
+        for number, dump in _DUMPS.items():
+            loop.add_signal_handler(number, dumper.ask, dump)
+        beside = [asyncio.ensure_future(work) for work in (self._show_life(runtime), dumper.run())]
         try:
             await self._reloads(runtime)
         finally:
-            showing_life.cancel()
+            for work in beside:
+                work.cancel()
 
     async def _show_life(self, runtime: Runtime) -> None:
         """Tell the service manager, twice in the time that it waits, that the daemon lives and keeps its deadlines."""
@@ -266,10 +275,6 @@ def _check_privileges() -> None:
             f"no permission for raw sockets and addresses: {' and '.join(missing)} missing; run pyvrrpd as root, "
             "or give it these capabilities"
         )
-
-
-def _no_dump(number: int) -> None:
-    log.warning("signal %d is asked for, but no dump file is written; use pyvrrp status --json", number)
 
 
 def _settle(*, generation: int = 2) -> None:

@@ -13,7 +13,8 @@ from pyvrrp import limits
 from pyvrrp.config.scopes import scope_names
 from pyvrrp.control.protocol import InstanceStatus
 from pyvrrp.host import Host
-from pyvrrp.model import Configuration
+from pyvrrp.model import Configuration, State, SyncGroup
+from pyvrrp.router import Router
 from pyvrrp.scope import Scope
 from pyvrrp.scripts.pool import ScriptPool
 from vrrpcore.reactor import Reactor
@@ -27,6 +28,7 @@ class Runtime:
     def __init__(self, reactor: Reactor, pool: ScriptPool) -> None:
         """Reactor and pool are the caller's to close. The daemon's own namespace is the calling thread's."""
         self._host = Host(reactor, pool)
+        self.engine = reactor.engine
         self._scopes: dict[str, Scope] = {}         # by path
 
     # ---- life
@@ -121,6 +123,14 @@ class Runtime:
         """How every instance stands, scope by scope, those that are refused last in each."""
         for scope in list(self._scopes.values()):
             yield from scope.instances()
+
+    def routers(self) -> list[Router]:
+        """Every instance that runs, scope by scope."""
+        return [router for scope in self._scopes.values() for router in scope.routers]
+
+    def groups(self) -> list[tuple[str, SyncGroup, State]]:
+        """Every sync group: what people call it, itself, and its state."""
+        return [each for scope in self._scopes.values() for each in scope.groups()]
 
     def summary(self) -> str:
         """How many instances are in which state, in a line."""

@@ -228,6 +228,18 @@ class Scope:
             title = f"{self.name}/{name}" if self._host.shows_scopes else name
             yield InstanceStatus(name=title, state=REFUSED, reason=f"{where}: {reason}")
 
+    @property
+    def routers(self) -> list[Router]:
+        """Its instances that run, in the order of the configuration."""
+        return list(self._routers.values())
+
+    def groups(self) -> list[tuple[str, SyncGroup, State]]:
+        """Its sync groups: what people call each, itself, and its state."""
+        prefix = f"{self.name}/" if self._host.shows_scopes else ""
+        return [
+            (prefix + name, group, self._group_states.get(name, State.INIT)) for name, group in self._groups.items()
+        ]
+
     # ---- what happened
 
     def on_event(self, router: Router, event: Event) -> None:

@@ -54,6 +54,8 @@ TESTED_DIFFERENCES: dict[str, tuple[str, ...]] = {
         "keywords/*.no_virtual_ipaddress.good.conf",
         "keywords/*.t*_expired*.good.conf",
         "definitions/predefined-env.conf",
+        "keywords/global_defs.json_version.good.conf",
+        "keywords/global_defs.*_dump_file.good.conf",
     ),
     "Words of pyvrrp": ("keywords/*.pyvrrp_*.good.conf", "keywords/vrrp_instance.net_namespace.good.conf"),
     "2.2.7 does not look at the argument": (

@@ -108,12 +108,13 @@ SHELL: dict[str, set[str]] = {
     "scheduling": FLOOR,
     "service": set(),                   # what a service manager is told
     "logs": FLOOR | {"options"},
-    "daemon": WORKERS | MIDDLE | {"runtime", "options", "scheduling", "service", "logs"},
+    "dumps": FLOOR | {"host", "router"},
+    "daemon": WORKERS | MIDDLE | {"runtime", "options", "scheduling", "service", "logs", "dumps"},
     "cli": WORKERS | MIDDLE | {"runtime", "options", "daemon", "simulate", "meter"},
 }
 KNOW_THE_CORE = {
     "network", "router", "journal", "pace", "elsewhere", "portrait", "host", "scope", "simulate", "meter", "runtime",
-    "daemon",
+    "daemon", "dumps",
 }
 ONLY_IN = {"pyroute2": "netlink", "uvloop": "daemon", "h11": "control"}
 

@@ -61,7 +61,6 @@ _INCLUDES = tuple(
     )
 )
 
-_DUMP = "the file has keepalived's usual name"
 _FILES = (
     Keyword(
         "reload_check_config",
@@ -109,7 +108,7 @@ _FILES = (
         Kind.BOOLEAN,
         "Put instance and namespace into the names of dumps.",
         default="off",
-        without=_DUMP,
+        without="dumps have keepalived's usual names, one for each daemon",
     ),
     Keyword(
         "json_version",
@@ -120,12 +119,11 @@ _FILES = (
         default="1",
         since="2.4",
         field="json_version",
-        without="the control socket has the only JSON",
     ),
-    Keyword("state_dump_file", Kind.PATH, "Where SIGUSR1 writes.", since="2.4", field="state_dump_file", without=_DUMP),
-    Keyword("stats_dump_file", Kind.PATH, "Where SIGUSR2 writes.", since="2.4", field="stats_dump_file", without=_DUMP),
+    Keyword("state_dump_file", Kind.PATH, "Where SIGUSR1 writes.", since="2.4", field="state_dump_file"),
+    Keyword("stats_dump_file", Kind.PATH, "Where SIGUSR2 writes.", since="2.4", field="stats_dump_file"),
     Keyword(
-        "json_dump_file", Kind.PATH, "Where the JSON dump goes.", since="2.4", field="json_dump_file", without=_DUMP
+        "json_dump_file", Kind.PATH, "Where the JSON dump goes.", since="2.4", field="json_dump_file"
     ),
 )
 
