@@ -26,6 +26,7 @@ from pyvrrp import __version__, limits, netns, scheduling
 from pyvrrp.config import Loaded
 from pyvrrp.config.check import check, exit_status, files, report
 from pyvrrp.config.process import load_all_in_worker
+from pyvrrp.control.protocol import Source
 from pyvrrp.control.server import ControlServer
 from pyvrrp.dumps import Dump, Dumper
 from pyvrrp.errors import PyvrrpError
@@ -137,7 +138,12 @@ class Daemon:
                         counters=lambda: runtime.counters() | {"log": {"lines_dropped": self._writer.dropped}},
                         problems=runtime.problems,
                         configurations=lambda: runtime.configurations,
-                        config_id=self._config_id,
+                        source=Source(
+                            names=[name.encode(errors="replace").decode() for name in self._options.config_files],
+                            directory=str(Path.cwd()),
+                            config_id=self._config_id,
+                            all_config=self._options.all_config,
+                        ),
                     )
                     if not await control.start():
                         control = None

@@ -13,6 +13,10 @@ class ConfigError(PyvrrpError):
     """A configuration cannot be read at all."""
 
 
+class UsageError(PyvrrpError):
+    """A command line asks for what cannot be done."""
+
+
 class NetlinkError(PyvrrpError):
     """The kernel refused a request, or its answer did not come."""
 

@@ -23,6 +23,7 @@ examples:
   pyvrrp check -i left /etc/vrrp.d      all *.conf files of a directory, with @left lines
   pyvrrp check -s blue '/etc/*.conf'    the interfaces are those of a network namespace
   pyvrrp check --json keepalived.conf   for a program
+  pyvrrp check - < keepalived.conf      from an editor
 
 exit status:
   0  nothing is reported
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         nargs="*",
         default=[DEFAULT_CONFIG],
-        help=f"a file, a directory (its *.conf files) or a pattern; default {DEFAULT_CONFIG}",
+        help=f"a file, a directory (its *.conf files), a pattern, or - (standard input); default {DEFAULT_CONFIG}",
     )
     node = "keep lines that begin with @ID; default the node's name"
     parser.add_argument("-i", "--config-id", metavar="ID", help=node)
@@ -60,7 +61,11 @@ def run(arguments: argparse.Namespace) -> int:
     gc.disable()    # nothing here lives in cycles: looking for them is a tenth of the time
     try:
         checked = check(
-            arguments.files, config_id=config_id, interfaces=interfaces, all_config=arguments.all_config
+            arguments.files,
+            config_id=config_id,
+            interfaces=interfaces,
+            all_config=arguments.all_config,
+            stdin=sys.stdin.buffer,
         )
     finally:
         gc.enable()

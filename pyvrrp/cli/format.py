@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import sys
 import tempfile
 from pathlib import Path
 
-from pyvrrp import limits
-from pyvrrp.config.check import Checked, report
+from pyvrrp.config.check import Checked, check, report
 from pyvrrp.config.format import formatted
 from pyvrrp.config.lexer import clean, decode
 from pyvrrp.config.load import Loaded, load
@@ -78,17 +78,15 @@ class _Refused(Exception):
 def _format(name: str, *, is_check: bool, is_write: bool) -> int:
     """One file. Raises _Refused and OSError."""
     seen = None
-    path = name
     if name == "-":
-        before = sys.stdin.buffer.read(limits.CONFIG_BYTES_MAX + 1)
-        with tempfile.NamedTemporaryFile(prefix="pyvrrp-format-") as copy:
-            copy.write(before)
-            copy.flush()
-            _refuse_faulty(copy.name, load(copy.name, config_id="", interfaces=None))
+        (checked,) = check([name], config_id="", interfaces=None, stdin=sys.stdin.buffer)
+        assert checked.data is not None
+        _refuse_faulty(checked)
+        name, before = checked.path, checked.data
     else:
-        _refuse_faulty(path, load(path, config_id="", interfaces=None))
-        seen = Path(path).stat()
-        before = Path(path).read_bytes()
+        _refuse_faulty(Checked(name, load(name, config_id="", interfaces=None)))
+        seen = Path(name).stat()
+        before = Path(name).read_bytes()
     after = formatted(decode(before)).encode("utf-8", "surrogateescape")
     if not is_check and not is_write:
         _compare(name, before, after)
@@ -101,18 +99,18 @@ def _format(name: str, *, is_check: bool, is_write: bool) -> int:
     _compare(name, before, after)
     if is_write:
         assert seen is not None
-        replace_file(Path(path), after, seen)
+        replace_file(Path(name), after, seen)
     print(clean(name))
     return EXIT_OTHER_LAYOUT if is_check else 0
 
 
-def _refuse_faulty(path: str, loaded: Loaded) -> None:
-    if loaded.configuration is None:
-        raise _Refused(4, list(report([Checked(path, loaded)])))
-    faults = tuple(found for found in loaded.diagnostics if found.is_structural)
+def _refuse_faulty(checked: Checked) -> None:
+    if checked.loaded.configuration is None:
+        raise _Refused(4, list(report([checked])))
+    faults = tuple(found for found in checked.loaded.diagnostics if found.is_structural)
     if faults:
-        lines = list(report([Checked(path, Loaded(None, faults))]))
-        raise _Refused(EXIT_REFUSED, [*lines, f"{clean(path)}: left as it is; mend that first"])
+        lines = report([dataclasses.replace(checked, loaded=Loaded(None, faults))])
+        raise _Refused(EXIT_REFUSED, [*lines, f"{clean(checked.path)}: left as it is; mend that first"])
 
 
 def _compare(name: str, before: bytes, after: bytes) -> None:

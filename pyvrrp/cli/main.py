@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from pyvrrp import __version__
 from pyvrrp.control import DEFAULT_SOCKET
-from pyvrrp.errors import ControlError, PyvrrpError
+from pyvrrp.errors import ControlError, PyvrrpError, UsageError
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -93,12 +93,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status = importlib.import_module(VERBS[arguments.verb].module).run(arguments)
         sys.stdout.flush()
-    except ControlError as error:
-        print(f"pyvrrp: {error}", file=sys.stderr)
-        return EXIT_NO_DAEMON
     except PyvrrpError as error:
         print(f"pyvrrp: {error}", file=sys.stderr)
-        return EXIT_FAILED
+        if getattr(arguments, "json", False):
+            import json
+
+            print(json.dumps({"error": str(error)}, ensure_ascii=False))    # whoever parses our output gets an object
+        if isinstance(error, ControlError):
+            return EXIT_NO_DAEMON
+        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

@@ -10,13 +10,16 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from pyvrrp import limits
 from pyvrrp.config.excerpt import counted, numbers_of, rendered
 from pyvrrp.config.lexer import clean, decode
 from pyvrrp.config.load import STATUS_CLEAN, Loaded, load
 from pyvrrp.model import Diagnostic, Where
 
 WIDTH = 120     # of what is written to no terminal
+STDIN = "<stdin>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Checked:
 
     path: str
     loaded: Loaded
+    data: bytes | None = None   # its text, if it is no file
 
     @property
     def errors(self) -> int:
@@ -38,14 +42,24 @@ class Checked:
 
 
 def check(
-    names: Iterable[str], *, config_id: str, interfaces: frozenset[str] | None, all_config: bool = False
+    names: Iterable[str],
+    *,
+    config_id: str,
+    interfaces: frozenset[str] | None,
+    all_config: bool = False,
+    stdin: BinaryIO | None = None,
 ) -> list[Checked]:
     """Load every file that is meant, in the order given. interfaces: those that exist; None: do not look.
 
-    all_config: as in load().
+    all_config: as in load(). stdin: what the name - stands for; None: for a file that is called so.
     """
     checked = []
     for name in names:
+        if name == "-" and stdin is not None:
+            data = stdin.read(limits.CONFIG_BYTES_MAX + 1)
+            loaded = load(STDIN, config_id=config_id, interfaces=interfaces, all_config=all_config, data=data)
+            checked.append(Checked(STDIN, loaded, data))
+            continue
         found, why_none = files(name)
         if why_none:
             unreadable = Loaded(None, (Diagnostic(Where(clean(name)), why_none),))
@@ -82,7 +96,10 @@ def report(checked: Sequence[Checked], *, width: int = WIDTH, is_coloured: bool 
     """Lines of text: every diagnostic of every file, with the line that it speaks of."""
     for one in checked:
         diagnostics = one.loaded.diagnostics
-        lines_of = {file: _lines(file, numbers) for file, numbers in numbers_of(diagnostics).items()}
+        lines_of = {
+            file: _lines(file, numbers, one.data if file == one.path else None)
+            for file, numbers in numbers_of(diagnostics).items()
+        }
         yield from rendered(diagnostics, lines_of, width=width, is_coloured=is_coloured)
 
 
@@ -108,10 +125,10 @@ def _found(one: Checked) -> str:
     return f"{counted(one.errors, 'error')}, {counted(one.warnings, 'warning')}; {runs}"
 
 
-def _lines(file: str, numbers: set[int]) -> dict[int, str]:
-    """These lines of a file, as far as it can be read (again)."""
+def _lines(file: str, numbers: set[int], data: bytes | None) -> dict[int, str]:
+    """These lines of a file, as far as it can be read (again). data: its text, if it is no file."""
     try:
-        text = decode(Path(file).read_bytes())
+        text = decode(Path(file).read_bytes() if data is None else data)
     except (OSError, ValueError):
         return {}
     lines = text.split("\n")

@@ -52,16 +52,24 @@ class Loaded:
         )
 
 
-def load(path: str, *, config_id: str, interfaces: frozenset[str] | None, all_config: bool = False) -> Loaded:
+def load(
+    path: str,
+    *,
+    config_id: str,
+    interfaces: frozenset[str] | None,
+    all_config: bool = False,
+    data: bytes | None = None,
+) -> Loaded:
     """Read a keepalived.conf with all that it includes. Raises nothing for anything that a file may hold or be.
 
     config_id: what `@word` lines are compared with. interfaces: the names in the file's namespace; None: do not
-    check. all_config: a missing include is always an error (-e).
+    check. all_config: a missing include is always an error (-e). data: the text, where it is read already; path is
+    then only what it is called, and where relative includes begin.
     """
     report = Report()
     text = Text(report, config_id=config_id, all_config=all_config)
     try:
-        statements = parse(text.pieces(path), report)
+        statements = parse(text.pieces(path, data), report)
     except Unreadable as problem:
         return Loaded(None, (Diagnostic(Where(clean(path)), str(problem)),))
     except TooMuch as problem:

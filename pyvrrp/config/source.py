@@ -127,13 +127,18 @@ def read(path: str, bytes_left: int) -> tuple[bytes, os.stat_result]:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise Unreadable(f"it cannot be read: {reason}; name a readable file with -f") from None
+    require_text(data, bytes_left)
+    return data, status
+
+
+def require_text(data: bytes, bytes_left: int) -> None:
+    """Raises Unreadable for what is more than bytes_left, or in an encoding that is not read."""
     if len(data) > bytes_left:
         mib = limits.CONFIG_BYTES_MAX >> 20
         what = "it is" if bytes_left == limits.CONFIG_BYTES_MAX else "with it the configuration is"
         raise Unreadable(f"{what} larger than {mib} MiB; make several files of it, each with its own -f")
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         raise Unreadable("it is UTF-16 text; save it as UTF-8")
-    return data, status
 
 
 def _open(path: str, flags: int) -> int:

@@ -27,7 +27,7 @@ from pyvrrp.config.include import Check
 from pyvrrp.config.lexer import BLANKS, Lexer, Piece, again_at, clean, cut_comment, decode, unescaped
 from pyvrrp.config.repeat import HEAD, BadRepeat, TooManyRounds, repeat
 from pyvrrp.config.report import Report, shown
-from pyvrrp.config.source import Budget, Source, TooMuch, Unreadable, read
+from pyvrrp.config.source import Budget, Source, TooMuch, Unreadable, read, require_text
 from pyvrrp.model import Where
 
 _BLANK = f"[{BLANKS}]"
@@ -54,6 +54,9 @@ def _shown_path(path: str) -> str:
     return path if path.isprintable() and len(path) <= 255 else shown(path)
 
 
+_NO_FILE = (0, 0)  # device and inode of what came in as a text
+
+
 class Text:
     """Reads the files of one load."""
 
@@ -67,8 +70,15 @@ class Text:
         self._open: list[tuple[int, int]] = []  # device and inode of each file that is being read
         self.is_whole = True  # no file is missing that must be there
 
-    def pieces(self, path: str) -> Iterator[Piece]:
-        """The pieces of the main file and of all that it includes. Raises Unreadable and TooMuch."""
+    def pieces(self, path: str, data: bytes | None = None) -> Iterator[Piece]:
+        """The pieces of the main file and of all that it includes. data: its text, where it is read already.
+
+        Raises Unreadable and TooMuch.
+        """
+        if data is not None:
+            require_text(data, self._budget.bytes_left)
+            yield from self._file(path, data, _NO_FILE, 0)
+            return
         data, status = read(path, self._budget.bytes_left)
         if stat.S_ISREG(status.st_mode) and status.st_mode & 0o111:
             self._report.warning(

@@ -21,6 +21,7 @@ from pyvrrp.control.protocol import (
     ConfigurationReply,
     ErrorReply,
     InstancesReply,
+    Source,
 )
 from pyvrrp.errors import ControlError
 from pyvrrp.model import Configuration
@@ -44,8 +45,8 @@ class ControlClient:
         """
         return self._ask(INSTANCES_PATH, InstancesReply)
 
-    def configurations(self) -> tuple[str, dict[str, Configuration]]:
-        """The daemon's config-id, and what it runs, by path; passwords are digests, see without_secrets().
+    def configurations(self) -> tuple[Source, dict[str, Configuration]]:
+        """What the daemon reads, and what it runs, by path; passwords are digests, see without_secrets().
 
         Raises ControlError.
         """
@@ -59,7 +60,7 @@ class ControlClient:
                 things = getattr(part.configuration, field.name)
                 if isinstance(things, tuple):
                     of_path.setdefault(field.name, []).extend(things)
-        return reply.config_id, {
+        return reply.source, {
             path: dataclasses.replace(bare, **_tuples(lists[path])) for path, bare in whole.items()
         }
 

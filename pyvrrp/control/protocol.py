@@ -90,6 +90,15 @@ def without_secrets(things: Iterable[T]) -> tuple[T, ...]:
     )
 
 
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """What a daemon reads at each reload."""
+
+    names: list[str] = []               # files, directories and patterns, as it was given them
+    directory: str = "/"                # where relative ones begin
+    config_id: str = ""                 # what @ID lines are compared with
+    all_config: bool = False            # a missing include is always an error
+
+
 class ConfigurationReply(msgspec.Struct, frozen=True, kw_only=True):
     """GET /v1/configuration: what runs, as pyvrrp/model.py has it. For the same version of pyvrrp only.
 
@@ -98,7 +107,7 @@ class ConfigurationReply(msgspec.Struct, frozen=True, kw_only=True):
 
     version: str                        # of pyvrrp
     pid: int
-    config_id: str                      # what @ID lines were compared with
+    source: Source
     parts: list[ConfigurationPart]
 
 

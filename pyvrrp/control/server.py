@@ -37,6 +37,7 @@ from pyvrrp.control.protocol import (
     ErrorReply,
     InstancesReply,
     InstanceStatus,
+    Source,
     without_secrets,
 )
 from pyvrrp.errors import ControlError
@@ -81,7 +82,7 @@ class ControlServer:
         counters: Callable[[], dict[str, dict[str, int]]] = dict,
         problems: Callable[[], list[str]] = list,
         configurations: Callable[[], Mapping[str, Configuration]] = dict,
-        config_id: str = "",
+        source: Source | None = None,
         mode: int = 0o660,
         group: int | None = None,
     ) -> None:
@@ -89,11 +90,11 @@ class ControlServer:
 
         `instances` is called once per request and its result is read in slices, with turns of the loop
         between them. A generator spreads its own cost too, but instances may come and go meanwhile.
-        `configurations` is what runs, by path; `config_id` what its @ID lines were compared with.
+        `configurations` is what runs, by path; `source` what it is read from.
         """
         self._path, self._mode, self._group = path, mode, group
         self._instances, self._counters, self._problems = instances, counters, problems
-        self._configurations, self._config_id = configurations, config_id
+        self._configurations, self._source = configurations, source or Source()
         self._turn = asyncio.Lock()
         self._clients: set[asyncio.Task[None]] = set()
         self._idle: dict[asyncio.Task[None], None] = {}     # those that owe a request, the longest first
@@ -207,7 +208,7 @@ class ControlServer:
         return self._in_slices(head, self._instances())
 
     def _configuration_body(self) -> AsyncGenerator[bytes, None]:
-        head = ConfigurationReply(version=__version__, pid=os.getpid(), config_id=self._config_id, parts=[])
+        head = ConfigurationReply(version=__version__, pid=os.getpid(), source=self._source, parts=[])
         return self._in_slices(head, _parts(self._configurations()))
 
     async def _in_slices(self, head: msgspec.Struct, items: Iterable[msgspec.Struct]) -> AsyncGenerator[bytes, None]:

@@ -1,5 +1,6 @@
 """`pyvrrp check`: which files are meant, what is printed, and the exit status."""
 
+import io
 import json
 import subprocess
 import sys
@@ -152,3 +153,15 @@ def test_it_imports_no_more_than_it_needs() -> None:
     modules = set(done.stdout.split())
     assert "pyvrrp.cli.check" in modules
     assert not modules & {"asyncio", "uvloop", "pyroute2", "msgspec", "h11", "cffi", "json", "vrrpcore"}
+
+
+def test_standard_input(
+    good: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\tpriorty 5\n")))
+    assert main(["check", "-", str(good)]) == 5
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "<stdin>:1:2: warning: keyword priorty is not known and is ignored; remove it",
+        "    1 |         priorty 5",
+        "      |         ^~~~~~~",
+    ]

@@ -177,6 +177,30 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.Ca
     assert capsysbinary.readouterr().out == b"a {\n    b \xff c\n}\n"
 
 
+def test_standard_input_has_a_name_in_messages(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\nvrrp_instance a {\n")))
+    assert main(["format", "-"]) == 5
+    assert capsys.readouterr() == ("", (
+        "<stdin>:2:1: error: the block of vrrp_instance a that opens here is not closed; "
+        "what it holds so far is used, add the missing }\n"
+        "    2 | vrrp_instance a {\n"
+        "      | ^~~~~~~~~~~~~\n"
+        "<stdin>: left as it is; mend that first\n"
+    ))
+
+
+def test_includes_of_standard_input_begin_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.conf").write_text("")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"includea   there.conf\n")))
+    assert main(["format", "-"]) == 0
+    assert capsys.readouterr() == ("includea   there.conf\n", "")
+
+
 def test_a_reader_that_goes_away_is_nothing_to_tell(rough: Path) -> None:
     """`pyvrrp format a b | head -1`: no word of the second file."""
     read, write = os.pipe()

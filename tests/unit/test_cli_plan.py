@@ -15,8 +15,8 @@ from pyvrrp.cli.main import main
 from pyvrrp.config import load
 from pyvrrp.config.difference import settings
 from pyvrrp.control.client import ControlClient
-from pyvrrp.control.protocol import InstanceStatus
-from pyvrrp.errors import ConfigError
+from pyvrrp.control.protocol import InstanceStatus, Source
+from pyvrrp.errors import UsageError
 from pyvrrp.model import Command, Configuration, GlobalDefs, Instance, Notify
 
 OLD = """global_defs {
@@ -130,7 +130,7 @@ def test_unreadable(old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert planned(capsys, none, "--against", str(old))[0] == 4
     assert planned(capsys, str(old), "--against", none) == (
         4,
-        [f"{none}: error: there is no such file; create it, or name another with -f"],
+        [f"{none}: there is no such file; create it, or name another with -f"],
     )
 
 
@@ -175,13 +175,15 @@ def test_a_large_plan_is_bounded(tmp_path: Path, old: Path, capsys: pytest.Captu
 # ---- against a daemon
 
 
-def runs(path: Path, configurations: dict[str, Configuration], states: dict[str, str]) -> Daemon:
-    """A daemon that says that it runs these files."""
+def runs(
+    path: Path, configurations: dict[str, Configuration], states: dict[str, str], *names: str, directory: str = "/"
+) -> Daemon:
+    """A daemon that says that it runs these files. names: what it reads, else just those."""
     return Daemon(
         path,
         lambda: [InstanceStatus(name=name, state=state) for name, state in states.items()],
         configurations=lambda: configurations,
-        config_id="left",
+        source=Source(names=list(names or configurations), directory=directory, config_id="left"),
     )
 
 
@@ -199,8 +201,8 @@ def daemon(tmp_path: Path, old: Path) -> Iterator[Daemon]:
 
 
 def test_the_daemon_says_what_it_runs(daemon: Daemon, old: Path) -> None:
-    config_id, running = ControlClient(daemon.path).configurations()
-    assert config_id == "left"
+    source, running = ControlClient(daemon.path).configurations()
+    assert source == Source(names=[str(old)], config_id="left")
     told, whole = running[str(old)], configuration(old)
     assert told.instances[1:] == whole.instances[1:]
     assert (told.scripts, told.global_defs) == (whole.scripts, whole.global_defs)
@@ -251,25 +253,115 @@ def test_without_a_file_it_is_what_a_signal_would_do(
     assert planned(capsys, "--socket", daemon.path)[0] == 1
 
 
-def test_no_daemon(tmp_path: Path, new: Path) -> None:
+def test_no_daemon(tmp_path: Path, new: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--socket", str(tmp_path / "none"), str(new)]) == 3
+    assert capsys.readouterr().err.endswith(" or compare with a file: --against FILE\n")
 
 
 def test_which_of_several_files_is_meant(tmp_path: Path, old: Path) -> None:
-    bare = Configuration(global_defs=GlobalDefs(router_id="a"))
-    running = {str(old): bare, str(tmp_path / "other.conf"): bare}
+    running = [str(old), str(tmp_path / "other.conf")]
+    source = Source(names=running)
     link = tmp_path / "link.conf"
     link.symlink_to(old)
-    assert verb.matched([], running) == [(path, path, bare) for path in running]
-    assert verb.matched([str(link)], running) == [(str(link), str(old), bare)]
-    assert verb.matched(["x.conf"], {str(old): bare}) == [("x.conf", str(old), bare)]
-    with pytest.raises(ConfigError, match="the daemon runs 2 files, and this is none of them"):
-        verb.matched(["x.conf"], running)
+    assert verb.matched([], source, running) == [(path, path) for path in running]
+    assert verb.matched([str(link)], source, running) == [(str(link), str(old))]
+    assert verb.matched(["x.conf"], source, running[:1]) == [("x.conf", str(old))]
+    with pytest.raises(UsageError, match=r"^x\.conf: the daemon runs 2 files, and this is none of them; .*other\.conf"):
+        verb.matched(["x.conf"], source, running)
 
 
-def test_against_takes_one_file(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plan", "--against", str(old)]) == 1
-    assert "name one NEW" in capsys.readouterr().err
+def test_names_are_from_where_the_daemon_stands(tmp_path: Path, old: Path) -> None:
+    (tmp_path / "b.conf").write_text("")
+    source = Source(names=["*.conf"], directory=str(tmp_path))
+    both = [(str(tmp_path / "b.conf"), None), (str(old), "old.conf")]
+    assert verb.matched([], source, ["old.conf"]) == both
+    assert verb.matched([str(tmp_path)], source, ["old.conf"]) == both
+
+
+ONE = "vrrp_instance {0} {{\ninterface lo\nvirtual_router_id 9\nvirtual_ipaddress {{\n192.0.2.9\n}}\n}}\n"
+
+
+@pytest.fixture
+def scopes(tmp_path: Path) -> Path:
+    """A directory with two files, of which one runs and one is new; a third runs that is not there any more."""
+    directory = tmp_path / "vrrp.d"
+    directory.mkdir()
+    (directory / "a.conf").write_text(ONE.format("a"))
+    (directory / "b.conf").write_text(ONE.format("b"))
+    return directory
+
+
+def test_files_that_come_and_go(scopes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new, kept, gone = (str(scopes / name) for name in ("a.conf", "b.conf", "c.conf"))
+    running = {kept: configuration(Path(kept)), gone: configuration(Path(new))}
+    with runs(tmp_path / "s", running, {"b/b": "BACKUP", "c/a": "MASTER"}, str(scopes)) as daemon:
+        for named in ((), ("--against", "running")):
+            status, lines = planned(capsys, "--socket", daemon.path, *named)
+            assert status == 1
+            assert lines == [
+                f"{new}: a new file, 1 added",
+                "  + vrrp_instance a: added",
+                f"{kept}: nothing to do, 1 untouched",
+                f"{gone}: the file is gone, 1 removed",
+                "  - vrrp_instance a: removed [MASTER now]",
+                "  a failover: 1 of these is MASTER and gives its addresses up",
+            ]
+        assert planned(capsys, "--socket", daemon.path, new)[1][0] == f"{new}: a new file, 1 added"
+        (scopes / "a.conf").unlink()
+        (scopes / "b.conf").unlink()
+        status, lines = planned(capsys, "--socket", daemon.path)
+    assert status == 5
+    assert lines[1] == "  the reload would be refused: no file is left to run; to run none, stop the daemon"
+
+
+def test_a_file_that_cannot_be_read_goes_on(scopes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [str(scopes / name) for name in ("a.conf", "b.conf")]
+    with runs(tmp_path / "s", {path: configuration(Path(path)) for path in paths}, {}) as daemon:
+        Path(paths[0]).unlink()
+        status, lines = planned(capsys, "--socket", daemon.path)
+        assert (status, lines) == (4, [
+            f"{paths[0]}: there is no such file; create it, or name another with -f",
+            f"{paths[1]}: nothing to do, 1 untouched",
+        ])
+        status, lines = planned(capsys, "--socket", daemon.path, "--json")
+    gone, kept = json.loads("\n".join(lines))["scopes"]
+    assert (status, gone["is_read"], kept["is_read"]) == (4, False, True)
+    assert gone["refusals"] == [f"{paths[0]}: there is no such file; create it, or name another with -f"]
+
+
+def test_two_directories(scopes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "other.d"
+    other.mkdir()
+    (other / "b.conf").write_text(ONE.format("b"))
+    (other / "c.conf").write_text(ONE.format("c"))
+    status, lines = planned(capsys, str(other), "--against", str(scopes))
+    assert (status, [line for line in lines if not line.startswith(" ")]) == (1, [
+        f"{scopes}/a.conf: the file is gone, 1 removed",
+        f"{scopes}/b.conf: nothing to do, 1 untouched",
+        f"{other}/c.conf: a new file, 1 added",
+    ])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--against", "{old}"], "name one NEW"),
+        (["{old}", "{old}", "--against", "{old}"], "name one NEW"),
+        (["{old}", "--against", "{directory}"], "name two files, or two directories"),
+    ],
+)
+def test_against_takes_one_of_a_kind(
+    old: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", *(word.format(old=old, directory=old.parent) for word in words)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_an_error_is_json_too(tmp_path: Path, old: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, status in ((["--socket", str(tmp_path / "none"), str(old)], 3), (["--against", str(old)], 2)):
+        assert main(["plan", "--json", *words]) == status
+        out, err = capsys.readouterr()
+        assert f"pyvrrp: {json.loads(out)['error']}\n" == err
 
 
 def other(value: object) -> object:
