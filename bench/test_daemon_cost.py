@@ -1,35 +1,25 @@
 """CPU time per advert of whole daemons: 1,000 routers at 1 s, pyvrrpd on both sides, and keepalived on both sides.
 
 Both pairs run at the same time, each on wires of its own, so that what else the machine does meets both. Four wires
-with 250 VRIDs, since keepalived has no more on one; VRRPv2 and unicast, each router with one address. CPU time is that
-of a daemon with all its threads and processes: pyvrrpd has a sending thread and a script spawner, keepalived a parent
-and a VRRP process. The kernel's clock for it (schedstat) has nanoseconds, where utime + stime have 10 ms.
+with 250 VRIDs, since keepalived has no more on one; VRRPv2 and unicast, each router with one address.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from daemons import KEEPALIVED, Daemon
 from network import Host, pair
-
-from pyvrrp import linux
-from pyvrrp.netlink import lab
 
 LINKS, VRIDS = 4, 250
 ROUTERS = LINKS * VRIDS
 SETTLE_S = 12.0                 # takeover, addresses, and the second set of gratuitous ARP five seconds later
 MEASURE_S = 20.0
-START_S = 60.0
-KEEPALIVED = shutil.which("keepalived") or "/usr/sbin/keepalived"
 
 pytestmark = [
     pytest.mark.root,
@@ -58,71 +48,6 @@ def configuration(host: Host, priority: int) -> str:
     return "\n".join(blocks) + "\n"
 
 
-class Daemon:
-    """pyvrrpd or keepalived in a host's namespace."""
-
-    def __init__(self, kind: str, host: Host, priority: int, directory: Path) -> None:
-        directory.mkdir()
-        self.kind, self.host = kind, host
-        self._log = directory / "log"
-        conf = directory / "keepalived.conf"
-        conf.write_text(configuration(host, priority))
-        command = [KEEPALIVED] if kind == "keepalived" else [
-            sys.executable, "-m", "pyvrrp.daemon", "--socket", str(directory / "control")]
-        with lab.inside(host.namespace), self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*command, "-n", "-l", "-D", "-P", "-f", str(conf), "-p", str(directory / "pid"),
-                 "-r", str(directory / "vrrp.pid")],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory,
-                env=os.environ | {"TMPDIR": str(directory)},
-                # Nothing outlives a run that is killed.
-                preexec_fn=lambda: linux.prctl(linux.PR_SET_PDEATHSIG, 15),
-            )
-
-    def wait(self, state: str) -> None:
-        """Wait until every router has entered a state, by the log."""
-        deadline_s = time.monotonic() + START_S
-        while True:
-            text = self._log.read_text(errors="replace")
-            found = text.count(f"Entering {state} STATE")
-            if found >= ROUTERS:
-                return
-            assert self.process.poll() is None, f"{self.kind} ended:\n{text[-3000:]}"
-            assert time.monotonic() < deadline_s, f"{self.kind}: {found} {state} in {START_S} s:\n{text[-3000:]}"
-            time.sleep(0.1)
-
-    def cpu_ns(self) -> int:
-        """What all its threads and processes have used so far; none of them ends while it is measured."""
-        total = 0
-        for pid in family(self.process.pid):
-            for thread in Path(f"/proc/{pid}/task").iterdir():
-                total += int((thread / "schedstat").read_text().split()[0])
-        return total
-
-    def stop(self) -> None:
-        self.process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(20)
-            return
-        for pid in family(self.process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, 9)
-        self.process.wait()
-
-
-def family(pid: int) -> list[int]:
-    """A process and its descendants."""
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(stat.parent.name))
-    found = [pid]
-    for each in found:
-        found += children.get(each, [])
-    return found
-
-
 @contextlib.contextmanager
 def pairs(tmp_path: Path) -> Iterator[dict[str, tuple[Daemon, Daemon]]]:
     """For each kind of daemon, one that is BACKUP and one that is MASTER of all routers."""
@@ -131,12 +56,12 @@ def pairs(tmp_path: Path) -> Iterator[dict[str, tuple[Daemon, Daemon]]]:
         for kind in ("pyvrrpd", "keepalived"):
             left, right = stack.enter_context(pair(LINKS, 1))
             # One after the other, so that nobody is MASTER for a while.
-            master = Daemon(kind, left, 200, tmp_path / f"{kind}-master")
+            master = Daemon(kind, left, configuration(left, 200), tmp_path / f"{kind}-master")
             stack.callback(master.stop)
-            master.wait("MASTER")
-            backup = Daemon(kind, right, 100, tmp_path / f"{kind}-backup")
+            master.wait("MASTER", ROUTERS)
+            backup = Daemon(kind, right, configuration(right, 100), tmp_path / f"{kind}-backup")
             stack.callback(backup.stop)
-            backup.wait("BACKUP")
+            backup.wait("BACKUP", ROUTERS)
             found[kind] = (backup, master)
         yield found
 
