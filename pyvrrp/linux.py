@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import mmap
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from struct import Struct
 from typing import NamedTuple
 
@@ -210,49 +211,95 @@ class SpawnError(OSError):
         self.step = step
 
 
+class Environment:
+    """The variables of the programs that `spawn` starts, made once for all of them."""
+
+    def __init__(self, variables: Mapping[bytes, bytes]) -> None:
+        """Raises ValueError for a NUL byte."""
+        words = [b"%b=%b" % item for item in variables.items()]
+        _no_nul(words)
+        # A cffi struct does not keep what its pointers point at.
+        self._words = [ffi.new("char[]", word) for word in words]
+        self.pointers = ffi.new("char *[]", [*self._words, ffi.NULL])
+
+
+class Notes:
+    """Numbers of processes in memory that two processes share: `spawn` has the child write its own there.
+
+    So whoever outlives the one that spawned knows what was running, to the last process.
+    """
+
+    def __init__(self, fd: int, count: int = 0) -> None:
+        """`fd`: of a file in memory; with a `count` it gets that many places, all 0. Raises OSError."""
+        if count:
+            os.ftruncate(fd, 4 * count)
+        self._memory = mmap.mmap(fd, os.fstat(fd).st_size)
+        self.places = ffi.from_buffer("int32_t[]", self._memory)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def clear(self, place: int) -> None:
+        """Forget the process of a place."""
+        self.places[place] = 0
+
+    def pids(self) -> list[int]:
+        """The processes that are noted."""
+        return [int(pid) for pid in self.places if pid]
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        ffi.release(self.places)
+        self._memory.close()
+
+
+def _no_nul(words: Iterable[bytes]) -> None:
+    if any(b"\0" in word for word in words):
+        raise ValueError("a NUL byte in a command")
+
+
 def spawn(
     path: bytes,
     argv: Sequence[bytes],
     *,
-    environment: Mapping[bytes, bytes],
+    environment: Environment,
     null_fd: int,
+    output_fd: int = -1,
     netns_fd: int = -1,
     identity: Identity | None = None,
+    descriptors: int = 0,
+    notes: Notes | None = None,
+    place: int = 0,
 ) -> int:
     """Start a program in a process group of its own and return its pid, once it is executing.
 
     `path` is executed as it is, no PATH search; `argv` has the program's name as its first element.
-    Standard input, output and error are `null_fd` (3 or above); every other descriptor is closed. Handlers
-    and masks of signals are reset, the working directory and umask are the caller's. When the calling
-    *thread* ends the program gets SIGTERM. `identity` None leaves user and groups as they are. Raises
-    SpawnError, and ValueError for a NUL byte.
+    Standard input is `null_fd`, output and error are `output_fd` or else `null_fd` (3 or above); every other
+    descriptor is closed, and `descriptors` is the soft limit of those that it may open (0: the caller's).
+    Handlers and masks of signals are reset, the working directory and umask are the caller's. When the
+    calling *thread* ends the program gets SIGTERM. `identity` None leaves user and groups as they are. The
+    pid is written to `place` of `notes` before the program is executed, and removed again if that fails.
+    Raises SpawnError, and ValueError for a NUL byte.
     """
-    if any(b"\0" in word for word in (path, *argv)):
-        raise ValueError("a NUL byte in a command")
+    _no_nul((path, *argv))
     words = [ffi.new("char[]", word) for word in argv]
-    variables = [ffi.new("char[]", b"%b=%b" % item) for item in environment.items()]
-    # A cffi struct does not keep what its pointers point at: these names do, until the call has returned.
+    # Names for what the struct points at, until the call has returned.
     path_c = ffi.new("char[]", path)
     argv_c = ffi.new("char *[]", [*words, ffi.NULL])
-    envp_c = ffi.new("char *[]", [*variables, ffi.NULL])
     groups = identity.groups if identity else ()
     groups_c = ffi.new("uint32_t[]", groups or (0,))
-    request = ffi.new(
-        "pyvrrp_spawn_t *",
-        {
-            "path": path_c,
-            "argv": argv_c,
-            "envp": envp_c,
-            "null_fd": null_fd,
-            "netns_fd": netns_fd,
-            "change_user": identity is not None,
-            "uid": identity.uid if identity else 0,
-            "gid": identity.gid if identity else 0,
-            "groups": groups_c,
-            "group_count": len(groups),
-        },
-    )
+    request = ffi.new("pyvrrp_spawn_t *")
+    request.path, request.argv, request.envp = path_c, argv_c, environment.pointers
+    request.null_fd, request.output_fd, request.netns_fd = null_fd, output_fd, netns_fd
+    if identity is not None:
+        request.change_user, request.uid, request.gid = 1, identity.uid, identity.gid
+        request.groups, request.group_count = groups_c, len(groups)
+    request.descriptors = descriptors
+    if notes is not None:
+        request.note = notes.places + place
     pid: int = lib.pyvrrp_spawn(request)
     if pid < 0:
+        if notes is not None:
+            notes.clear(place)
         raise SpawnError(-pid, request.step)
     return pid

@@ -29,12 +29,15 @@ ffibuilder.cdef(
         char *const *argv;
         char *const *envp;
         int null_fd;
+        int output_fd;
         int netns_fd;
         int change_user;
         uint32_t uid;
         uint32_t gid;
         const uint32_t *groups;
         uint32_t group_count;
+        uint32_t descriptors;
+        int32_t *note;
         int step;
     } pyvrrp_spawn_t;
 
@@ -56,6 +59,7 @@ ffibuilder.set_source(
     #include <sys/inotify.h>
     #include <sys/mman.h>
     #include <sys/prctl.h>
+    #include <sys/resource.h>
     #include <sys/syscall.h>
     #include <sys/types.h>
     #include <sys/wait.h>
@@ -113,12 +117,15 @@ ffibuilder.set_source(
         char *const *argv;
         char *const *envp;
         int null_fd;            /* open on /dev/null, 3 or above */
+        int output_fd;          /* standard output and error, 3 or above; -1: null_fd */
         int netns_fd;           /* the network namespace to run in; -1: the caller's */
         int change_user;        /* 0: uid, gid and groups are not looked at */
         uint32_t uid;
         uint32_t gid;
         const uint32_t *groups;
         uint32_t group_count;
+        uint32_t descriptors;   /* its soft limit of descriptors; 0: the caller's */
+        int32_t *note;          /* where the child writes its pid before it is anything else; NULL: nowhere */
         int step;               /* out: what failed, one of STEP_* */
     } pyvrrp_spawn_t;
 
@@ -138,6 +145,9 @@ ffibuilder.set_source(
     static int spawn_in_child(pyvrrp_spawn_t *r, pid_t parent)
     {
         r->step = STEP_PREPARE;
+        /* The child writes it, so that whoever reads it later misses no process however early we are killed. */
+        if (r->note)
+            __atomic_store_n(r->note, (int32_t)getpid(), __ATOMIC_RELEASE);
         /* Handlers first: after the mask is lifted one would run in here, on the parent's memory. */
         for (int number = 1; number < NSIG; number++) {
             struct sigaction action;
@@ -150,9 +160,20 @@ ffibuilder.set_source(
         }
         if (setpgid(0, 0))
             return errno;
-        for (int fd = 0; fd < 3; fd++)
-            if (dup2(r->null_fd, fd) < 0)
+        const int output_fd = r->output_fd < 0 ? r->null_fd : r->output_fd;
+        /* So that its user may open /dev/stderr, which asks who owns the pipe. */
+        if (r->change_user && r->output_fd >= 0 && fchown(output_fd, r->uid, r->gid))
+            return errno;
+        if (dup2(r->null_fd, 0) < 0 || dup2(output_fd, 1) < 0 || dup2(output_fd, 2) < 0)
+            return errno;
+        if (r->descriptors) {
+            struct rlimit limit;
+            if (getrlimit(RLIMIT_NOFILE, &limit))
                 return errno;
+            limit.rlim_cur = r->descriptors < limit.rlim_max ? r->descriptors : limit.rlim_max;
+            if (setrlimit(RLIMIT_NOFILE, &limit))
+                return errno;
+        }
     #ifdef SYS_close_range      /* Python opens everything close-on-exec; a library might not. Linux 5.11. */
         syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
     #endif

@@ -39,7 +39,7 @@ from pyvrrp.router import (
     settings_of,
     wanted_of,
 )
-from pyvrrp.scripts.pool import ScopeRunner, ScriptPolicy
+from pyvrrp.scripts.pool import ScopeRunner, ScriptPolicy, commands_of
 from pyvrrp.statics import Statics, statics_of
 from pyvrrp.track.priority import Contribution, Effective, effective
 from pyvrrp.tracking import Tracking
@@ -111,6 +111,7 @@ class Scope:
             self._enlist(router)
         self._regroup(self._configuration.groups)
         self._tracking.adopt(self._configuration, is_start=True)
+        self._runner.examine(commands_of(self._configuration))
         self._delay_start()
         async for router in in_slices(list(self._routers.values())):
             self._host.judge(router)
@@ -153,6 +154,7 @@ class Scope:
         self._adopt(configuration)
         await self._restatic()
         self._tracking.adopt(configuration, is_start=False)
+        self._runner.examine(commands_of(configuration))
         self._by_name = {}
         for router, instance, is_changed in continued:
             router.instance = instance

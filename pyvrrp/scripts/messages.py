@@ -22,7 +22,8 @@ class Start(msgspec.Struct, array_like=True, tag=1, frozen=True):
     """Run a command.
 
     `user` and `group` are those of the command, `default_user` and `default_group` those of `script_user`.
-    `netns` is the path of a network namespace. `timeout_ns` 0 is none.
+    `netns` is the path of a network namespace. `timeout_ns` 0 is none. `examine`: only say whether it could
+    be run; the Result has status 0 or an error.
     """
 
     run: int
@@ -34,13 +35,15 @@ class Start(msgspec.Struct, array_like=True, tag=1, frozen=True):
     default_group: str | None = None
     security: bool = False
     netns: str | None = None
+    examine: bool = False
 
 
 class Result(msgspec.Struct, array_like=True, tag=2, frozen=True, gc=False):
     """How a run went. Without `error`, it has an exit `status`, died by `signal`, or `timed_out` and may
     still run.
 
-    `started_ns` is CLOCK_MONOTONIC, which all processes share.
+    `started_ns` is CLOCK_MONOTONIC, which all processes share. `output` is the beginning of what it wrote so
+    far, and `output_cut` says that there was more. `refused`: the error is one of enable_script_security.
     """
 
     run: int
@@ -51,6 +54,9 @@ class Result(msgspec.Struct, array_like=True, tag=2, frozen=True, gc=False):
     started_ns: int = 0
     duration_ns: int = 0
     ended: bool = True          # False: an Ended follows
+    output: bytes = b""
+    output_cut: bool = False
+    refused: bool = False
 
 
 class Slow(msgspec.Struct, array_like=True, tag=3, frozen=True, gc=False):
@@ -60,9 +66,10 @@ class Slow(msgspec.Struct, array_like=True, tag=3, frozen=True, gc=False):
 
 
 class Ended(msgspec.Struct, array_like=True, tag=4, frozen=True, gc=False):
-    """The process of a run that had its Result before is gone."""
+    """The process of a run that had its Result before is gone; `killed`: it took SIGKILL."""
 
     run: int
+    killed: bool = False
 
 
 class Kill(msgspec.Struct, array_like=True, tag=5, frozen=True, gc=False):

@@ -15,20 +15,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import signal
 import socket
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from pyvrrp import limits
 from pyvrrp.errors import ScriptError
-from pyvrrp.model import Command
+from pyvrrp.linux import Notes
+from pyvrrp.model import Command, Configuration
+from pyvrrp.scripts.leftovers import end_groups
 from pyvrrp.scripts.messages import Ended, FromSpawner, Kill, Ready, Result, Slow, Start
+from pyvrrp.scripts.output_log import OutputLog
 from pyvrrp.scripts.process import start_spawner
 from pyvrrp.scripts.result import Lane, ScriptResult, shown
 
@@ -55,17 +59,26 @@ class PoolCounters:
     runs: int = 0               # that the spawner was asked for
     failures: int = 0           # results that are not ok, timeouts included
     timeouts: int = 0
+    kills: int = 0              # processes that did not end at SIGTERM and got SIGKILL
+    refused: int = 0            # runs that enable_script_security did not allow
+    overflows: int = 0          # runs that were not queued, because too many waited
     slow: int = 0               # runs over SCRIPT_SLOT_S
+    output_cut: int = 0         # runs that wrote more than SCRIPT_OUTPUT_BYTES
+    output_unlogged: int = 0    # lines of output that were not logged, because there were too many in that second
     spawner_restarts: int = 0
+    orphans: int = 0            # process groups that were ended because their spawner had died
 
 
 class _Run:
     """A run from submit() until its process is gone. `on_done` is None once it was called."""
 
-    __slots__ = ("holds_slot", "key", "lane", "lent", "on_done", "request")
+    __slots__ = ("argv", "holds_slot", "key", "lane", "lent", "on_done", "request")
 
-    def __init__(self, request: Start, on_done: OnDone, key: Hashable | None, lane: Lane) -> None:
+    def __init__(
+        self, request: Start, argv: tuple[str, ...], on_done: OnDone, key: Hashable | None, lane: Lane
+    ) -> None:
         self.request = request
+        self.argv = argv            # without what was appended
         self.on_done: OnDone | None = on_done
         self.key = key
         self.lane = lane
@@ -123,6 +136,9 @@ class ScriptPool:
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(FromSpawner)
         self._buffer = bytearray(limits.SCRIPT_REQUEST_BYTES_MAX)
+        self._outputs = OutputLog()
+        self._notes: Notes | None = None                    # the processes of the spawner
+        self._runs_max = limit + checks_limit + limits.SCRIPT_LENT_MAX
 
     @property
     def running(self) -> int:
@@ -171,12 +187,13 @@ class ScriptPool:
         key: Hashable | None = None,
         lane: Lane = Lane.NOTIFY,
         policy: ScriptPolicy | None = None,
+        examine: bool = False,
     ) -> int:
         """Queue a run of `command` with `extra_args` appended; return its number at once.
 
         `on_done` is called once with the result, later, from the event loop; it should be short and must
-        not raise. `timeout_s` counts from the start of the process; None is no limit. Nothing is raised:
-        whatever is wrong is a result.
+        not raise. `timeout_s` counts from the start of the process; None is no limit. `examine`: it is not run,
+        only looked at. Nothing is raised: whatever is wrong is a result.
         """
         assert self._loop is not None, "start() the pool first"
         rules = policy or self._policy
@@ -191,11 +208,13 @@ class ScriptPool:
             rules.default_group,
             rules.enable_script_security,
             rules.netns,
+            examine,
         )
-        run = _Run(request, on_done, key, lane)
+        run = _Run(request, command.argv, on_done, key, lane)
         if self._closing:
             self._loop.call_soon(self._finish, run, _not_run("not run: the daemon is stopping"))
         elif len(self._waiting) >= limits.SCRIPT_QUEUE_MAX:
+            self.counters.overflows += 1
             text = f"not run: {limits.SCRIPT_QUEUE_MAX} scripts are waiting already; find out which are slow"
             self._loop.call_soon(self._finish, run, _not_run(text))
         else:
@@ -299,7 +318,9 @@ class ScriptPool:
         """Raises ScriptError."""
         assert self._loop is not None
         self._retry_timer = None
-        self._pid, self._sock = start_spawner(umask=self._umask, slot_s=self._slot_s)
+        self._pid, self._sock, self._notes = start_spawner(
+            umask=self._umask, slot_s=self._slot_s, runs=self._runs_max
+        )
         self._pidfd = os.pidfd_open(self._pid)
         self._started_at_s = self._loop.time()
         self._gone.clear()
@@ -312,8 +333,11 @@ class ScriptPool:
         """
         assert self._loop is not None
         assert self._sock is not None
+        assert self._notes is not None
         while self._receive():
             pass
+        self.counters.orphans += end_groups(self._notes.pids(), self._loop.call_later)
+        self._notes.close()
         self._loop.remove_reader(self._pidfd)
         self._loop.remove_reader(self._sock.fileno())
         self._loop.remove_writer(self._sock.fileno())
@@ -390,7 +414,7 @@ class ScriptPool:
             self._finish(run, _not_run(text))
             self._free_key(run)
             return
-        self.counters.runs += 1
+        self.counters.runs += not run.request.examine
         self._asked[run.request.run] = run
         run.holds_slot = True
         self._free[run.lane] -= 1
@@ -466,11 +490,15 @@ class ScriptPool:
                     message.error,
                     message.duration_ns / 1e9,
                     message.started_ns,
+                    message.output.decode(errors="replace"),
+                    message.output_cut,
+                    message.refused,
                 ),
             )
             if message.ended:
                 self._process_gone(run)
         elif isinstance(message, Ended):
+            self.counters.kills += message.killed
             self._process_gone(run)
         elif isinstance(message, Slow):
             self._lend(run)
@@ -480,10 +508,15 @@ class ScriptPool:
         """Hand the result to whoever asked, once."""
         if run.on_done is None:
             return
-        if not result.ok:
+        if not result.ok and not run.request.examine:
             self.counters.failures += 1
             if result.timed_out:
                 self.counters.timeouts += 1
+            self.counters.refused += result.refused
+        self.counters.output_cut += result.output_cut
+        if result.output or (run.lane is Lane.CHECK and not run.request.examine):
+            self._outputs.tell(run.argv, run.lane, result)
+            self.counters.output_unlogged = self._outputs.unlogged
         on_done, run.on_done = run.on_done, None
         try:
             on_done(result)
@@ -554,6 +587,16 @@ class ScopeRunner:
             policy=self.policy,
         )
 
+    def examine(self, commands: Iterable[Command]) -> None:
+        """Warn of each command that root should not run, or that its user cannot; they are looked at soon."""
+
+        def done(result: ScriptResult) -> None:
+            if result.error is not None:
+                log.warning("%s", result.error)
+
+        for command in commands:
+            self._pool.submit(command, done, timeout_s=None, lane=Lane.CHECK, policy=self.policy, examine=True)
+
     def kill(self, run: int) -> None:
         """See ScriptPool.kill()."""
         self._pool.kill(run)
@@ -561,6 +604,14 @@ class ScopeRunner:
     def withdraw(self, run: int) -> bool:
         """See ScriptPool.withdraw()."""
         return self._pool.withdraw(run)
+
+
+def commands_of(configuration: Configuration) -> list[Command]:
+    """Every command that a configuration may run, each once."""
+    told = [each.notify for each in configuration.instances] + [each.notify for each in configuration.groups]
+    found: list[object] = [script.command for script in configuration.scripts]
+    found += [getattr(notify, field.name) for notify in told for field in dataclasses.fields(notify)]
+    return list(dict.fromkeys(each for each in found if isinstance(each, Command)))
 
 
 def _not_run(error: str) -> ScriptResult:

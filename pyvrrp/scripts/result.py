@@ -21,7 +21,9 @@ class ScriptResult:
 
     It ended with an exit `status`, or by `signal`, or it `timed_out` (and then failed, whatever its
     status), or it could not be run at all and `error` is a sentence that says why. `started_ns` is
-    CLOCK_MONOTONIC; 0 if it never started.
+    CLOCK_MONOTONIC; 0 if it never started. `output` is the beginning of what it wrote to standard output and
+    error until then, `output_cut` says that there was more. `refused`: `error` is one of
+    enable_script_security.
     """
 
     status: int | None
@@ -30,6 +32,9 @@ class ScriptResult:
     error: str | None
     duration_s: float
     started_ns: int = 0
+    output: str = ""
+    output_cut: bool = False
+    refused: bool = False
 
     @property
     def ok(self) -> bool:
@@ -59,9 +64,10 @@ class Lane(enum.IntEnum):
 
 
 def shown(argv: Sequence[str]) -> str:
-    """Return a command for a log: in one line, of bounded length, and encodable whatever bytes are in it."""
+    """Return a command, or what one wrote, for a log: in one line, of bounded length, printable whatever is in it."""
     text = " ".join(argv).encode("utf-8", "backslashreplace").decode()
-    text = text.replace("\n", "\\n")
+    if not text.isprintable():
+        text = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
     return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
 
 

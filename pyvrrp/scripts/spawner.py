@@ -4,7 +4,9 @@ It is told what to run over a socket (messages.py), starts it, keeps its timeout
 Invariants:
 - Every Start gets exactly one Result; a run that had it early, at its timeout, gets one Ended as well.
 - A child is signalled only while it is not reaped, so that its process group's number is still its own.
-- It sleeps in poll() until a message, a SIGCHLD (through a wakeup descriptor) or the earliest deadline.
+- A child's number is in the notes that the daemon has mapped too, from before it is executed until just before it
+  is reaped: if the spawner is killed, the daemon ends what is noted there.
+- It sleeps in epoll until a message, a SIGCHLD (through a wakeup descriptor) or the earliest deadline.
 - When the daemon goes (end of file), it ends what it started and itself. It ignores the signals that end a
   daemon: systemd and a terminal send those to every process, and the stop scripts are still to be run. A
   run that reaches its timeout gets SIGTERM, and SIGKILL every SCRIPT_KILL_S after that, to its whole
@@ -14,7 +16,6 @@ Invariants:
 from __future__ import annotations
 
 import contextlib
-import errno
 import gc
 import heapq
 import os
@@ -22,7 +23,6 @@ import resource
 import select
 import signal
 import socket
-import stat
 import sys
 import time
 from collections import deque
@@ -30,14 +30,13 @@ from collections import deque
 import msgspec
 
 from pyvrrp import limits
-from pyvrrp.linux import STEP_EXECUTE, Identity, SpawnError, spawn
-from pyvrrp.scripts.identity import Accounts, UnknownAccount
+from pyvrrp.linux import Notes
+from pyvrrp.scripts.launch import CannotRun, Launcher, Refused
 from pyvrrp.scripts.messages import Ended, FromDaemon, FromSpawner, Kill, Ready, Result, Slow, Start
-from pyvrrp.scripts.security import root_uids, why_insecure
+from pyvrrp.scripts.output import Output, Outputs
 
 SOCKET_FD = 3               # where the daemon puts our end of the socket
-REMOVED_VARIABLES = (b"IFS", b"LD_PRELOAD", b"LD_LIBRARY_PATH")     # as keepalived does (rule T9)
-_SHELL = b"/bin/sh"
+NOTES_FD = 4                # and the file in memory that both have mapped
 _ERROR_MAX = 1000           # of a sentence that quotes a command; a message has a bound
 _KILL_NS = int(limits.SCRIPT_KILL_S * 1e9)
 _IGNORED_SIGNALS = (
@@ -50,18 +49,18 @@ _IGNORED_SIGNALS = (
 )
 
 
-class CannotRun(Exception):
-    """A command cannot be run; the text is a sentence for an operator."""
-
-
 class _Run:
     """One process that was started and is not reaped yet. A pid is also the number of its process group."""
 
-    __slots__ = ("deadline_ns", "number", "pid", "started_ns", "timed_out", "warned")
+    __slots__ = ("deadline_ns", "killed", "number", "output", "pid", "place", "started_ns", "timed_out", "warned")
 
-    def __init__(self, number: int, pid: int, started_ns: int, deadline_ns: int) -> None:
+    def __init__(
+        self, number: int, pid: int, started_ns: int, deadline_ns: int, output: Output, place: int
+    ) -> None:
         self.number, self.pid, self.started_ns, self.deadline_ns = number, pid, started_ns, deadline_ns
+        self.output, self.place = output, place     # its pipe, and its place in the notes
         self.timed_out = False
+        self.killed = False
         self.warned = False
 
 
@@ -70,17 +69,20 @@ class Spawner:
     too.
     """
 
-    def __init__(self, sock: socket.socket, environment: dict[bytes, bytes], *, slot_ns: int) -> None:
+    def __init__(self, sock: socket.socket, launcher: Launcher, notes: Notes, *, slot_ns: int) -> None:
+        """`notes`: where the daemon finds what runs, if we die; as many places as there can be runs."""
         self._sock = sock
+        self._launcher = launcher
+        self._notes = notes
         self._slot_ns = slot_ns
-        self._environment = {k: v for k, v in environment.items() if k not in REMOVED_VARIABLES}
-        self._accounts = Accounts()
-        self._root = root_uids()
-        self._null_fd = os.open("/dev/null", os.O_RDWR)
+        self._epoll = select.epoll()
+        self._outputs = Outputs(self._epoll, launcher.null_fd)
+        self._places = list(range(len(notes)))      # the free ones
         self._by_pid: dict[int, _Run] = {}
         self._by_number: dict[int, _Run] = {}
         self._timers: list[tuple[int, int]] = []    # (when, number of the run); it may have ended since
         self._outbox: deque[bytes] = deque()
+        self._blocked = False                       # the socket is full, and watched
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(FromDaemon)
         self._buffer = bytearray(limits.SCRIPT_REQUEST_BYTES_MAX)
@@ -91,38 +93,40 @@ class Spawner:
         wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        poll = select.poll()
-        poll.register(wake_read, select.POLLIN)
-        poll.register(self._sock, select.POLLIN)
+        self._epoll.register(wake_read, select.EPOLLIN)
+        self._epoll.register(self._sock, select.EPOLLIN)
         self._send(Ready(os.getpid()))
         while not self._peer_gone:
-            poll.modify(self._sock, select.POLLIN | (select.POLLOUT if self._outbox else 0))
-            ready = dict(poll.poll(self._sleep_ms()))
-            if wake_read in ready:
-                os.read(wake_read, 4096)
-                self._reap()
-            happened = ready.get(self._sock.fileno(), 0)
-            if happened & select.POLLOUT:
-                self._flush()
-            if happened & (select.POLLIN | select.POLLHUP | select.POLLERR):
-                self._receive()
-            self._expire(time.monotonic_ns())
+            self._turn(wake_read)
 
-        poll.unregister(self._sock)
+        self._epoll.unregister(self._sock)
         for run in self._by_pid.values():
             run.timed_out = False
             self._time_out(run, time.monotonic_ns())
         while self._by_pid:
-            if poll.poll(self._sleep_ms()):
+            self._turn(wake_read)
+        self._outputs.leave_a_drain()
+
+    def _turn(self, wake_read: int) -> None:
+        """Sleep until something happens, and see to it."""
+        for fd, happened in self._epoll.poll(self._sleep_s()):
+            if fd == wake_read:
                 os.read(wake_read, 4096)
                 self._reap()
-            self._expire(time.monotonic_ns())
+            elif self._outputs.read(fd):
+                pass
+            elif fd == self._sock.fileno():
+                if happened & select.EPOLLOUT:
+                    self._flush()
+                if happened & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
+                    self._receive()
+        self._expire(time.monotonic_ns())
 
-    def _sleep_ms(self) -> int | None:
+    def _sleep_s(self) -> float | None:
         if not self._timers:
             return None
-        # Rounded up: a poll() that ends just before the deadline would spin.
-        return max(0, -(-(self._timers[0][0] - time.monotonic_ns()) // 1_000_000))
+        # epoll rounds up to a millisecond: one that ends just before the deadline would spin.
+        return max(0, self._timers[0][0] - time.monotonic_ns()) / 1e9
 
     # Talking
 
@@ -130,8 +134,11 @@ class Spawner:
         """Queue a message; what a stopped daemon does not take waits here, bounded by what it has asked
         for.
         """
+        if self._peer_gone:
+            return
         self._outbox.append(self._encoder.encode(message))
-        self._flush()
+        if not self._blocked:
+            self._flush()
 
     def _flush(self) -> None:
         try:
@@ -139,10 +146,17 @@ class Spawner:
                 self._sock.send(self._outbox[0])
                 self._outbox.popleft()
         except BlockingIOError:
-            pass
+            if not self._blocked:
+                self._blocked = True
+                self._epoll.modify(self._sock, select.EPOLLIN | select.EPOLLOUT)
+            return
         except (BrokenPipeError, ConnectionResetError):
             self._outbox.clear()
             self._peer_gone = True
+            return
+        if self._blocked:
+            self._blocked = False
+            self._epoll.modify(self._sock, select.EPOLLIN)
 
     def _receive(self) -> None:
         try:
@@ -159,104 +173,42 @@ class Spawner:
             run = self._by_number.get(message.run)
             if run is not None and not run.timed_out:
                 self._time_out(run, time.monotonic_ns())
-            return
-        try:
+        elif message.examine:
+            self._examine(message)
+        else:
             self._start(message)
-        except CannotRun as error:
-            self._send(Result(message.run, error=str(error)[:_ERROR_MAX]))
 
     # Starting
 
     def _start(self, ask: Start) -> None:
-        """Raises CannotRun; whatever else is wrong with one command must not end the spawner."""
+        """Start what is asked for, or say why not; whatever is wrong with one command must not end the
+        spawner.
+        """
+        output, output_fd = self._outputs.make()
+        place = self._places.pop()
         started_ns = time.monotonic_ns()
         try:
-            pid = self._spawn(ask)
-        except (OSError, ValueError) as error:
-            raise CannotRun(f"{_text(ask.argv)}: {error}") from None
-        run = _Run(ask.run, pid, started_ns, started_ns + ask.timeout_ns if ask.timeout_ns else 0)
+            pid = self._launcher.start(ask, output_fd=output_fd, place=place)
+        except CannotRun as error:
+            self._outputs.drop(output)
+            self._places.append(place)
+            self._send(Result(ask.run, error=str(error)[:_ERROR_MAX], refused=isinstance(error, Refused)))
+            return
+        finally:
+            if output_fd >= 0:
+                os.close(output_fd)
+        deadline_ns = started_ns + ask.timeout_ns if ask.timeout_ns else 0
+        run = _Run(ask.run, pid, started_ns, deadline_ns, output, place)
         self._by_pid[pid] = self._by_number[run.number] = run
         self._set_timer(run, started_ns)
 
-    def _spawn(self, ask: Start) -> int:
-        if not ask.argv or not ask.argv[0]:
-            raise CannotRun("there is no command to run; name one")
-        if ask.argv[0].startswith(b"</"):
-            # keepalived's idiom for "can this file be read": a redirection without a command (rule X3)
-            return self._execute(_SHELL, [_SHELL, b"-c", b" ".join(ask.argv)], ask)
-        path = self._find(ask.argv[0])
-        if ask.security:
-            self._check_security(path, self._identity(ask))
+    def _examine(self, ask: Start) -> None:
         try:
-            return self._execute(path, ask.argv, ask)
-        except SpawnError as error:
-            if error.step == STEP_EXECUTE and error.errno == errno.ENOEXEC:
-                # No #! line: the shell's business, as for execvp(3) (rule X8).
-                return self._execute(_SHELL, [_SHELL, path, *ask.argv[1:]], ask)
-            raise
-
-    def _identity(self, ask: Start) -> Identity:
-        try:
-            return self._accounts.identity(ask.user, ask.group, ask.default_user, ask.default_group)
-        except UnknownAccount as error:
-            raise CannotRun(f"{_text(ask.argv)}: {error}") from None
-
-    def _execute(self, path: bytes, argv: list[bytes], ask: Start) -> int:
-        identity = self._identity(ask)
-        netns_fd = -1
-        if ask.netns is not None:
-            try:
-                netns_fd = os.open(ask.netns, os.O_RDONLY | os.O_CLOEXEC)
-            except OSError as error:
-                raise CannotRun(
-                    f"{_text(ask.argv)}: its network namespace {ask.netns} cannot be opened: {error.strerror}"
-                ) from None
-        try:
-            return spawn(
-                path,
-                argv,
-                environment=self._environment,
-                null_fd=self._null_fd,
-                netns_fd=netns_fd,
-                identity=None if self._accounts.is_own(identity) else identity,
-            )
-        except SpawnError as error:
-            hint = _hint(error, path)
-            if hint is None:
-                raise
-            raise CannotRun(f"{_text([path])}: {error.strerror}; {hint}") from None
-        finally:
-            if netns_fd >= 0:
-                os.close(netns_fd)
-
-    def _find(self, name: bytes) -> bytes:
-        """Return the file to execute for the first word of a command: itself, or found in PATH (rule X3)."""
-        if b"/" in name:
-            return name
-        search = self._environment.get(b"PATH", os.defpath.encode())
-        for directory in search.split(b":"):
-            path = (directory or b".") + b"/" + name
-            try:
-                mode = os.stat(path).st_mode  # noqa: PTH116
-            except OSError:
-                continue
-            if stat.S_ISREG(mode) and mode & 0o111:
-                return path
-        raise CannotRun(f"{_text([name])}: not found in PATH; give its full path")
-
-    def _check_security(self, path: bytes, identity: Identity) -> None:
-        full = os.fsdecode(path if path.startswith(b"/") else os.getcwdb() + b"/" + path)  # noqa: PTH109
-        runs_as_root = identity.uid == 0 or identity.gid == 0
-        try:
-            reason = why_insecure(full, runs_as_root=runs_as_root, root=self._root)
-        except OSError as error:
-            # Not left to execve(): what is missing now could be there by then.
-            raise CannotRun(f"{_text([path])}: {error.strerror}; check the path") from None
-        if reason is not None:
-            raise CannotRun(
-                f"{_text([path])}: not run, because {reason} and enable_script_security is on; "
-                "give every part of its path to root alone, or run it as another user"
-            )
+            self._launcher.examine(ask)
+        except CannotRun as error:
+            self._send(Result(ask.run, error=str(error)[:_ERROR_MAX], refused=isinstance(error, Refused)))
+        else:
+            self._send(Result(ask.run, status=0))
 
     # Time
 
@@ -298,8 +250,11 @@ class Spawner:
                     started_ns=run.started_ns,
                     duration_ns=duration_ns,
                     ended=False,
+                    output=run.output.kept,
+                    output_cut=run.output.is_cut,
                 )
             )
+        run.killed = not first
         _kill_group(run.pid, signal.SIGTERM if first else signal.SIGKILL)
         run.deadline_ns = now_ns + _KILL_NS
         self._set_timer(run, now_ns)
@@ -316,15 +271,19 @@ class Spawner:
             if ended is None:
                 return
             run = self._by_pid.pop(ended.si_pid, None)
-            if run is not None and run.timed_out:
-                # What is left of the group goes too; until the leader is reaped its number is not reused.
-                _kill_group(run.pid, signal.SIGKILL)
+            if run is not None:
+                if run.timed_out:
+                    # What is left of the group goes too; until the leader is reaped its number is not reused.
+                    _kill_group(run.pid, signal.SIGKILL)
+                self._notes.clear(run.place)
+                self._places.append(run.place)
             os.waitpid(ended.si_pid, 0)
             if run is None:
                 continue
+            self._outputs.end(run.output)
             del self._by_number[run.number]
             if run.timed_out:
-                self._send(Ended(run.number))
+                self._send(Ended(run.number, killed=run.killed))
                 continue
             exited = ended.si_code == os.CLD_EXITED
             self._send(
@@ -334,6 +293,8 @@ class Spawner:
                     signal=None if exited else ended.si_status,
                     started_ns=run.started_ns,
                     duration_ns=time.monotonic_ns() - run.started_ns,
+                    output=run.output.kept,
+                    output_cut=run.output.is_cut,
                 )
             )
 
@@ -342,29 +303,6 @@ def _kill_group(pid: int, number: signal.Signals) -> None:
     # Gone meanwhile; or a set-id program of another user, where we are not root.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
-
-
-def _text(argv: list[bytes]) -> str:
-    return os.fsdecode(b" ".join(argv)).encode("utf-8", "backslashreplace").decode()
-
-
-def _hint(error: SpawnError, path: bytes) -> str | None:
-    """Return what to do about an execve() or a change of user that failed; None if it is to be raised as it
-    is.
-    """
-    if error.step != STEP_EXECUTE:
-        if error.errno == errno.EPERM:
-            return "that takes root; run the daemon as root, or the script as the daemon's own user"
-        return "see the man pages for this error"
-    if error.errno == errno.ENOEXEC:
-        return None
-    if error.errno == errno.ENOENT:
-        if os.access(path, os.F_OK):
-            return "the file is there, so the interpreter that its first line names is not"
-        return "check the path"
-    if error.errno == errno.EACCES:
-        return "make it executable, and every directory on the way to it accessible, for the user it runs as"
-    return "check that it is a program for this machine"
 
 
 def main(umask: int, slot_ns: int) -> None:
@@ -379,11 +317,14 @@ def main(umask: int, slot_ns: int) -> None:
     if os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK in (os.SCHED_FIFO, os.SCHED_RR):
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, limits.SCRIPT_NOFILE), hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, limits.SPAWNER_DESCRIPTORS)), hard))
     gc.disable()            # nothing here makes cycles
     sock = socket.socket(fileno=SOCKET_FD)
     sock.setblocking(False)
-    os.set_inheritable(SOCKET_FD, False)
+    for fd in (SOCKET_FD, NOTES_FD):
+        os.set_inheritable(fd, False)
+    notes = Notes(NOTES_FD)
+    launcher = Launcher(dict(os.environb), notes, descriptors=min(soft, limits.SCRIPT_NOFILE))
     with sock:
-        Spawner(sock, dict(os.environb), slot_ns=slot_ns).serve()
+        Spawner(sock, launcher, notes, slot_ns=slot_ns).serve()
     sys.exit(0)

@@ -14,7 +14,7 @@ import pytest
 
 from pyvrrp import linux
 
-ENVIRONMENT = {b"PATH": b"/usr/bin:/bin", b"A": b"1"}
+ENVIRONMENT = linux.Environment({b"PATH": b"/usr/bin:/bin", b"A": b"1"})
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_a_failed_exec_is_told_faithfully(null_fd: int, tmp_path: Path, path: st
     (tmp_path / "text").write_text("exit 0\n")
     (tmp_path / "text").chmod(0o755)
     with pytest.raises(linux.SpawnError) as caught:
-        linux.spawn(os.fsencode(tmp_path / path), [b"x"], environment={}, null_fd=null_fd)
+        linux.spawn(os.fsencode(tmp_path / path), [b"x"], environment=linux.Environment({}), null_fd=null_fd)
     assert (caught.value.errno, caught.value.step) == (expected, linux.STEP_EXECUTE)
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)  # it left no child behind
@@ -115,20 +115,20 @@ def test_a_failed_exec_is_told_faithfully(null_fd: int, tmp_path: Path, path: st
 
 def test_nul_bytes_are_refused(null_fd: int) -> None:
     with pytest.raises(ValueError, match="NUL"):
-        linux.spawn(b"/bin/true", [b"true", b"a\0b"], environment={}, null_fd=null_fd)
+        linux.spawn(b"/bin/true", [b"true", b"a\0b"], environment=linux.Environment({}), null_fd=null_fd)
 
 
 def test_a_bad_namespace_is_told_as_such(null_fd: int) -> None:
     with pytest.raises(linux.SpawnError, match="enter its network namespace"):
-        linux.spawn(b"/bin/true", [b"true"], environment={}, null_fd=null_fd, netns_fd=null_fd)
+        linux.spawn(b"/bin/true", [b"true"], environment=linux.Environment({}), null_fd=null_fd, netns_fd=null_fd)
 
 
 def test_the_child_gets_sigterm_when_its_parent_dies(tmp_path: Path) -> None:
     """A process between us and the script is killed; the script must end too."""
     out = tmp_path / "pid"
     code = (
-        "import os, sys, time; from pyvrrp.linux import spawn; fd = os.open('/dev/null', 2);"
-        "pid = spawn(b'/bin/sleep', [b'sleep', b'30'], environment={}, null_fd=fd);"
+        "import os, sys, time; from pyvrrp.linux import Environment, spawn; fd = os.open('/dev/null', 2);"
+        "pid = spawn(b'/bin/sleep', [b'sleep', b'30'], environment=Environment({}), null_fd=fd);"
         "open(sys.argv[1] + '.new', 'w').write(str(pid)); os.rename(sys.argv[1] + '.new', sys.argv[1]);"
         "time.sleep(30)"
     )

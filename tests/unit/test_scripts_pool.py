@@ -72,8 +72,9 @@ def test_surroundings_are_keepalived_s(
         here = os.fsencode(tmp_path)
         name = os.fsencode(script)
         assert lines == [
-            name, b"3", b"a b", b"d\xff", here, b"0177", b"yes", b"0", b"/dev/null", b"/dev/null"
+            name, b"3", b"a b", b"d\xff", here, b"0177", b"yes", b"0", b"/dev/null", lines[-1]
         ]  # fmt: skip
+        assert lines[-1].startswith(b"pipe:"), "for the log; keepalived has /dev/null here too"
         assert group == pid
 
     with_pool(main)
@@ -262,7 +263,10 @@ def test_a_dead_spawner_is_replaced_and_what_it_ran_has_failed(
     async def main(pool: ScriptPool) -> None:
         lost = asyncio.create_task(
             pool.run(
-                sh('echo $$ >"$1.new"; mv "$1.new" "$1"; exec sleep 30', pid_file), timeout_s=None, key="k"
+                # It ignores SIGTERM, and so does its child, which the kernel would not tell anyway.
+                sh('trap "" TERM; sleep 30 & echo $$ $! >"$1.new"; mv "$1.new" "$1"; wait; sleep 30', pid_file),
+                timeout_s=None,
+                key="k",
             )
         )
         waits = asyncio.create_task(pool.run(sh("exit 0"), timeout_s=5, key="k"))
@@ -277,7 +281,8 @@ def test_a_dead_spawner_is_replaced_and_what_it_ran_has_failed(
         assert pool.spawner_pid not in (0, first)
         assert pool.counters.spawner_restarts == 1
         assert "ended by signal 9; starting another" in caplog.text
-        await until(lambda: gone(int(pid_file.read_text())))  # PR_SET_PDEATHSIG
+        assert pool.counters.orphans == 1
+        await until(lambda: all(map(gone, map(int, pid_file.read_text().split()))))
 
     with_pool(main)
 
@@ -394,6 +399,8 @@ def test_security_refuses_root_and_allows_another_user(with_pool: Runner, tmp_pa
         refused = await pool.run(Command((str(script),), "root"), timeout_s=5)
         assert refused.error is not None
         assert f"{script} can be written by anybody and enable_script_security is on" in refused.error
+        assert refused.refused
+        assert pool.counters.refused == 1
         assert (await pool.run(Command((str(script),), "nobody"), timeout_s=5)).ok
         assert (await pool.run(Command(("/bin/true",), "root"), timeout_s=5)).ok
         assert (await pool.run(Command(("true",), "root"), timeout_s=5)).ok
@@ -409,6 +416,46 @@ def test_security_does_not_run_what_it_cannot_look_at(with_pool: Runner, tmp_pat
         assert result.error == f"{tmp_path}/no/such: No such file or directory; check the path"
 
     with_pool(main, enable_script_security=True)
+
+
+@pytest.mark.root
+@pytest.mark.keepalived("X4")
+@pytest.mark.parametrize("is_on", [True, False])
+def test_scripts_are_examined_without_being_run(
+    with_pool: Runner, tmp_path: Path, caplog: pytest.LogCaptureFixture, is_on: bool
+) -> None:
+    """What root should not run is told whether enable_script_security is on or not (X5)."""
+    for parent in [tmp_path, *tmp_path.parents]:
+        if parent not in (Path("/"), Path("/tmp")):
+            parent.chmod(0o755)
+    paths = {}
+    for name, mode in (("safe", 0o755), ("writable", 0o777), ("private", 0o700)):
+        paths[name] = tmp_path / name
+        paths[name].write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+        paths[name].chmod(mode)
+    commands = [
+        *(Command((str(path),), "root") for path in paths.values()),
+        Command((str(tmp_path / "missing"),), "root"),      # told already by whoever read the file
+        Command((str(paths["writable"]),), "nobody"),
+        Command((str(paths["private"]),), "nobody"),
+        Command((str(paths["safe"]),), "nobody"),
+        Command(("</etc/hostname",), "root"),
+    ]
+
+    async def main(pool: ScriptPool) -> None:
+        pool.scope(ScriptPolicy(enable_script_security=is_on)).examine(commands)
+        assert (await pool.run(Command(("/bin/true",), "root"), timeout_s=5, lane=Lane.CHECK)).ok
+        assert pool.counters.runs == 1
+        assert pool.counters.failures == 0
+        assert pool.counters.refused == 0
+
+    with_pool(main)
+    assert not (tmp_path / "ran").exists()
+    insecure, forbidden = caplog.messages
+    what = "not run, because" if is_on else "root runs it although"
+    setting = " and enable_script_security is on" if is_on else ""
+    assert insecure.startswith(f"{paths['writable']}: {what} {paths['writable']} can be written by anybody{setting}; ")
+    assert forbidden.startswith(f"{paths['private']}: uid ")
 
 
 def test_a_spawner_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
