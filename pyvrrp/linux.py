@@ -55,6 +55,8 @@ _INOTIFY_READ = 65_536
 
 _NS_GET_NSTYPE = 0xB703                 # linux/nsfs.h
 
+_INSTRUCTION = Struct("=HBBI")           # struct sock_filter: code, jumps if true and if not, operand
+
 # What `spawn` was doing when it failed; the same order as STEP_* in linux_build.py.
 _STEPS = ("fork", "prepare the process", "enter its network namespace", "become its user", "execute it")
 STEP_EXECUTE = 4
@@ -193,6 +195,15 @@ def mlockall(flags: int = MCL_CURRENT | MCL_FUTURE) -> None:
     Raises OSError: EPERM or ENOMEM without CAP_IPC_LOCK beyond RLIMIT_MEMLOCK.
     """
     _checked(lib.pyvrrp_mlockall(flags), "mlockall")
+
+
+def attach_filter(fd: int, instructions: Sequence[tuple[int, int, int, int]]) -> None:
+    """Have a socket's messages judged by a classic BPF program: (code, jump if true, jump if not, operand) each.
+
+    Raises OSError.
+    """
+    program = b"".join(_INSTRUCTION.pack(*each) for each in instructions)
+    _checked(lib.pyvrrp_attach_filter(fd, ffi.from_buffer(program), len(instructions)), "SO_ATTACH_FILTER")
 
 
 class Identity(NamedTuple):

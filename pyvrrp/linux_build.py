@@ -20,6 +20,7 @@ ffibuilder.cdef(
     int pyvrrp_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable);
     int pyvrrp_prctl(int option, unsigned long argument);
     int pyvrrp_mlockall(int flags);
+    int pyvrrp_attach_filter(int fd, const void *instructions, unsigned short count);
     int pyvrrp_inotify_open(void);
     int pyvrrp_inotify_watch(int fd, const char *path, uint32_t mask);
     int pyvrrp_inotify_forget(int fd, int watch);
@@ -52,6 +53,7 @@ ffibuilder.set_source(
     #endif
     #include <errno.h>
     #include <linux/capability.h>
+    #include <linux/filter.h>
     #include <sched.h>
     #include <signal.h>
     #include <stdint.h>
@@ -60,6 +62,7 @@ ffibuilder.set_source(
     #include <sys/mman.h>
     #include <sys/prctl.h>
     #include <sys/resource.h>
+    #include <sys/socket.h>
     #include <sys/syscall.h>
     #include <sys/types.h>
     #include <sys/wait.h>
@@ -73,6 +76,12 @@ ffibuilder.set_source(
         return prctl(option, argument, 0UL, 0UL, 0UL) < 0 ? -errno : 0;
     }
     static int pyvrrp_mlockall(int flags) { return mlockall(flags) ? -errno : 0; }
+
+    static int pyvrrp_attach_filter(int fd, const void *instructions, unsigned short count)
+    {
+        struct sock_fprog program = { count, (struct sock_filter *)instructions };
+        return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) ? -errno : 0;
+    }
 
     static int pyvrrp_inotify_open(void)
     {

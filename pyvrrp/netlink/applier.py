@@ -323,7 +323,9 @@ class Applier:
             messages = [a.add if pending is Pending.ADD else a.delete for a, pending in chunk]
             entry.under_way += 1
             self._busy += 1
-            self._netlink.submit(messages, partial(self._on_answer, entry, chunk))
+            observed = self._links.observed
+            quiet = not entry.is_static and (not observed or observed.isdisjoint(item.key for item, _ in chunk))
+            self._netlink.submit(messages, partial(self._on_answer, entry, chunk), quiet=quiet)
 
     def _steps(self, entry: _Entry) -> list[_Step]:
         """Return what brings the kernel from what is known to what is wanted: deletions first, backwards.
@@ -362,6 +364,8 @@ class Applier:
             if pending is Pending.ADD:
                 if item.is_there_after(code) or (code == EEXIST and self._is_held(item)):
                     item.present = None if item.is_lost else True
+                    if item.present and isinstance(item.key, AddressKey):
+                        self._links.added(item.key)
                     entry.changed.append(item.thing)
                 else:
                     item.present = False

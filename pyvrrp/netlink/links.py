@@ -150,6 +150,14 @@ class Links:
         )
         await self._read_all()
 
+    def added(self, key: AddressKey) -> None:
+        """A claimed address was added by a quiet request of ours: of that the kernel does not tell."""
+        if key in self.claimed:
+            if self._fresh is not None:
+                self._fresh.told.add(key)
+            for tables in self._both_tables():
+                tables.claimed.add(key)
+
     def resync(self) -> None:
         """Read everything again; returns at once. Changes are reported as ever, then on_known is called."""
         self._stale = True

@@ -6,9 +6,11 @@ and on asyncio alike.
 
 - The `Sender` thread does all sending, in slices of at most NETLINK_SLICE messages. Everything else
   happens in the thread of the event loop: numbering, accounting, reading, callbacks.
-- At most NETLINK_UNACKED_MAX messages are without an answer. Only the last message of a program asks for an
+- At most NETLINK_UNACKED_MAX messages are without an answer. Only the last message of a slice asks for an
   acknowledgement; an error comes back in any case, before it. So an acknowledgement says that all that was
-  not refused has been done.
+  not refused has been done. One for each program would be one more read for each virtual router of a takeover.
+- Of an IPv4 address that we add, the kernel tells everybody who listens, us too: one more read again. Who asks
+  for it says `quiet` and is not told: a filter in the kernel drops the news of such requests.
 - Answers and notifications come through one socket, so their order is the kernel's order.
 - The receive buffer can overflow (ENOBUFS). Then nothing is known of the requests under way: their answers
   are reported as lost, and whoever listens is told to read everything again.
@@ -27,6 +29,7 @@ import logging
 import os
 import select
 import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,6 +51,7 @@ from pyroute2.netlink import (
     NLMSG_ERROR,
     nlmsgerr,
 )
+from pyroute2.netlink.rtnl import RTM_NEWADDR
 
 from pyvrrp.errors import NetlinkError
 from pyvrrp.limits import (
@@ -58,6 +62,7 @@ from pyvrrp.limits import (
     NETLINK_SLICE,
     NETLINK_UNACKED_MAX,
 )
+from pyvrrp.linux import attach_filter
 from pyvrrp.netlink.sender import Sender
 
 log = logging.getLogger(__name__)
@@ -72,6 +77,8 @@ _ERROR = Struct("=i")
 _NLMSG_MIN_TYPE = 0x10      # below: NOOP, ERROR, DONE, OVERRUN
 _NETLINK_CAP_ACK = 10       # an error repeats only the header of the request
 _NETLINK_GET_STRICT_CHK = 12    # a dump heeds what its request asks for
+_QUIET = 0x80000000         # in the sequence number of a request: the news that it makes is not wanted
+_SEQ_MAX = _QUIET - 1
 _SO_RCVBUFFORCE = getattr(socket, "SO_RCVBUFFORCE", 33)
 _SOL_NETLINK = 270
 
@@ -101,7 +108,7 @@ class Answer(NamedTuple):
 
 
 class _Program:
-    """Messages under way: answered by one acknowledgement, that of the last."""
+    """Messages under way: answered by the acknowledgement of the slice that they are in."""
 
     __slots__ = ("count", "deadline", "first", "on_done", "refusals")
 
@@ -144,9 +151,11 @@ class Netlink:
         self._seq = 0
         self._programs: dict[int, _Program] = {}        # by sequence number, one entry per message
         self._unanswered = 0
-        self._backlog: deque[tuple[Sequence[bytes], Callable[[Answer], None]]] = deque()
-        self._slice = bytearray()
-        self._slice_seqs: list[int] = []
+        self._backlog: deque[tuple[Sequence[bytes], Callable[[Answer], None], bool]] = deque()
+        self._slice = bytearray()           # being filled; the last message in it begins at _last_at
+        self._slice_count = self._last_at = 0
+        self._slice_programs: list[_Program] = []
+        self._slices: dict[int, list[_Program]] = {}    # under way, by the sequence number that is acknowledged
         self._heard_at = 0.0                # when the last answer came
         self._dump: _Dump | None = None
         self._listeners: dict[int, Callable[[Message], None]] = {}      # by type of message
@@ -176,6 +185,8 @@ class Netlink:
         for option in (NETLINK_EXT_ACK, _NETLINK_CAP_ACK, _NETLINK_GET_STRICT_CHK):
             with contextlib.suppress(OSError):          # before Linux 4.12: fewer words then; 4.20: longer dumps
                 sock.setsockopt(_SOL_NETLINK, option, 1)
+        with contextlib.suppress(OSError):              # without it there is more to read, and no harm
+            attach_filter(sock.fileno(), _unwanted_news(self.portid))
         try:
             sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, rcvbuf)
         except PermissionError:
@@ -196,6 +207,7 @@ class Netlink:
         if self._watchdog is not None:
             self._watchdog.cancel()
         self._programs.clear()
+        self._slices.clear()
         self._backlog.clear()
         self._end_dump(NetlinkError("netlink: the socket was closed"))
         self._drained.set()
@@ -214,28 +226,32 @@ class Netlink:
         """Have `callback` called whenever answers have made room."""
         self._on_room = callback
 
-    def submit(self, messages: Sequence[bytes], on_done: Callable[[Answer], None]) -> None:
+    def submit(
+        self, messages: Sequence[bytes], on_done: Callable[[Answer], None], *, quiet: bool = False
+    ) -> None:
         """Send a program of 1..NETLINK_SLICE encoded messages; never waits.
 
-        Sequence numbers are set here, and the last message is made to ask for an acknowledgement. They go
-        out with the next flush(), which happens by itself at the end of this turn of the loop. What exceeds
-        `room` waits.
+        Sequence numbers are set here. They go out with the next flush(), which happens by itself at the end of this
+        turn of the loop. What exceeds `room` waits. quiet: no news of the IPv4 addresses that it adds.
         """
         assert 0 < len(messages) <= NETLINK_SLICE
         if self._closed:
             raise NetlinkError("netlink: the socket is closed")
         if self._backlog or self._unanswered + len(messages) > NETLINK_UNACKED_MAX:
-            self._backlog.append((messages, on_done))
+            self._backlog.append((messages, on_done, quiet))
         else:
-            self._start(messages, on_done)
+            self._start(messages, on_done, quiet)
 
     def flush(self) -> None:
         """Hand what was submitted to the sending thread now."""
-        if not self._slice_seqs or self._closed:
+        if not self._slice_count or self._closed:
             return
-        data, seqs = bytes(self._slice), self._slice_seqs
-        self._slice, self._slice_seqs = bytearray(), []
-        self._send(data, partial(self._not_sent, seqs))
+        data, programs = self._slice, self._slice_programs
+        _length, _kind, flags, seq, _portid = HEADER.unpack_from(data, self._last_at)
+        _FLAGS_AND_SEQ.pack_into(data, self._last_at + _FLAGS_AT, flags | NLM_F_ACK, seq)
+        self._slices[seq] = programs
+        self._slice, self._slice_count, self._slice_programs = bytearray(), 0, []
+        self._send(bytes(data), partial(self._not_sent, seq))
 
     async def request(self, message: bytes) -> None:
         """Send one message and wait for its acknowledgement.
@@ -300,7 +316,7 @@ class Netlink:
         self._on_pause = on_pause or self._on_pause
 
     def _next_seq(self) -> int:
-        self._seq = self._seq % 0xFFFFFFFF + 1          # never 0, which notifications carry
+        self._seq = self._seq % _SEQ_MAX + 1            # never 0, which notifications carry
         return self._seq
 
     def _deadline(self) -> float:
@@ -308,25 +324,26 @@ class Netlink:
             self._watchdog = self._loop.call_later(NETLINK_ACK_TIMEOUT_S, self._check_deadlines)
         return time.monotonic() + NETLINK_ACK_TIMEOUT_S
 
-    def _start(self, messages: Sequence[bytes], on_done: Callable[[Answer], None]) -> None:
+    def _start(self, messages: Sequence[bytes], on_done: Callable[[Answer], None], quiet: bool) -> None:
         count = len(messages)
-        if len(self._slice_seqs) + count > NETLINK_SLICE:
+        if self._slice_count + count > NETLINK_SLICE:
             self.flush()
-        if not self._slice_seqs:
+        if not self._slice_count:
             self._loop.call_soon(self.flush)
-        if self._seq + count > 0xFFFFFFFF:              # a program's numbers are consecutive
+        if self._seq + count > _SEQ_MAX:                # a program's numbers are consecutive
             self._seq = 0
-        program = _Program(self._seq + 1, count, self._deadline(), on_done)
+        seq = self._seq + 1 | (_QUIET if quiet else 0)
+        program = _Program(seq, count, self._deadline(), on_done)
         data = self._slice
-        for message in messages:
+        for seq, message in enumerate(messages, seq):
             at = len(data)
             data += message
-            seq = self._next_seq()
-            flags = HEADER.unpack_from(message)[2] & ~NLM_F_ACK
-            _FLAGS_AND_SEQ.pack_into(data, at + _FLAGS_AT, flags, seq)
+            _FLAGS_AND_SEQ.pack_into(data, at + _FLAGS_AT, HEADER.unpack_from(message)[2] & ~NLM_F_ACK, seq)
             self._programs[seq] = program
-            self._slice_seqs.append(seq)
-        _FLAGS_AND_SEQ.pack_into(data, at + _FLAGS_AT, flags | NLM_F_ACK, seq)
+        self._last_at = at
+        self._seq += count
+        self._slice_count += count
+        self._slice_programs.append(program)
         self._unanswered += count
 
     def _send(self, data: bytes, on_error: Callable[[OSError], None]) -> None:
@@ -336,13 +353,12 @@ class Netlink:
 
         self._sender.send(self._socket, data, in_the_loop)
 
-    def _not_sent(self, seqs: list[int], error: OSError) -> None:
+    def _not_sent(self, seq: int, error: OSError) -> None:
         """The kernel took nothing of a slice: every program in it is refused."""
-        programs = {p.first: p for seq in seqs if (p := self._programs.get(seq)) is not None}
         code = error.errno or 0
-        for program in programs.values():
+        for program in self._slices.get(seq, ()):
             program.refusals = [Refusal(i, code, os.strerror(code)) for i in range(program.count)]
-            self._finish(program, known=True)
+        self._finish_slice(seq)
         self._made_room()
 
     def _dump_not_sent(self, dump: _Dump, error: OSError) -> None:
@@ -431,12 +447,11 @@ class Netlink:
             # ENOBUFS: the buffer was full when the dump began; it goes on as we read.
             if self._dump is not None and self._dump.seq == seq and code != -ENOBUFS:
                 self._end_dump(NetlinkError(f"netlink: {reason_of(data)}", -code) if code else None)
+            self._finish_slice(seq)
             return                                      # else an answer that came after its time
-        index = seq - program.first
         if code:
-            program.refusals.append(Refusal(index, -code, reason_of(data)))
-        if index == program.count - 1:
-            self._finish(program, known=True)
+            program.refusals.append(Refusal(seq - program.first, -code, reason_of(data)))
+        self._finish_slice(seq)
 
     def _handle_part(self, seq: int, message: Message) -> None:
         dump = self._dump
@@ -464,6 +479,12 @@ class Netlink:
         else:
             dump.finished.set_exception(error)
 
+    def _finish_slice(self, seq: int) -> None:
+        """The kernel has done with the slice whose last message has this number, if it is that of one."""
+        for program in self._slices.pop(seq, ()):
+            if self._programs.get(program.first) is program:    # else it was given up
+                self._finish(program, known=True)
+
     def _finish(self, program: _Program, *, known: bool) -> None:
         for seq in range(program.first, program.first + program.count):
             self._programs.pop(seq, None)
@@ -483,6 +504,7 @@ class Netlink:
         self.overruns += 1
         self._drained.clear()
         self._lose(list({program.first: program for program in self._programs.values()}.values()))
+        self._slices.clear()
         for on_overrun in self._on_overruns:
             guarded(on_overrun)
 
@@ -501,6 +523,9 @@ class Netlink:
         quiet_until = self._heard_at + NETLINK_ACK_TIMEOUT_S
         late = {p.first: p for p in self._programs.values() if max(p.deadline, quiet_until) <= now}
         self._lose(list(late.values()))
+        if late:
+            self._slices = {seq: programs for seq, programs in self._slices.items()
+                            if any(self._programs.get(program.first) is program for program in programs)}
         if self._dump is not None and max(self._dump.deadline, quiet_until) <= now:
             self._end_dump(NetlinkError("netlink: the kernel did not finish a dump; try again", ETIMEDOUT))
         if late:
@@ -519,6 +544,26 @@ def guarded(callback: Callable[P, object], *args: P.args, **kwargs: P.kwargs) ->
         callback(*args, **kwargs)
     except Exception:
         log.exception("netlink: %s failed; this is a bug in pyvrrp", getattr(callback, "__qualname__", callback))
+
+
+def _unwanted_news(portid: int) -> list[tuple[int, int, int, int]]:
+    """The filter of a socket: no news of addresses that its own quiet requests have added.
+
+    BPF reads numbers as network order, and a header is in the host's: so they are compared swapped where it swaps.
+    """
+    kind = int.from_bytes(RTM_NEWADDR.to_bytes(2, sys.byteorder), "big")
+    multi = int.from_bytes(NLM_F_MULTI.to_bytes(2, sys.byteorder), "big")
+    quiet = int.from_bytes(_QUIET.to_bytes(4, sys.byteorder), "big")
+    mine = int.from_bytes(portid.to_bytes(4, sys.byteorder), "big")
+    load_half, load_word, equal, has_bits, give = 0x28, 0x20, 0x15, 0x45, 0x06
+    return [
+        (load_half, 0, 0, 4), (equal, 0, 7, kind),
+        (load_half, 0, 0, 6), (has_bits, 5, 0, multi),      # a part of a dump
+        (load_word, 0, 0, 8), (has_bits, 0, 3, quiet),
+        (load_word, 0, 0, 12), (equal, 0, 1, mine),
+        (give, 0, 0, 0),
+        (give, 0, 0, 0xFFFFFFFF),
+    ]
 
 
 def reason_of(data: bytes) -> str:

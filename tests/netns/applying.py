@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Callable, Coroutine, Hashable, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pyvrrp.model import Vip
 from pyvrrp.netlink import Applier, Links, Netlink
-from pyvrrp.netlink.transport import Answer
+from pyvrrp.netlink.transport import Answer, Message
 from pyvrrp.routing import Prefix, Route
 from tests.netns.kernel import Namespace
 
@@ -31,15 +31,27 @@ def route(text: str, **more: Any) -> Route:
 
 
 class CountingNetlink(Netlink):
-    """A Netlink that notes the size of each program."""
+    """A Netlink that notes the size of each program, and what news it heard."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.programs: list[int] = []
+        self.heard: list[Message] = []
 
-    def submit(self, messages: Sequence[bytes], on_done: Callable[[Answer], None]) -> None:
+    def listen(
+        self, groups: Iterable[int], listeners: Mapping[int, Callable[[Message], None]], **more: Any
+    ) -> None:
+        def noting(take: Callable[[Message], None]) -> Callable[[Message], None]:
+            def heard(message: Message) -> None:
+                self.heard.append(message)
+                take(message)
+            return heard
+
+        super().listen(groups, {kind: noting(take) for kind, take in listeners.items()}, **more)
+
+    def submit(self, messages: Sequence[bytes], on_done: Callable[[Answer], None], *, quiet: bool = False) -> None:
         self.programs.append(len(messages))
-        super().submit(messages, on_done)
+        super().submit(messages, on_done, quiet=quiet)
 
 
 class Applying:

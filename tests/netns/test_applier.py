@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import socket
+from functools import partial
 
 import pytest
+from pyroute2.netlink.rtnl import RTM_NEWADDR
 
 from pyvrrp.netlink import Sender
+from pyvrrp.netlink.programs import add_message, peek_address
+from pyvrrp.netlink.transport import Answer
 from pyvrrp.routing import Rule
 from tests.netns.applying import Applying, Run, route, texts, vip
 from tests.netns.kernel import BlockMeter, Namespace, until
@@ -340,5 +345,55 @@ def test_two_keys_with_one_route(ns: Namespace, run: Run) -> None:
             assert "192.0.2.8" not in ns.ip("route", "show", "10.1.0.0/16")
             assert ns.ip("route", "show", "10.1.0.0/16").count("via 192.0.2.9") == 1
             assert not it.lost
+
+    run(test())
+
+
+def test_no_news_of_what_was_added_quietly(ns: Namespace, run: Run) -> None:
+    """Two acknowledgements for a hundred routers; the host's own static address is listed as others are."""
+
+    async def test() -> None:
+        async with Applying(ns) as it:
+            keys = range(100)
+            for key in keys:
+                it.applier.configure(key, [vip(f"192.0.2.{key + 1}/32")])
+            it.applier.configure("static", [vip("198.51.100.1/24")], is_static=True)
+            it.netlink.heard.clear()
+            for key in (*keys, "static"):
+                it.applier.want(key, True)
+            await it.applier.drain()
+            await until(lambda: it.links.has_address(vip("198.51.100.1/24").address), "the static one is listed")
+            added = [peek_address(m.data) for m in it.netlink.heard if m.type == RTM_NEWADDR]
+            assert [key.address for key in added if key is not None and len(key.address) == 4] == [
+                vip("198.51.100.1/24").address
+            ]
+            assert len(ns.addresses("va")) == 101
+            ns.ip("addr", "del", "192.0.2.7/32", "dev", "va")      # of what others do it is told
+            await until(lambda: bool(it.lost), "it is told")
+            assert it.lost == [(6, "192.0.2.7/32")]
+            for key in keys:
+                it.applier.want(key, False)
+            await it.applier.drain()
+            assert ns.addresses("va") == {"198.51.100.1/24"}
+
+    run(test())
+
+
+def test_every_refusal_of_a_slice_finds_its_program(ns: Namespace, run: Run) -> None:
+    """Forty programs with one acknowledgement: every third one is refused, the last one too."""
+
+    async def test() -> None:
+        async with Applying(ns) as it:
+            answers: dict[int, Answer] = {}
+            good = [add_message(vip(f"192.0.2.{n}/32"), it.links.by_name["va"].index) for n in range(1, 41)]
+            for n, message in enumerate(good):
+                bad = add_message(vip("192.0.2.99/32"), 999_999)
+                pair = [message, bad] if n % 3 == 0 else [message]
+                it.netlink.submit(pair, partial(answers.__setitem__, n), quiet=True)
+            await until(lambda: len(answers) == 40, "all are answered")
+            assert all(answer.known for answer in answers.values())
+            refused = {n: [(r.place, r.errno) for r in answer.refusals] for n, answer in answers.items()}
+            assert refused == {n: [(1, errno.ENODEV)] if n % 3 == 0 else [] for n in range(40)}
+            assert len(ns.addresses("va")) == 40
 
     run(test())

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import ipaddress
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +14,8 @@ import pytest
 from pyvrrp.errors import NetlinkError
 from pyvrrp.model import Vip
 from pyvrrp.netlink import Link, Links, Netlink
-from pyvrrp.netlink.programs import add_message, delete_message
+from pyvrrp.netlink.programs import AddressKey, add_message, address_key, delete_message
+from pyvrrp.netlink.transport import Message
 from tests.netns.applying import Run
 from tests.netns.kernel import Namespace, until
 
@@ -251,6 +252,35 @@ def test_what_changes_while_it_is_read_again(
             assert all(watched.links.by_name[f"t{i}"].mtu == 1400 for i in range(2, 101, 2))
             assert watched.netlink.overruns > 0
 
+    run(test())
+
+
+def test_what_was_added_quietly_while_it_is_read_again(ns: Namespace, run: Run) -> None:
+    """The dump may have passed the place where the address is now, and of a quiet addition there is no news."""
+
+    class Meanwhile(Netlink):
+        async def dump(self, message: bytes, on_message: Callable[[Message], None]) -> bool:
+            whole = await super().dump(message, on_message)
+            links.added(key)
+            return whole
+
+    async def test() -> None:
+        nonlocal links
+        with ns.inside():
+            netlink = Meanwhile()
+        links = Links(netlink)
+        links.claimed.add(key)
+        known: list[set[AddressKey]] = []
+        links.watch_claimed(on_removed=lambda *_: None, on_known=known.append)
+        await links.start()
+        links.resync()
+        await until(lambda: len(known) == 2, "it was read again")
+        assert known == [{key}, {key}]
+        await links.close()
+        netlink.close()
+
+    links: Links
+    key = address_key(1, 32, packed("192.0.2.1"))
     run(test())
 
 
