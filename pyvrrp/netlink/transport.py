@@ -332,10 +332,10 @@ class Netlink:
             self._loop.call_soon(self.flush)
         if self._seq + count > _SEQ_MAX:                # a program's numbers are consecutive
             self._seq = 0
-        seq = self._seq + 1 | (_QUIET if quiet else 0)
-        program = _Program(seq, count, self._deadline(), on_done)
+        first = self._seq + 1 | (_QUIET if quiet else 0)
+        program = _Program(first, count, self._deadline(), on_done)
         data = self._slice
-        for seq, message in enumerate(messages, seq):
+        for seq, message in enumerate(messages, first):
             at = len(data)
             data += message
             _FLAGS_AND_SEQ.pack_into(data, at + _FLAGS_AT, HEADER.unpack_from(message)[2] & ~NLM_F_ACK, seq)
