@@ -3,6 +3,7 @@
     generate_docs.py DIRECTORY MANUALS
 
 keywords.md and the manual page pyvrrp.conf.5: the table of keywords in pyvrrp/config/table.
+openapi.json: the endpoints of the control API, from pyvrrp/control/endpoints.py.
 state-machine.md: the table and the diagram of vrrpcore.fsm.
 counters.md: the names of what is counted, from pyvrrp.statistics.
 rules.md: the rules of rules.toml beside the tests that hold and that break each, found in the sources of the tests by
@@ -10,6 +11,7 @@ their markers, @pytest.mark.rule("R5") and @pytest.mark.rule("R5", breaks=True).
 """
 
 import ast
+import json
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from pathlib import Path
 
 from pyvrrp import statistics
 from pyvrrp.config import explain
+from pyvrrp.control import endpoints
 from vrrpcore import fsm
 
 ROOT = Path(__file__).parents[1]
@@ -223,9 +226,15 @@ def counters_document() -> str:
     return "\n".join([*lines, ""])
 
 
+def openapi_document() -> str:
+    """The control API, as the daemon serves it at /v1/openapi.json."""
+    return json.dumps(endpoints.openapi(), indent=1, ensure_ascii=False) + "\n"
+
+
 def main(directory: str, manuals: str) -> None:
     """Write every generated document into `directory`, and manual pages into `manuals`."""
     (Path(directory) / "counters.md").write_text(counters_document())
+    (Path(directory) / "openapi.json").write_text(openapi_document())
     (Path(directory) / "keywords.md").write_text(explain.document())
     (Path(manuals) / "pyvrrp.conf.5").write_text(explain.manual_page())
     (Path(directory) / "state-machine.md").write_text(state_machine())

@@ -11,29 +11,39 @@ import contextlib
 import dataclasses
 import fcntl
 import gc
+import grp
+import json
 import logging
 import os
 import signal
 import socket
 import sys
 from collections.abc import Coroutine, Iterator
+from http import HTTPStatus
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import msgspec
 import uvloop
 
 from pyvrrp import __version__, limits, netns, scheduling
 from pyvrrp.config import Loaded
 from pyvrrp.config.check import check, exit_status, files, report
+from pyvrrp.config.lexer import clean
 from pyvrrp.config.process import load_all_in_worker
+from pyvrrp.control.actions import FileReload, ReloadReply
+from pyvrrp.control.answers import Refusal
 from pyvrrp.control.protocol import Source
 from pyvrrp.control.server import ControlServer
 from pyvrrp.dumps import Dump, Dumper
+from pyvrrp.errand import errand
 from pyvrrp.errors import PyvrrpError
 from pyvrrp.logs import Writer, logging_to
 from pyvrrp.model import Configuration, GlobalDefs
+from pyvrrp.operations import Operations
 from pyvrrp.options import SIGNALS, Options, parse
 from pyvrrp.runtime import Runtime
+from pyvrrp.scope import Counts
 from pyvrrp.scripts.pool import ScriptPool
 from pyvrrp.service import ServiceManager
 from vrrpcore.reactor import Reactor
@@ -94,6 +104,8 @@ class Daemon:
         self._config_id = options.config_id or socket.gethostname().partition(".")[0]
         self._stop = asyncio.Event()
         self._reload_wanted = asyncio.Event()
+        self._reload_askers: list[asyncio.Future[ReloadReply]] = []
+        self._planning = asyncio.Lock()
 
     async def run(self) -> int:
         """Run until SIGTERM or SIGINT; returns the exit status."""
@@ -131,22 +143,7 @@ class Daemon:
             await self._unless_stopped(runtime.start(configurations))
             if not self._stop.is_set():
                 # Only now: whoever asks is told of instances that run.
-                if self._options.socket is not None:
-                    control = ControlServer(
-                        self._options.socket,
-                        instances=runtime.instances,
-                        counters=lambda: runtime.counters() | {"log": {"lines_dropped": self._writer.dropped}},
-                        problems=runtime.problems,
-                        configurations=lambda: runtime.configurations,
-                        source=Source(
-                            names=[name.encode(errors="replace").decode() for name in self._options.config_files],
-                            directory=str(Path.cwd()),
-                            config_id=self._config_id,
-                            all_config=self._options.all_config,
-                        ),
-                    )
-                    if not await control.start():
-                        control = None
+                control = await self._control(runtime)
                 _settle()
                 await self._serve(runtime)
             log.info("Stopping")
@@ -160,6 +157,54 @@ class Daemon:
             self._manager.close()
         log.info("Stopped pyvrrpd v%s", __version__)
         return EXIT_OK
+
+    async def _control(self, runtime: Runtime) -> ControlServer | None:
+        """Answer on the control socket, and for what only reads on a TCP port if a file asks for one."""
+        all_defs = [each.global_defs for each in runtime.configurations.values()]
+        operations = Operations(
+            runtime,
+            source=Source(
+                names=[name.encode(errors="replace").decode() for name in self._options.config_files],
+                directory=str(Path.cwd()),
+                config_id=self._config_id,
+                all_config=self._options.all_config,
+            ),
+            counters=lambda: runtime.counters() | {"log": {"lines_dropped": self._writer.dropped}},
+            reload=self._reload_by_request,
+            plan=self._plan,
+        )
+        control = ControlServer(
+            self._options.socket,
+            operations.handlers,
+            group=_socket_group([defs.socket_group for defs in all_defs]),
+            http=next((defs.http for defs in all_defs if defs.http is not None), None),
+        )
+        return control if await control.start() else None
+
+    async def _plan(self) -> dict[str, Any]:
+        """What a reload would do, found out by another process, which asks this one what runs."""
+        if self._options.socket is None:
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "there is no control socket (--no-socket)")
+        async with self._planning:
+            request = json.dumps({"socket": self._options.socket}).encode()
+            try:
+                async with errand("pyvrrp.cli.planner", request, timeout_s=limits.CONFIG_WORKER_S) as done:
+                    answer = os.pread(done.answer, os.fstat(done.answer).st_size, 0)
+                    if done.status in (0, 1, 4, 5):
+                        found: dict[str, Any] = msgspec.json.decode(answer)
+                        return found
+                    raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"the process that compares {done.failure()}")
+            except OSError as error:
+                raise Refusal(
+                    HTTPStatus.SERVICE_UNAVAILABLE, f"the process that compares cannot be started: {error.strerror}"
+                ) from error
+
+    async def _reload_by_request(self) -> ReloadReply:
+        """Reload, and say what came of it. Requests that come while one waits are answered together."""
+        answer: asyncio.Future[ReloadReply] = asyncio.get_running_loop().create_future()
+        self._reload_askers.append(answer)
+        self._reload_wanted.set()
+        return await answer
 
     async def _serve(self, runtime: Runtime) -> None:
         """Reload whenever asked, until asked to stop. Requests during a reload make one more."""
@@ -197,16 +242,21 @@ class Daemon:
             if self._stop.is_set():
                 return
             self._reload_wanted.clear()
+            askers, self._reload_askers = self._reload_askers, []
             log.info("Reloading")
             self._manager.reloading()
             loaded = await self._unless_stopped(self._load())
             if loaded is None:
+                _tell(askers, ReloadReply(accepted=False, error="the daemon stops", status=409))
                 return
+            accepted, refusals = _accepted(loaded, runtime.configurations)
             try:
-                await runtime.reload(_accepted(loaded, runtime.configurations))
+                done = await runtime.reload(accepted)
+                _tell(askers, _reload_reply(loaded, refusals, done))
             except Exception:
                 # What runs must go on running; the next reload finds what this one left undone.
                 log.exception("the reload broke off; please report this fault")
+                _tell(askers, ReloadReply(accepted=False, error="the reload broke off; the log says why", status=409))
             _settle(generation=1)
             self._manager.ready(runtime.summary())
 
@@ -240,24 +290,70 @@ class Daemon:
         return loaded
 
 
-def _accepted(loaded: dict[str, Loaded], running: dict[str, Configuration]) -> dict[str, Configuration]:
-    """What a reload goes over to: of each file the new text, or what it runs now where that is refused."""
+def _accepted(
+    loaded: dict[str, Loaded], running: dict[str, Configuration]
+) -> tuple[dict[str, Configuration], dict[str, tuple[str, ...]]]:
+    """What a reload goes over to: of each file the new text, or what it runs now where that is refused, and why it is.
+
+    A refusal that concerns no file has the path "".
+    """
     accepted: dict[str, Configuration] = {}
+    refused: dict[str, tuple[str, ...]] = {}
     for path, each in loaded.items():
         old = running.get(path)
         refusals = each.why_not_reload(old or _NOTHING)
         if each.configuration is not None and not refusals:
             accepted[path] = each.configuration
             continue
+        refused[path] = refusals
         for refusal in refusals:
             log.error("reload refused: %s", refusal)
         if old is not None:
             accepted[path] = old
         log.error("%s goes on as it was", path if len(loaded) > 1 else "everything")
     if running and not loaded:
-        log.error("reload refused: no file is left to run; to run none, stop the daemon")
-        return running
-    return accepted
+        refusal = "no file is left to run; to run none, stop the daemon"
+        log.error("reload refused: %s", refusal)
+        return running, {"": (refusal,)}
+    return accepted, refused
+
+
+def _reload_reply(
+    loaded: dict[str, Loaded], refused: dict[str, tuple[str, ...]], done: dict[str, Counts]
+) -> ReloadReply:
+    """What whoever asked for a reload is told of it."""
+    reports = []
+    for path, each in loaded.items():
+        counts = done.get(path, Counts(0, 0, 0, 0))
+        messages = [str(diagnostic) for diagnostic in each.diagnostics]
+        refusals = list(refused.get(path, ()))
+        if path not in done and not refusals:
+            refusals = ["the reload broke off; the log says why"]
+        reports.append(FileReload(
+            file=clean(path), accepted=not refusals, refusals=refusals, messages=messages, **counts._asdict()
+        ))
+    why = [refusal for each in reports for refusal in each.refusals] + list(refused.get("", ()))
+    if not why:
+        return ReloadReply(accepted=True, files=reports)
+    return ReloadReply(accepted=False, error=f"reload refused: {'; '.join(why)}", status=409, files=reports)
+
+
+def _tell(askers: list[asyncio.Future[ReloadReply]], reply: ReloadReply) -> None:
+    for asker in askers:
+        if not asker.done():            # it may have gone
+            asker.set_result(reply)
+
+
+def _socket_group(asked: list[str | None]) -> int | None:
+    """The group that may read the control socket: the first that a file names; None: the process's own."""
+    name = next((name for name in asked if name is not None), None)
+    if name is None:
+        return None
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        log.warning("pyvrrp_socket_group %s: there is no such group; the control socket is for root alone", name)
+        return None
 
 
 def _umask(asked: list[int | None]) -> int:

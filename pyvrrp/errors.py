@@ -35,3 +35,11 @@ class ControlError(PyvrrpError):
 
 class DemoError(PyvrrpError):
     """The demo cannot be played here, or did not go as it must."""
+
+
+class RefusedError(PyvrrpError):
+    """The daemon was asked, and its answer is no. `status` is that of HTTP."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status

@@ -17,6 +17,7 @@ from functools import partial
 from typing import TypeVar
 
 from pyvrrp import limits
+from pyvrrp.chronicle import Chronicle
 from pyvrrp.errors import NetlinkError
 from pyvrrp.interests import Interest, Interests
 from pyvrrp.journal import text
@@ -26,6 +27,7 @@ from pyvrrp.netlink.links import Link
 from pyvrrp.netlink.objects import Thing
 from pyvrrp.netlink.sender import Sender
 from pyvrrp.network import Network
+from pyvrrp.rivals import Rivals
 from pyvrrp.router import Router, addresses_of, wanted_of
 from pyvrrp.scripts.pool import ScriptPool
 from pyvrrp.statics import Statics
@@ -54,6 +56,9 @@ class Host:
         self.is_stopping = False
         self.interests: Interests[Router] = Interests()
         self.shows_scopes = False               # instances are called scope/instance
+        self.is_drained = False                 # by its operator: every instance stays out of MASTER
+        self.chronicle = Chronicle()
+        self.rivals = Rivals(reactor, self.chronicle)
         self._networks: dict[str | None, Network] = {}
         self._sender = Sender()
         self._files: FileWatch | None = None
@@ -84,6 +89,7 @@ class Host:
     async def close(self, *, keep_filters: bool = False) -> None:
         """Let go of every namespace, addresses as they are."""
         self.loop.remove_reader(self.reactor.fileno())
+        self.rivals.close()
         self._watch.close()
         if self._files is not None:
             self._files.close()
@@ -150,9 +156,14 @@ class Host:
         self._by_index[router.index] = router
         router.counted_since_s = time.time()
 
+    def runs(self, router: Router) -> bool:
+        """Whether the engine still has it."""
+        return self._by_index.get(router.index) is router
+
     def delist(self, router: Router) -> None:
         """The engine has it no more."""
         self._by_index.pop(router.index, None)
+        self.rivals.forget(router)
         self._counted_since_s = time.time()
         self.interests.drop(router)
         self._to_judge.pop(router, None)

@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import os
 from collections.abc import Callable
+from typing import NamedTuple
 
 from pyvrrp.model import State
 from pyvrrp.router import Router
@@ -22,100 +23,131 @@ def text(address: bytes, family: int) -> str:
     return str(ipaddress.ip_address(address[: 4 if family == 4 else 16]))
 
 
-def tell(router: Router, event: Event) -> None:
-    """Log an event of a router that is not a change of state."""
-    _TELL[event.kind](router, event)
+class Sentence(NamedTuple):
+    """What there is to say, and how loudly."""
+
+    level: int
+    text: str
 
 
-def tell_why(router: Router, event: Event) -> None:
-    """Say what made a state change, in keepalived's words where it has some."""
-    name = router.title
+def tell(router: Router, event: Event) -> str:
+    """Log an event of a router that is not a change of state. Returns the sentence, without the router's name."""
+    level, sentence = _TELL[event.kind](router, event)
+    if event.kind == _DROP:
+        log.log(level, "%s (%s; counted, not said again before its next change of state)", sentence, router.title)
+    else:
+        log.log(level, "(%s) %s", router.title, sentence)
+    return sentence
+
+
+def tell_why(router: Router, event: Event) -> str:
+    """Log what made a state change, in keepalived's words where it has some. Returns it as a sentence."""
+    if event.old_state == event.state:
+        return "states changed faster than they could be told"
+    level, sentences = _why(router, event)
+    for sentence in sentences if event.reason in _LOGGED else ():
+        log.log(level, "(%s) %s", router.title, sentence)
+    return "; ".join(sentences)
+
+
+def _why(router: Router, event: Event) -> tuple[int, tuple[str, ...]]:
     reason = EVENT_NAMES[event.reason]
     source = text(event.source, router.instance.family)
-    if reason == "master_down_timer":
-        log.info("(%s) Receive advertisement timeout", name)
-    elif reason == "advert_wins" and event.old_state == State.MASTER:
-        log.info(
-            "(%s) Master received advert from %s with higher priority %d, ours %d",
-            name, source, event.priority, router.priority,
+    if reason == "advert_wins":
+        return logging.INFO, (
+            f"Master received advert from {source} with higher priority {event.priority}, ours {router.priority}",
         )
-    elif reason == "fault":
-        for sentence in router.faults:
-            log.warning("(%s) %s", name, sentence)
-        if not router.faults and router.group is not None:
-            log.warning("(%s) another member of its sync group %s is in FAULT", name, router.group)
-    elif reason == "group_backup":
-        log.info("(%s) follows its sync group %s", name, router.group)
+    if reason == "fault":
+        other = f"another member of its sync group {router.group} is in FAULT"
+        return logging.WARNING, router.faults or ((other,) if router.group is not None else ())
+    if reason == "group_backup":
+        return logging.INFO, (f"follows its sync group {router.group}",)
+    if reason == "yield":
+        return logging.INFO, (f"sent 0 priority and stays out of MASTER: {router.aside or 'with its sync group'}",)
+    return logging.INFO, (_PLAIN.get(reason, reason),)
 
 
-def _tell_drop(router: Router, event: Event) -> None:
+_PLAIN = {
+    "startup": "started",
+    "startup_owner": "started as the owner of its addresses",
+    "shutdown": "stopped",
+    "fault_cleared": "the last reason for FAULT is gone",
+    "master_down_timer": "Receive advertisement timeout",
+    "vip_lost": "somebody removed one of its addresses, routes or rules",
+    "group_master": "all members of its sync group are ready",
+}
+_LOGGED = frozenset(
+    EVENT_NAMES.index(name) for name in ("master_down_timer", "advert_wins", "fault", "group_backup", "yield")
+)
+
+
+def _tell_drop(router: Router, event: Event) -> Sentence:
     instance = router.instance
-    log.warning(
-        "%s vrid %d ipv%d: advert from %s dropped: %s "
-        "(%s; counted, not said again before its next change of state)",
-        instance.interface or "any interface", instance.vrid, instance.family,
-        text(event.source, instance.family), DROP_SENTENCES[event.reason], router.title,
+    return Sentence(
+        logging.WARNING,
+        f"{instance.interface or 'any interface'} vrid {instance.vrid} ipv{instance.family}: "
+        f"advert from {text(event.source, instance.family)} dropped: {DROP_SENTENCES[event.reason]}",
     )
 
 
-def _tell_other_master(router: Router, event: Event) -> None:
-    log.warning(
-        "(%s) Received advert from %s with lower priority %d, ours %d%s",
-        router.title, text(event.source, router.instance.family), event.priority, router.priority,
-        "" if router.instance.lower_prio_no_advert else ", forcing new election",
+def _tell_other_master(router: Router, event: Event) -> Sentence:
+    forcing = "" if router.instance.lower_prio_no_advert else ", forcing new election"
+    return Sentence(
+        logging.WARNING,
+        f"Received advert from {text(event.source, router.instance.family)} with lower priority {event.priority}, "
+        f"ours {router.priority}{forcing}",
     )
 
 
-def _tell_address_list(router: Router, event: Event) -> None:
-    log.warning(
-        "(%s) %s advertises other virtual addresses (%d of them) than this host; its adverts are obeyed, "
-        "make the two virtual_ipaddress lists equal",
-        router.title, text(event.source, router.instance.family), event.value,
+def _tell_address_list(router: Router, event: Event) -> Sentence:
+    return Sentence(
+        logging.WARNING,
+        f"{text(event.source, router.instance.family)} advertises other virtual addresses ({event.value} of them) than "
+        "this host; its adverts are obeyed, make the two virtual_ipaddress lists equal",
     )
 
 
-def _tell_interval(router: Router, event: Event) -> None:
-    log.warning(
-        "(%s) %s advertises every %g s, this host every %g s; VRRPv3 follows the master, "
-        "make advert_int equal on both",
-        router.title, text(event.source, router.instance.family), event.value / 100,
-        router.instance.advertisement_interval_cs / 100,
+def _tell_interval(router: Router, event: Event) -> Sentence:
+    return Sentence(
+        logging.WARNING,
+        f"{text(event.source, router.instance.family)} advertises every {event.value / 100:g} s, this host every "
+        f"{router.instance.advertisement_interval_cs / 100:g} s; VRRPv3 follows the master, make advert_int equal on "
+        "both",
     )
 
 
-def _tell_interval_short(router: Router, event: Event) -> None:
-    log.warning(
-        "(%s) the interval of %s is taken for %g s, the shortest that this host learns; "
-        "make advert_int equal on both, or set pyvrrp_min_interval",
-        router.title, text(event.source, router.instance.family), event.value / 100,
+def _tell_interval_short(router: Router, event: Event) -> Sentence:
+    return Sentence(
+        logging.WARNING,
+        f"the interval of {text(event.source, router.instance.family)} is taken for {event.value / 100:g} s, the "
+        "shortest that this host learns; make advert_int equal on both, or set pyvrrp_min_interval",
     )
 
 
-def _tell_first_address(router: Router, event: Event) -> None:
-    log.warning(
-        "(%s) %s does not advertise a link-local address first; its adverts are obeyed, "
-        "make that the first line of its virtual_ipaddress",
-        router.title, text(event.source, router.instance.family),
+def _tell_first_address(router: Router, event: Event) -> Sentence:
+    return Sentence(
+        logging.WARNING,
+        f"{text(event.source, router.instance.family)} does not advertise a link-local address first; its adverts are "
+        "obeyed, make that the first line of its virtual_ipaddress",
     )
 
 
-def _tell_unlisted(router: Router, event: Event) -> None:
-    log.warning(
-        "(%s) obeys adverts from %s, which is not in unicast_peer; add it, or set vrrp_check_unicast_src",
-        router.title, text(event.source, router.instance.family),
+def _tell_unlisted(router: Router, event: Event) -> Sentence:
+    return Sentence(
+        logging.WARNING,
+        f"obeys adverts from {text(event.source, router.instance.family)}, which is not in unicast_peer; add it, or "
+        "set vrrp_check_unicast_src",
     )
 
 
-def _tell_send_err(router: Router, event: Event) -> None:
+def _tell_send_err(router: Router, event: Event) -> Sentence:
     # A link that has just gone down refuses the last words of its master: that is told as FAULT already.
     level = logging.INFO if router.state is State.FAULT else logging.ERROR
-    log.log(
-        level, "(%s) the kernel refuses its adverts: %s (counted as send_err)",
-        router.title, os.strerror(event.value),
-    )
+    return Sentence(level, f"the kernel refuses its adverts: {os.strerror(event.value)} (counted as send_err)")
 
 
-_TELL: dict[int, Callable[[Router, Event], None]] = {
+_DROP = EVENTS["drop"]
+_TELL: dict[int, Callable[[Router, Event], Sentence]] = {
     EVENTS["drop"]: _tell_drop,
     EVENTS["other_master"]: _tell_other_master,
     EVENTS["address_list"]: _tell_address_list,

@@ -67,12 +67,25 @@ NAMESPACE_LEAVE_S = 1.0                 # for the addresses in one whose name is
 
 # Control socket
 CONTROL_CLIENTS_MAX = 64
-CONTROL_REQUEST_BYTES_MAX = 1024 * 1024
+CONTROL_REQUEST_BYTES_MAX = 64 * 1024    # of a body; the longest that makes sense has some 5,000
 CONTROL_HEADER_BYTES_MAX = 16 * 1024    # of one request; h11 holds it until it is whole
 CONTROL_IDLE_S = 30.0                   # to send a request, and again to take its answer
 CONTROL_SLICE_S = 0.001                 # of the loop's time per turn, for all clients; adverts come first
 CONTROL_PART = 50                       # things of a configuration that are encoded at once: 0.4 ms
+CONTROL_STREAMS_MAX = 16                # clients of /v1/events, which stay; the others are left for questions
+CONTROL_EVENTS_MAX = 1000               # that wait for one such client; then they are dropped, and it is told how many
+CONTROL_BEAT_S = 15.0                   # between two empty lines of a stream: who is gone is noticed
+NAME_CHARS_MAX = 4096                   # of a name in a request: a scope's is part of a path
 CONTROL_REPLY_BYTES_MAX = 1024 * 1024 * 1024    # for a client; 10,000 instances take some 10 MB
+
+# Orders of an operator
+MOVE_S_MAX = 300.0                      # for another host to take over; the longest advert interval of VRRPv2 is 255 s
+MOVE_INTERVALS = 3                      # adverts, and a second: without a limit given. A Skew_Time is below one of them
+MOVE_LOOK_S = 0.02                      # between two looks whether it has
+ORDER_S_MAX = 30 * 86400.0              # of a hold or another priority that ends by itself
+HISTORY_MAX = 10                        # changes of state of an instance that are kept: some 2 KB each instance at most
+SPLIT_LOOK_S = 0.5                      # between two looks whether another MASTER is still heard
+SPLIT_ADVERTS = 3                       # of the other MASTER that may be missing, as a BACKUP has it
 
 # Runtime
 SLICE_S = 0.001                         # of Python work, before the reactor has its turn

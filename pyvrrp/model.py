@@ -357,6 +357,8 @@ class GlobalDefs:
     nftables_priority: int = -1
     nftables_counters: bool = False
     max_scripts: int | None = None      # None: limits.SCRIPTS_MAX
+    socket_group: str | None = None     # who may read the control socket; None: the daemon's own group
+    http: tuple[str, int] | None = None     # address and port of a listener for what only reads
     json_version: int = 1
     state_dump_file: str | None = None
     stats_dump_file: str | None = None

@@ -14,9 +14,11 @@ from enum import IntFlag
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from pyvrrp.history import History
 from pyvrrp.model import MULTICAST_GROUPS, FilterTable, Instance, State, Tracked, Vip
 from pyvrrp.netlink.links import Link, Links
 from pyvrrp.netlink.objects import Thing
+from pyvrrp.orders import Order
 from pyvrrp.placing import Placed
 from vrrpcore.settings import Announce, VrSettings
 
@@ -99,6 +101,9 @@ class Router:
     group_retry: asyncio.TimerHandle | None = None  # when that is tried again
     group_attempts: int = 0             # that failed in a row
     counted_since_s: float = 0.0        # when its counters began at 0, seconds since the epoch
+    order: Order | None = None          # what its operator has ordered of it
+    aside: str = ""                     # why it stays out of MASTER, as the engine was told; empty: it does not
+    history: History = ()               # its last changes of state
 
     def __post_init__(self) -> None:
         self.placed = self.next = Placed(self.instance)

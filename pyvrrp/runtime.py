@@ -7,15 +7,18 @@ only within it, and are shown as scope/instance once there is more than one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
 from pyvrrp import limits
+from pyvrrp.chronicle import Chronicle
 from pyvrrp.config.scopes import scope_names
-from pyvrrp.control.protocol import InstanceStatus
+from pyvrrp.control.protocol import REFUSED, InstanceDetails, InstanceStatus, ScopesReply, ScopeStatus
 from pyvrrp.host import Host
 from pyvrrp.model import Configuration, State, SyncGroup
+from pyvrrp.moving import Moves
 from pyvrrp.router import Router
-from pyvrrp.scope import Scope
+from pyvrrp.scope import Counts, Scope
 from pyvrrp.scripts.pool import ScriptPool
 from vrrpcore.reactor import Reactor
 
@@ -29,6 +32,7 @@ class Runtime:
         """Reactor and pool are the caller's to close. The daemon's own namespace is the calling thread's."""
         self._host = Host(reactor, pool)
         self.engine = reactor.engine
+        self.moves = Moves(self._host)
         self._scopes: dict[str, Scope] = {}         # by path
 
     # ---- life
@@ -51,9 +55,13 @@ class Runtime:
                 await scope.start()
         host.follow()
 
-    async def reload(self, configurations: Mapping[str, Configuration]) -> None:
-        """Go over to other configurations; a path that is not among them any more loses its instances."""
+    async def reload(self, configurations: Mapping[str, Configuration]) -> dict[str, Counts]:
+        """Go over to other configurations; a path that is not among them any more loses its instances.
+
+        Returns what was done to the instances of each; a path whose reload broke off is not there.
+        """
         host = self._host
+        done: dict[str, Counts] = {}
         async with host.changing:
             for path in [path for path in self._scopes if path not in configurations]:
                 await self._scopes[path].clear()
@@ -61,11 +69,12 @@ class Runtime:
             self._name_scopes(configurations)
             for path, configuration in configurations.items():
                 try:
-                    await self._scopes[path].reload(configuration)
+                    done[path] = await self._scopes[path].reload(configuration)
                 except Exception:
                     # What runs must go on running; the next reload finds what this one left undone.
                     log.exception("the reload of %s broke off; please report this fault", path)
         host.follow()
+        return done
 
     async def stop(self, *, keep_addresses: bool = False) -> None:
         """Stop every instance: priority 0 first, then the addresses go, then the scripts are told (N7).
@@ -74,6 +83,7 @@ class Runtime:
         """
         host = self._host
         host.is_stopping = True
+        self.moves.close()
         scopes = list(self._scopes.values())
         for scope in scopes:
             scope.stop_tracking()
@@ -112,7 +122,103 @@ class Runtime:
                 scope.name = name
         self._host.shows_scopes = len(self._scopes) > 1
 
+    # ---- whom an operator names
+
+    @property
+    def scopes(self) -> list[Scope]:
+        """Every scope."""
+        return list(self._scopes.values())
+
+    def scope(self, name: str) -> Scope | None:
+        """The scope of a name."""
+        return next((scope for scope in self._scopes.values() if scope.name == name), None)
+
+    def find(self, title: str) -> Router | None:
+        """The instance that people call so, and that is run."""
+        for scope, name in self._named(title):
+            if (router := scope.find(name)) is not None:
+                return router
+        return None
+
+    def members(self, title: str) -> list[Router] | None:
+        """The instances of the sync group that people call so; None: there is none."""
+        for scope, name in self._named(title):
+            if (found := scope.members(name)) is not None:
+                return found
+        return None
+
+    def together(self, router: Router) -> list[Router]:
+        """The instances that change their state with one: its sync group, or itself."""
+        scope = router.scope
+        assert isinstance(scope, Scope)
+        found = None if router.group is None else scope.members(router.group)
+        return found or [router]
+
+    def _named(self, title: str) -> Iterator[tuple[Scope, str]]:
+        for scope in self._scopes.values():
+            prefix = f"{scope.name}/" if self._host.shows_scopes else ""
+            if title.startswith(prefix):
+                yield scope, title.removeprefix(prefix)
+
+    # ---- what an operator orders
+
+    def drain(self, wanted: bool) -> None:
+        """Have every instance stay out of MASTER, those of later reloads too, or not. They have to be judged then."""
+        self._host.is_drained = wanted
+
+    def judge_now(self, routers: Iterable[Router]) -> None:
+        """Bring the engine to the orders of some routers, and send what that queues."""
+        for router in routers:
+            self._host.judge(router)
+        self._host.kick()
+
+    def judge_soon(self, routers: Iterable[Router]) -> None:
+        """The same in later turns of the loop, in slices."""
+        self._host.judge_soon(routers)
+
+    def has_heard_peer(self, router: Router) -> bool:
+        """Whether an advert of another host was ever heard."""
+        return router.index >= 0 and self._host.engine.status(router.index).peer_heard_ns > 0
+
+    def announce(self, router: Router) -> None:
+        """Have a MASTER tell its segment who has its addresses."""
+        self._host.engine.announce(router.index, self._host.reactor.now_ns())
+        self._host.kick()
+
     # ---- status
+
+    @property
+    def chronicle(self) -> Chronicle:
+        """Who tells of what happens."""
+        return self._host.chronicle
+
+    @property
+    def is_stopping(self) -> bool:
+        """It was asked to stop."""
+        return self._host.is_stopping
+
+    def state_counts(self) -> dict[str, int]:
+        """How many instances are in which state."""
+        return self._host.state_counts()
+
+    def scope_statuses(self) -> ScopesReply:
+        """The files that are run."""
+        scopes = [
+            ScopeStatus(
+                name=scope.name, file=path.encode("utf-8", "replace").decode(), drained=scope.is_drained,
+                instances=dict(Counter(router.state.name for router in scope.routers))
+                | ({REFUSED: len(scope.configuration.refused)} if scope.configuration.refused else {}),
+            )
+            for path, scope in self._scopes.items()
+        ]
+        return ScopesReply(drained=self._host.is_drained, scopes=scopes)
+
+    def details(self, title: str) -> InstanceDetails | None:
+        """All that is known of the instance that people call so, also of one that is refused; None: there is none."""
+        for scope, name in self._named(title):
+            if (found := scope.details(name)) is not None:
+                return found
+        return None
 
     @property
     def configurations(self) -> dict[str, Configuration]:

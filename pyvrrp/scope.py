@@ -14,12 +14,16 @@ import logging
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import NamedTuple
+
+import msgspec
 
 from pyvrrp import limits
 from pyvrrp.config.plan import plan_in_turns
-from pyvrrp.control.protocol import REFUSED, InstanceStatus
+from pyvrrp.control.protocol import REFUSED, InstanceDetails, InstanceStatus
 from pyvrrp.debounce import Debounce, bounded
 from pyvrrp.elsewhere import Elsewhere
+from pyvrrp.history import Transition, recorded
 from pyvrrp.host import Host, in_slices
 from pyvrrp.interests import Interest
 from pyvrrp.journal import tell, tell_why
@@ -30,7 +34,7 @@ from pyvrrp.netns import path_of
 from pyvrrp.network import Network
 from pyvrrp.notify.scripts import Notifier, Stopping
 from pyvrrp.pace import Paces
-from pyvrrp.portrait import portrait
+from pyvrrp.portrait import details, portrait
 from pyvrrp.router import (
     Fault,
     Router,
@@ -48,7 +52,17 @@ from vrrpcore.settings import Event, VrSettings
 
 log = logging.getLogger("pyvrrp")
 
-_STATE = EVENTS["state"]
+_STATE, _OTHER_MASTER = EVENTS["state"], EVENTS["other_master"]
+_KINDS = {number: name for name, number in EVENTS.items()}
+
+
+class Counts(NamedTuple):
+    """What a reload did to how many instances."""
+
+    added: int
+    removed: int
+    changed: int
+    untouched: int
 
 
 class Scope:
@@ -79,6 +93,7 @@ class Scope:
             host.loop.call_later,
             lambda network, name: host.judge_soon(host.interests.concerned([(network, "link", name)])),
         )
+        self.is_drained = False         # by its operator: every instance stays out of MASTER
         self._is_whole = True           # no reload broke off
         self._start_at_s = 0.0          # of the loop's clock: no instance starts before
 
@@ -126,7 +141,7 @@ class Scope:
             self._start_at_s = self._host.loop.time() + left_s
             self._host.loop.call_later(left_s, lambda: self._host.judge_soon(list(self._routers.values())))
 
-    async def reload(self, configuration: Configuration) -> None:
+    async def reload(self, configuration: Configuration) -> Counts:
         """Go over to another configuration; what the plan does not touch is not touched.
 
         The plan begins at what runs, not at what was asked for last: so a reload that broke off does not spoil the
@@ -149,6 +164,7 @@ class Scope:
             *((old_routers[id(change.old)], change.new, True) for change in steps.changed),
             *((by_name[new.name], new, not was_whole) for new in steps.untouched),
         ]
+        orders = {gone.name: old_routers[id(gone)].order for gone in steps.removed}
         async for gone in in_slices(steps.removed):
             self._remove(old_routers[id(gone)])
         self._adopt(configuration)
@@ -169,8 +185,12 @@ class Scope:
         added = []
         async for instance in in_slices(steps.added):
             router = self._new_router(instance)
+            router.order = orders.pop(instance.name, None)      # another virtual router of the same name
             self._enlist(router)
             added.append(router)
+        for order in orders.values():
+            if order is not None:
+                order.close()
         self._regroup(configuration.groups)
         for network in self._host.networks:
             await network.settle_vmacs()
@@ -186,6 +206,7 @@ class Scope:
             self._host.judge(router)
         self._is_whole = True
         self._host.kick()
+        return Counts(len(steps.added), len(steps.removed), len(steps.changed), len(steps.untouched))
 
     async def clear(self) -> None:
         """Remove every instance, as a reload without any does: the scope is gone from the configuration."""
@@ -225,7 +246,10 @@ class Scope:
     def instances(self) -> Iterator[InstanceStatus]:
         """How every instance stands, those that are refused last."""
         for router in list(self._routers.values()):
-            yield portrait(router, self._engine, self._reactor.now_ns())
+            yield self.portrait(router)
+        yield from self._refused()
+
+    def _refused(self) -> Iterator[InstanceStatus]:
         for name, where, reason in self._configuration.refused:
             title = f"{self.name}/{name}" if self._host.shows_scopes else name
             yield InstanceStatus(name=title, state=REFUSED, reason=f"{where}: {reason}")
@@ -242,23 +266,50 @@ class Scope:
             (prefix + name, group, self._group_states.get(name, State.INIT)) for name, group in self._groups.items()
         ]
 
+    def portrait(self, router: Router) -> InstanceStatus:
+        """How one instance stands."""
+        return portrait(router, self._engine, self._reactor.now_ns(), self._host.rivals.of(router))
+
+    def details(self, name: str) -> InstanceDetails | None:
+        """All that is known of the instance of a name, also of one that is refused; None: there is none."""
+        router = self._by_name.get(name)
+        if router is not None:
+            return details(self.portrait(router), router, self._engine, self._reactor.now_ns())
+        title = f"{self.name}/{name}" if self._host.shows_scopes else name
+        found = (status for status in self._refused() if status.name == title)
+        return next((InstanceDetails(**msgspec.structs.asdict(status)) for status in found), None)
+
+    def find(self, name: str) -> Router | None:
+        """The instance of a name that is run."""
+        return self._by_name.get(name)
+
+    def members(self, group: str) -> list[Router] | None:
+        """The instances of a sync group; None: there is none of that name."""
+        found = self._groups.get(group)
+        return None if found is None else [self._by_name[name] for name in found.members if name in self._by_name]
+
     # ---- what happened
 
     def on_event(self, router: Router, event: Event) -> None:
         """The engine has something to say of a router."""
         if event.kind == _STATE:
             self._on_state(router, event)
-        else:
-            tell(router, event)
+            return
+        sentence = tell(router, event)
+        if event.kind == _OTHER_MASTER:
+            self._host.rivals.heard(router, event)
+        self._host.chronicle.tell(_KINDS[event.kind], router.title, reason=sentence)
 
     def _on_state(self, router: Router, event: Event) -> None:
         state = State(event.state)
         if state is router.state:
             return
-        tell_why(router, event)
-        router.state = state
+        why = tell_why(router, event)
+        old, router.state = router.state, state
         router.since_s = time.time() - (self._reactor.now_ns() - event.at_ns) / 1e9
         self._elsewhere.follow(router)
+        router.history = recorded(router.history, Transition(router.since_s, old.name, state.name, why))
+        self._host.chronicle.tell("state", router.title, at_s=router.since_s, old=old.name, new=state.name, reason=why)
         if state is State.INIT:
             return
         log.info("(%s) Entering %s STATE", router.title, state.name)
@@ -338,7 +389,8 @@ class Scope:
                 if weight
             ),
         ]
-        return effective(router.instance.priority, items)
+        ordered = router.order.priority if router.order is not None else None
+        return effective(router.instance.priority if ordered is None else ordered, items)
 
     def _is_up(self, network: Network, name: str) -> bool:
         """Whether an interface counts as up (S12)."""
@@ -373,6 +425,11 @@ class Scope:
             why += (problem,)
         router.faults = why
         now_ns = self._reactor.now_ns()
+        aside = self._aside(router)
+        if aside != router.aside:
+            was, router.aside = router.aside, aside
+            if bool(aside) != bool(was):
+                self._engine.stand_aside(router.index, bool(aside), now_ns)
         if router.is_started and faults:
             self._engine.set_fault(router.index, int(faults), now_ns)
         if settings != router.settings:
@@ -399,6 +456,13 @@ class Scope:
             self._engine.start(router.index, now_ns)
         elif not faults:
             self._engine.set_fault(router.index, 0, now_ns)
+
+    def _aside(self, router: Router) -> str:
+        """Why a router stays out of MASTER by order; empty: it does not."""
+        order = router.order
+        if order is not None and (order.aside or order.is_exempt):
+            return order.aside
+        return "drain" if self.is_drained or self._host.is_drained else ""
 
     def _settings(self, router: Router, priority: int) -> VrSettings:
         network, placed, links = router.network, router.placed, router.network.usable_links

@@ -35,7 +35,7 @@ from vrrpcore.counters cimport (
     totals_array,
     totals_by_name,
 )
-from vrrpcore.events cimport EVENT_SEND_ERR, EVENT_STALL, TOLD_SEND_ERR
+from vrrpcore.events cimport EVENT_SEND_ERR, EVENT_STALL, TOLD_OTHER_MASTER, TOLD_SEND_ERR
 from vrrpcore.fsm cimport EV_ADVER_TIMER, EV_FAULT, EV_MASTER_DOWN_TIMER, EV_SHUTDOWN, EV_VIP_LOST
 from vrrpcore.hearing cimport heard_t
 from vrrpcore.limits cimport STALL_NS_MIN
@@ -315,6 +315,10 @@ cdef class Engine:
     def next_deadline(self) -> int:
         """Return when the next timer is due, in nanoseconds of the caller's clock; -1 when none runs."""
         return self.wheel.next_deadline_ns()
+
+    def tell_again(self, index: int) -> None:
+        """Tell of another MASTER when one is heard, though it was told in this state. Raises IndexError."""
+        self._vr(index).told &= ~<uint32_t>TOLD_OTHER_MASTER
 
     def take_transmits(self) -> list:
         """Return what is to be sent (list of Transmit), counted as sent, and clear the batch."""

@@ -32,7 +32,9 @@ EPILOG = f"""exit status:
 EXAMPLES = """examples:
   pyvrrp check keepalived.conf    what is wrong in it, before it is run
   pyvrrp plan                     what a reload would do now
-  pyvrrp status web               all that is known of one instance
+  pyvrrp show web                 all that is known of one instance, and why
+  pyvrrp who-owns 192.0.2.100     which host has the address
+  pyvrrp switchover web --wait    have the other host take it over
   pyvrrp VERB --help              the options of a verb, with its own exit statuses
 
 """
@@ -50,6 +52,18 @@ VERBS = {
     "plan": Verb("pyvrrp.cli.plan", "say what a reload would do", True),
     "explain": Verb("pyvrrp.cli.explain", "say what a keyword of keepalived.conf means"),
     "status": Verb("pyvrrp.cli.status", "show what a running pyvrrpd runs: states, since when, and why", True),
+    "show": Verb("pyvrrp.cli.show", "show all that is known of one instance, and why it is as it is", True),
+    "who-owns": Verb("pyvrrp.cli.who_owns", "say which host has an address", True),
+    "events": Verb("pyvrrp.cli.events", "follow what happens", True),
+    "stats": Verb("pyvrrp.cli.stats", "show what was counted", True),
+    "scope": Verb("pyvrrp.cli.scope", "show the files that are run", True),
+    "switchover": Verb("pyvrrp.cli.switchover", "have another host take the addresses over, now", True),
+    "hold": Verb("pyvrrp.cli.hold", "have an instance give its addresses up and stay out", True),
+    "drain": Verb("pyvrrp.cli.drain", "have this host give all addresses up and stay out", True),
+    "resume": Verb("pyvrrp.cli.resume", "end hold and drain", True),
+    "priority": Verb("pyvrrp.cli.priority", "have an instance use another priority for some time", True),
+    "garp": Verb("pyvrrp.cli.garp", "announce the addresses once more", True),
+    "reload": Verb("pyvrrp.cli.reload", "have the files read again, and say what came of it", True),
     "demo": Verb("pyvrrp.cli.demo", "watch an address move between two hosts that are made for it"),
 }
 

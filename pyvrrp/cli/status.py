@@ -11,12 +11,15 @@ import argparse
 import difflib
 import shutil
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from pyvrrp.cli.orders import duration as duration_s
+from pyvrrp.cli.screen import Screen
 from pyvrrp.cli.totals import summary, with_statistics
 from pyvrrp.control.client import ControlClient
 from pyvrrp.control.protocol import REFUSED, InstanceStatus
@@ -50,26 +53,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `status` takes."""
     parser.add_argument("name", metavar="NAME", nargs="?", help="all that is known of this instance")
     parser.add_argument("--json", action="store_true", help="the daemon's answer as JSON, with RFC 8347's statistics")
+    parser.add_argument("--watch", metavar="SECONDS", nargs="?", type=duration_s, const=2.0, help="again and again")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask, and print. Raises ControlError."""
+    if arguments.watch is None:
+        status, lines = _asked(arguments)
+        print("\n".join(lines), file=sys.stderr if status else sys.stdout)
+        return status
+    with Screen() as screen:
+        while True:
+            status, lines = _asked(arguments)
+            screen.show([f"every {arguments.watch:g} s; ctrl-C ends", *lines])
+            if not screen.is_live:
+                screen.keep()
+            time.sleep(arguments.watch)
+
+
+def _asked(arguments: argparse.Namespace) -> tuple[int, list[str]]:
+    """The exit status, and what is to be printed."""
     reply = everything = ControlClient(arguments.socket).instances()
     if arguments.name is not None:
         chosen = [status for status in reply.instances if status.name == arguments.name]
         if not chosen:
-            print(f"pyvrrp: {unknown(arguments.name, reply.instances)}", file=sys.stderr)
-            return 1
+            return 1, [f"pyvrrp: {unknown(arguments.name, reply.instances)}"]
         reply = msgspec.structs.replace(reply, instances=chosen)
     if arguments.json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(with_statistics(reply, everything))) + b"\n")
-        sys.stdout.buffer.flush()
-    elif arguments.name is not None:
-        print("\n".join(details(reply.instances[0])))
-    else:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        print("\n".join([*report(reply.instances, width), *reply.problems, *summary(reply.counters)]))
-    return 0
+        return 0, [msgspec.json.format(msgspec.json.encode(with_statistics(reply, everything))).decode()]
+    if arguments.name is not None:
+        return 0, details(reply.instances[0])
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return 0, [*report(reply.instances, width), *reply.problems, *summary(reply.counters)]
 
 
 def report(instances: Sequence[InstanceStatus], width: int | None) -> list[str]:
@@ -78,8 +93,14 @@ def report(instances: Sequence[InstanceStatus], width: int | None) -> list[str]:
     for status in instances:
         if status.state == REFUSED:
             lines.append(f"{status.name} is not run: {status.reason or 'no reason is given'}")
-        elif status.faults:
+        if status.other_master is not None:
+            lines.append(f"{status.name}: {split_brain(status)}")
+        if status.faults:
             lines.append(f"{status.name} is in {status.state}: {'; '.join(status.faults)}")
+    for word in sorted({status.aside for status in instances if status.aside}):
+        out = [status for status in instances if status.aside == word]
+        who = ", ".join(status.name for status in out) if len(out) <= NEAR_MATCHES else f"{len(out)} instances"
+        lines.append(f"{who}: {aside(out[0])}")
     return [*lines, counts(instances)]
 
 
@@ -131,6 +152,8 @@ def details(status: InstanceStatus) -> list[str]:
         ("state", status.state),
         ("since", f"{status.since} ({duration(status.since_s)} ago)" if is_run else ""),
         ("reason", status.reason or "; ".join(status.faults)),
+        ("split brain", split_brain(status) if status.other_master is not None else ""),
+        ("order", aside(status) if status.aside else ""),
         ("priority", priority(status) if is_run else ""),
         ("MASTER", status.master_address or ""),
         ("last heard", f"{heard.address}, {last_heard(status)}" if heard else ""),
@@ -142,6 +165,24 @@ def details(status: InstanceStatus) -> list[str]:
         ("counters", ", ".join(f"{name} {count}" for name, count in status.counters.items() if count)),
     ]
     return [f"{name:<11} {value}" for name, value in pairs if value]
+
+
+def split_brain(status: InstanceStatus) -> str:
+    """Both hosts, their priorities, and for how long."""
+    other = status.other_master
+    assert other is not None
+    return (
+        f"two hosts are MASTER, for {duration(other.since_s)}: {other.address} with priority {other.priority}, and "
+        f"this one, {other.own_address}, with priority {other.own_priority}; that host does not hear this one"
+    )
+
+
+def aside(status: InstanceStatus) -> str:
+    """Why it stays out of MASTER, and what ends that."""
+    if status.aside == "switchover":
+        return "waits for another host to take over (switchover)"
+    ends = "pyvrrp resume" if status.aside == "drain" else "pyvrrp resume NAME"
+    return f"kept out of MASTER by order ({status.aside}); {ends} ends that"
 
 
 def counts(instances: Iterable[InstanceStatus]) -> str:
@@ -174,7 +215,7 @@ def since(status: InstanceStatus) -> str:
 
 
 def priority(status: InstanceStatus) -> str:
-    """`90`, or `90 of 100` where trackers changed it."""
+    """`90`, or `90 of 100` where trackers or an order changed it."""
     if status.state == REFUSED:
         return "-"
     changed = status.priority != status.base_priority

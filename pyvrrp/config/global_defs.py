@@ -7,6 +7,7 @@ default of all instances; the others are the file's own.
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -182,6 +183,18 @@ class GlobalReader:
         except BadValue as problem:
             self._bad(statement, problem)
 
+    def _on_http(self, statement: Statement) -> None:
+        _, address, port = statement.words[:3]
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            self._bad(statement, BadValue(f"{shown(address)} is not an IP address; write one of this host"))
+            return
+        if not (port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535):
+            self._bad(statement, BadValue(f"{shown(port)} is not a port in 1..65535; write a free one"))
+            return
+        self._file["http"] = (address, int(port))
+
     def _on_extra_if(self, statement: Statement) -> None:
         found = extra_if(statement, 1, self._report)
         if found is not None:
@@ -306,6 +319,7 @@ _READ: dict[str, Callable[[GlobalReader, Statement], None]] = {
     "vrrp_garp_extra_if": GlobalReader._on_extra_if,
     "vrrp_vmac_garp_intvl": GlobalReader._on_extra_if,
     "pyvrrp_min_interval": GlobalReader._on_min_interval,
+    "pyvrrp_http": GlobalReader._on_http,
     "vrrp_rx_bufs_policy": GlobalReader._on_rx_policy,
     "smtp_server": GlobalReader._on_smtp_server,
     "nftables": GlobalReader._on_nftables,

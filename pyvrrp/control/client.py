@@ -8,27 +8,35 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import socket
+from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import h11
 import msgspec
 
 from pyvrrp import __version__, limits
 from pyvrrp.control import DEFAULT_SOCKET
+from pyvrrp.control.actions import EventLine
 from pyvrrp.control.protocol import (
     CONFIGURATION_PATH,
+    EVENTS_PATH,
     INSTANCES_PATH,
     ConfigurationReply,
     ErrorReply,
+    InstanceDetails,
     InstancesReply,
     Source,
 )
-from pyvrrp.errors import ControlError
+from pyvrrp.errors import ControlError, RefusedError
 from pyvrrp.model import Configuration
 
 T = TypeVar("T")
 
 READ_BYTES = 65536
+# The daemon could be asked, and its answer is no. All else is a matter of the asking.
+_NOES = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 
 
 class ControlClient:
@@ -64,40 +72,94 @@ class ControlClient:
             path: dataclasses.replace(bare, **_tuples(lists[path])) for path, bare in whole.items()
         }
 
-    def _ask(self, target: str, kind: type[T]) -> T:
-        body = self._get(target)
+    def instance(self, name: str) -> InstanceDetails:
+        """All that is known of one instance.
+
+        Raises ControlError; RefusedError: there is none.
+        """
+        return self._ask(f"{INSTANCES_PATH}/{quote(name)}", InstanceDetails)
+
+    def get(self, path: str, kind: type[T]) -> T:
+        """Whatever else there is to be read. Raises ControlError, RefusedError."""
+        return self._ask(path, kind)
+
+    def order(self, path: str, request: msgspec.Struct, kind: type[T]) -> T:
+        """Have something done, and what came of it. Raises ControlError, RefusedError."""
+        return self._ask(path, kind, msgspec.json.encode(request))
+
+    def events(self, instance: str | None = None) -> Iterator[EventLine]:
+        """What happens from now on, without an end. Raises ControlError, RefusedError."""
+        query = "" if instance is None else f"?instance={quote(instance, safe='')}"
+        decoder = msgspec.json.Decoder(EventLine)
+        left = b""
+        for piece in self._exchange(f"{EVENTS_PATH}{query}", None, limits.CONTROL_BEAT_S + self._timeout_s):
+            *lines, left = (left + piece).split(b"\n")
+            for line in lines:
+                if line:
+                    yield decoder.decode(line)
+
+    def _ask(self, target: str, kind: type[T], body: bytes | None = None) -> T:
+        answer = bytearray()
+        for piece in self._exchange(target, body, self._timeout_s):
+            answer += piece
+            if len(answer) > limits.CONTROL_REPLY_BYTES_MAX:
+                raise ControlError(f"{self._path}: the answer is larger than any daemon's")
         try:
-            return msgspec.json.decode(body, type=kind)
+            return msgspec.json.decode(bytes(answer), type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ControlError(
                 f"{self._path}: the answer cannot be understood ({error}); use the daemon's own pyvrrp"
             ) from error
 
-    def _get(self, target: str) -> bytes:
+    def _exchange(self, target: str, body: bytes | None, timeout_s: float) -> Iterator[bytes]:
+        """Ask, and yield the parts of the answer's body. `body`: of a POST; None: it is a GET."""
         http = h11.Connection(h11.CLIENT)
         headers = [("Host", "localhost"), ("User-Agent", f"pyvrrp/{__version__}"), ("Connection", "close")]
-        request = http.send(h11.Request(method="GET", target=target, headers=headers))
-        end = http.send(h11.EndOfMessage())
-        assert request is not None
-        assert end is not None
+        if body is not None:
+            headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        request = http.send(h11.Request(method="GET" if body is None else "POST", target=target, headers=headers))
+        said = [request, http.send(h11.Data(data=body)) if body else b"", http.send(h11.EndOfMessage())]
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-                sock.settimeout(self._timeout_s)
+                sock.settimeout(timeout_s)
                 sock.connect(self._path)
                 with contextlib.suppress(BrokenPipeError):
-                    sock.sendall(request + end)         # refused at once: the answer says why
-                status, body = _receive(http, sock)
+                    sock.sendall(b"".join(part or b"" for part in said))      # refused at once: the answer says why
+                yield from self._answer(http, sock)
         except OSError as error:
-            raise ControlError(self._sentence(error)) from error
+            raise ControlError(self._sentence(error, timeout_s)) from error
         except h11.RemoteProtocolError as error:
+            if target.startswith(EVENTS_PATH) and http.their_state is h11.ERROR and http.our_state is h11.DONE:
+                raise ControlError(f"{self._path}: the daemon has ended, or cut this reader off") from error
             raise ControlError(
                 f"{self._path}: the answer ended early or is no HTTP ({error}); is that pyvrrpd's socket?"
             ) from error
-        if status != 200:
-            raise ControlError(f"{self._path}: {_error_text(status, body)}")
-        return body
 
-    def _sentence(self, error: OSError) -> str:
+    def _answer(self, http: h11.Connection, sock: socket.socket) -> Iterator[bytes]:
+        """The parts of the answer's body. Raises RefusedError, ControlError, OSError and h11.RemoteProtocolError."""
+        status = 0
+        error = bytearray()
+        while True:
+            event = http.next_event()
+            if event is h11.NEED_DATA:
+                http.receive_data(sock.recv(READ_BYTES))
+            elif isinstance(event, h11.Response):
+                status = event.status_code
+            elif isinstance(event, h11.Data):
+                if status == HTTPStatus.OK:
+                    yield bytes(event.data)
+                elif len(error) < READ_BYTES:
+                    error += event.data
+            elif isinstance(event, h11.EndOfMessage):
+                break
+            elif isinstance(event, h11.ConnectionClosed):
+                raise h11.RemoteProtocolError("connection closed without an answer")
+        if status in _NOES:
+            raise RefusedError(_error_text(status, bytes(error)), status)
+        if status != HTTPStatus.OK:
+            raise ControlError(f"{self._path}: {_error_text(status, bytes(error))}")
+
+    def _sentence(self, error: OSError, timeout_s: float) -> str:
         if isinstance(error, FileNotFoundError):
             return f"{self._path}: there is no control socket here; start pyvrrpd, or give --socket PATH"
         if isinstance(error, ConnectionRefusedError):
@@ -105,32 +167,12 @@ class ControlClient:
         if isinstance(error, PermissionError):
             return f"{self._path}: permission denied; run this as root or as a member of the socket's group"
         if isinstance(error, TimeoutError):
-            return f"{self._path}: no answer within {self._timeout_s:g} s; the daemon hangs or is stopped"
+            return f"{self._path}: no answer within {timeout_s:g} s; the daemon hangs or is stopped"
         return f"{self._path}: {error.strerror or error}; is that pyvrrpd's control socket?"
 
 
 def _tuples(lists: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(things) for name, things in lists.items()}
-
-
-def _receive(http: h11.Connection, sock: socket.socket) -> tuple[int, bytes]:
-    """The status and the body of the answer. Raises OSError and h11.RemoteProtocolError."""
-    status = 0
-    body = bytearray()
-    while True:
-        event = http.next_event()
-        if event is h11.NEED_DATA:
-            http.receive_data(sock.recv(READ_BYTES))
-        elif isinstance(event, h11.Response):
-            status = event.status_code
-        elif isinstance(event, h11.Data):
-            body += event.data
-            if len(body) > limits.CONTROL_REPLY_BYTES_MAX:
-                raise OSError("the answer is larger than any daemon's")
-        elif isinstance(event, h11.EndOfMessage):
-            return status, bytes(body)
-        elif isinstance(event, h11.ConnectionClosed):
-            raise h11.RemoteProtocolError("connection closed without an answer")
 
 
 def _error_text(status: int, body: bytes) -> str:

@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 INSTANCES_PATH = "/v1/instances"
 CONFIGURATION_PATH = "/v1/configuration"
+EVENTS_PATH = "/v1/events"
 REFUSED = "REFUSED"     # the state shown for an instance that the configuration names but that is not run
 
 
@@ -31,6 +32,25 @@ class PeerHeard(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     priority: int
     ago_s: float
+
+
+class OtherMaster(msgspec.Struct, frozen=True, kw_only=True):
+    """Split brain: another host is MASTER while this one is, and both are heard here."""
+
+    address: str
+    priority: int
+    own_address: str
+    own_priority: int
+    since: str                          # RFC 3339: when the first of its adverts was heard
+    since_s: float
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """A priority that counts in place of the configured one."""
+
+    priority: int
+    until: str                          # RFC 3339
+    left_s: float
 
 
 class InstanceStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,9 +74,38 @@ class InstanceStatus(msgspec.Struct, frozen=True, kw_only=True):
     master_address: str | None = None   # of the host that is MASTER, as far as known; our own while we are
     faults: list[str] = []              # why it is in FAULT
     group: str | None = None            # its vrrp_sync_group
+    aside: str = ""                     # why it stays out of MASTER by order; empty: it does not
+    override: Override | None = None    # of its priority
+    other_master: OtherMaster | None = None
     reason: str | None = None           # why it is REFUSED, with file and line
     counters: dict[str, int] = {}       # by name; pyvrrp.statistics has what each means
     counted_since: str = ""             # when they began at 0: RFC 3339, UTC
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of state."""
+
+    at: str                             # RFC 3339, UTC
+    ago_s: float
+    old: str
+    new: str
+    reason: str                         # as the log has it
+
+
+class InstanceDetails(InstanceStatus, frozen=True, kw_only=True):
+    """GET /v1/instances/{name}: the status, and what only a closer look is worth."""
+
+    why: str = ""                       # it is in this state, as a sentence
+    timer: str = ""                     # which one runs: Adver_Timer or Master_Down_Timer
+    timer_s: float | None = None        # until it fires
+    advertisement_interval_s: float = 0.0
+    master_adver_interval_s: float = 0.0    # learned from the MASTER
+    skew_time_s: float = 0.0
+    master_down_interval_s: float = 0.0
+    preempt: bool = True
+    preempt_delay_s: float = 0.0
+    master_priority: int = 0            # of the last advert obeyed
+    history: list[Change] = []          # the newest first
 
 
 class InstancesReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +117,22 @@ class InstancesReply(msgspec.Struct, frozen=True, kw_only=True):
     counters: dict[str, dict[str, int]] = {}
     problems: list[str] = []            # of no instance: static addresses, routes and rules that are not set, and why
     instances: list[InstanceStatus]
+
+
+class ScopeStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One file with what it includes."""
+
+    name: str
+    file: str
+    instances: dict[str, int]           # how many are in each state
+    drained: bool                       # its instances stay out of MASTER by order
+
+
+class ScopesReply(msgspec.Struct, frozen=True, kw_only=True):
+    """GET /v1/scopes."""
+
+    drained: bool                       # the whole host
+    scopes: list[ScopeStatus]
 
 
 class ConfigurationPart(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +179,8 @@ class ConfigurationReply(msgspec.Struct, frozen=True, kw_only=True):
 class ErrorReply(msgspec.Struct, frozen=True, kw_only=True):
     """The body of every answer that is not a success."""
 
-    error: str
+    error: str                          # a sentence: what is wrong, and what to do
+    status: int = 0                     # of HTTP
 
 
 def rfc3339(epoch_s: float) -> str:

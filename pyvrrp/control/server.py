@@ -1,131 +1,111 @@
-"""The server of the control socket: HTTP/1.1 (h11) with JSON bodies (msgspec) on the daemon's own event loop.
+"""The server of the control API: HTTP/1.1 (h11) with JSON bodies (msgspec) on the daemon's own event loop.
 
 Adverts come first. So:
 - a reply is built in slices of CONTROL_SLICE_S, and one slice per turn of the loop however many clients ask:
   whoever builds one holds `_turn` until the loop has gone round;
 - a client is heard and answered within CONTROL_IDLE_S each, or cut off, and there are at most
   CONTROL_CLIENTS_MAX: one more takes the place of whoever has been idle for longest;
-- what is sent waits in the kernel or not at all: a transport's buffer never holds more than one slice.
+- at most CONTROL_STREAMS_MAX of them are streams of events.
 
-A fault while answering costs that connection, never the daemon. Reading is a matter of the socket's
-permissions.
+A fault while answering costs that connection, never the daemon. Who may read is a matter of the socket's permissions.
+Who may change something is root, or the user that the daemon runs as, by the kernel's word (SO_PEERCRED).
+
+The TCP listener, which is off unless it is asked for, answers what only reads.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 import os
+import socket
+import struct
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from http import HTTPStatus
-from typing import Any
+from urllib.parse import parse_qsl, unquote
 
 import h11
 import msgspec
 
-from pyvrrp import __version__, limits
+from pyvrrp import limits
+from pyvrrp.control.answers import Answer, Call, Caller, Handler, Lines, Refusal, Sliced, Text, WithStatus
+from pyvrrp.control.endpoints import DESCRIPTION, ENDPOINTS, Endpoint, Kind, find
+from pyvrrp.control.exchange import Exchange, Request
 from pyvrrp.control.listen import Listener
-from pyvrrp.control.protocol import (
-    CONFIGURATION_PATH,
-    INSTANCES_PATH,
-    ConfigurationPart,
-    ConfigurationReply,
-    ErrorReply,
-    InstancesReply,
-    InstanceStatus,
-    Source,
-    without_secrets,
-)
 from pyvrrp.errors import ControlError
-from pyvrrp.model import Configuration
 
 log = logging.getLogger(__name__)
 
-READ_BYTES = 16384
-
-
-class _Refusal(Exception):
-    """The request gets this answer, and the connection is closed after it."""
-
-    def __init__(self, status: HTTPStatus, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-@dataclass(slots=True)
-class _Client:
-    http: h11.Connection
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    is_head: bool = False                   # the request in hand is a HEAD, whose answer has no body
-
-    async def send(self, event: h11.Event) -> None:
-        """Write, and wait until the kernel has taken all of it."""
-        data = self.http.send(event)
-        if data:
-            self.writer.write(data)
-            await self.writer.drain()
+_CREDENTIALS = struct.Struct("3i")          # of SO_PEERCRED: pid, uid, gid
 
 
 class ControlServer:
-    """Answers on one Unix socket from start() to close()."""
+    """Answers on one Unix socket, and maybe one TCP port, from start() to close()."""
 
     def __init__(
         self,
-        path: str,
+        path: str | None,
+        handlers: Mapping[str, Handler],
         *,
-        instances: Callable[[], Iterable[InstanceStatus]],
-        counters: Callable[[], dict[str, dict[str, int]]] = dict,
-        problems: Callable[[], list[str]] = list,
-        configurations: Callable[[], Mapping[str, Configuration]] = dict,
-        source: Source | None = None,
         mode: int = 0o660,
         group: int | None = None,
+        http: tuple[str, int] | None = None,
     ) -> None:
         """Answer at `path`; `mode` and `group` are those of the socket file (None: the group of the process).
 
-        `instances` is called once per request and its result is read in slices, with turns of the loop
-        between them. A generator spreads its own cost too, but instances may come and go meanwhile.
-        `configurations` is what runs, by path; `source` what it is read from.
+        handlers: by the names of endpoints. What they return in slices is read with turns of the loop in between: a
+        generator spreads its own cost too, but instances may come and go meanwhile.
+        http: address and port of a TCP listener for what only reads; None: there is none.
         """
-        self._path, self._mode, self._group = path, mode, group
-        self._instances, self._counters, self._problems = instances, counters, problems
-        self._configurations, self._source = configurations, source or Source()
+        self._path, self._mode, self._group, self._http = path, mode, group, http
+        self._handlers: dict[str, Handler] = {"openapi": _openapi, **handlers}
         self._turn = asyncio.Lock()
         self._clients: set[asyncio.Task[None]] = set()
         self._idle: dict[asyncio.Task[None], None] = {}     # those that owe a request, the longest first
+        self._stream_count = 0
         self._listener: Listener | None = None
-        self._server: asyncio.Server | None = None
-        self._routes: dict[str, dict[str, Callable[[], AsyncGenerator[bytes, None]]]] = {
-            INSTANCES_PATH: {"GET": self._instances_body},
-            CONFIGURATION_PATH: {"GET": self._configuration_body},
-        }
+        self._servers: list[asyncio.Server] = []
+        self._may_change = {0, os.geteuid()}
 
     async def start(self) -> bool:
-        """Listen. False, after one warning, if the path cannot be had: the daemon runs without it."""
-        try:
-            self._listener = Listener(self._path, mode=self._mode, group=self._group)
-        except ControlError as error:
-            log.warning("%s (running without a control socket: pyvrrp status cannot ask this daemon)", error)
-            return False
-        self._server = await asyncio.start_unix_server(self._accept, sock=self._listener.sock)
-        return True
+        """Listen. False, after one warning each, if neither can be had: the daemon runs without."""
+        if self._path is not None:
+            try:
+                self._listener = Listener(self._path, mode=self._mode, group=self._group)
+                self._servers.append(await asyncio.start_unix_server(self._accept, sock=self._listener.sock))
+            except ControlError as error:
+                log.warning("%s (running without a control socket: pyvrrp status cannot ask this daemon)", error)
+        if self._http is not None:
+            try:
+                self._servers.append(await asyncio.start_server(self._accept, *self._http))
+            except OSError as error:
+                shown = f"pyvrrp_http {self._http[0]} {self._http[1]}"
+                log.warning("%s: cannot listen: %s (running without it)", shown, error.strerror or error)
+        return bool(self._servers)
+
+    @property
+    def ports(self) -> list[int]:
+        """The TCP ports that are listened on."""
+        found = [sock.getsockname() for server in self._servers for sock in server.sockets]
+        return [name[1] for name in found if isinstance(name, tuple)]
 
     async def close(self) -> None:
         """Stop listening, cut off who is connected, remove the socket file. Without start(): nothing."""
-        if self._listener is None or self._server is None:
-            return
-        listener, self._listener = self._listener, None
-        self._server.close()
+        servers, self._servers = self._servers, []
+        for server in servers:
+            server.close()
         for client in self._clients:
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
-        await self._server.wait_closed()
-        listener.close()
+        for server in servers:
+            await server.wait_closed()
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+    # ---- clients
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -134,10 +114,11 @@ class ControlServer:
         writer.transport.set_write_buffer_limits(high=0)    # drain() then means: the kernel has it
         http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.CONTROL_HEADER_BYTES_MAX)
         try:
-            await self._serve(_Client(http, reader, writer), task)
+            caller = _caller(writer)
+            await self._serve(Exchange(http, reader, writer, caller, may_change=caller.uid is not None), task)
         except asyncio.CancelledError:
             pass                            # by close(), or to make room; the connection ends below
-        except (TimeoutError, ConnectionError):
+        except (TimeoutError, OSError):
             pass                            # too slow, or gone: nobody is left to be told
         except Exception:
             log.exception("%s: a request was not answered; please report this fault", self._path)
@@ -158,65 +139,100 @@ class ControlServer:
         longest.cancel()
         return True
 
-    async def _serve(self, client: _Client, task: asyncio.Task[None]) -> None:
+    async def _serve(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
         """Answer request after request, until the client is done or refused."""
         try:
             if not self._make_room():
                 full = f"{limits.CONTROL_CLIENTS_MAX} clients are connected already; try again later"
-                raise _Refusal(HTTPStatus.SERVICE_UNAVAILABLE, full)
+                raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, full)
             while True:
                 self._idle[task] = None
                 async with asyncio.timeout(limits.CONTROL_IDLE_S):
-                    request = await _next_request(client)
+                    request = await exchange.next_request()
                 self._idle.pop(task, None)
                 if request is None:
                     return
-                async with asyncio.timeout(limits.CONTROL_IDLE_S):
-                    await self._answer(client, request)
-                if client.http.our_state is not h11.DONE or client.http.their_state is not h11.DONE:
+                await self._answer(exchange, request)
+                if exchange.is_done:
                     return
-                client.http.start_next_cycle()
-        except _Refusal as refusal:
+                exchange.http.start_next_cycle()
+        except Refusal as refusal:
             async with asyncio.timeout(limits.CONTROL_IDLE_S):
-                await _send_error(client, refusal.status, str(refusal), (("Connection", "close"),))
+                await exchange.refuse(refusal.status, str(refusal), (("Connection", "close"),))
 
-    async def _answer(self, client: _Client, request: h11.Request) -> None:
-        method = request.method.decode("ascii")
-        path = request.target.decode("ascii").partition("?")[0]
-        verbs = self._routes.get(path)
-        if verbs is None:
-            known = ", ".join(self._routes)
-            await _send_error(client, HTTPStatus.NOT_FOUND, f"{path}: no such path; there is {known}")
+    # ---- requests
+
+    async def _answer(self, exchange: Exchange, request: Request) -> None:
+        endpoint = None
+        try:
+            endpoint, call = self._check(exchange, request)
+            # A handler waits for what it was asked to wait for, and bounds that itself.
+            answer = await self._handlers[endpoint.name](call)
+        except _NotAllowed as refusal:
+            allow = (("Allow", refusal.allowed),)
+            async with asyncio.timeout(limits.CONTROL_IDLE_S):
+                await exchange.refuse(refusal.status, str(refusal), allow)
             return
-        body = verbs.get(method)
-        if body is None:
-            allowed = ", ".join(verbs)
-            message = f"{path}: {method} is not possible here; use {allowed}"
-            await _send_error(client, HTTPStatus.METHOD_NOT_ALLOWED, message, (("Allow", allowed),))
+        except Refusal as refusal:
+            async with asyncio.timeout(limits.CONTROL_IDLE_S):
+                await exchange.refuse(refusal.status, str(refusal))
             return
-        # Without a length h11 sends it in chunks, or to HTTP/1.0 until the connection is closed.
-        await client.send(_response(HTTPStatus.OK))
-        async with contextlib.aclosing(body()) as chunks:
-            async for chunk in chunks:
-                await client.send(h11.Data(data=chunk))
-        await client.send(h11.EndOfMessage())
+        if isinstance(answer, Lines):
+            await self._stream(exchange, answer)
+            return
+        async with asyncio.timeout(limits.CONTROL_IDLE_S):
+            await self._send(exchange, endpoint, answer)
 
-    def _instances_body(self) -> AsyncGenerator[bytes, None]:
-        head = InstancesReply(
-            version=__version__, pid=os.getpid(), counters=self._counters(), problems=self._problems(), instances=[]
-        )
-        return self._in_slices(head, self._instances())
+    def _check(self, exchange: Exchange, request: Request) -> tuple[Endpoint, Call]:
+        """Find the endpoint of a request, and check all that can be checked here. Raises Refusal."""
+        path, _, query = request.target.partition("?")
+        by_method, name = find(path)
+        by_method = {method: each for method, each in by_method.items() if each.name in self._handlers}
+        if not by_method:
+            there = ", ".join(dict.fromkeys(each.path for each in ENDPOINTS if each.name in self._handlers))
+            raise Refusal(HTTPStatus.NOT_FOUND, f"{unquote(path)}: no such path; there is {there}")
+        endpoint = by_method.get(request.method)
+        if endpoint is None:
+            raise _NotAllowed(path, request.method, ", ".join(by_method))
+        if endpoint.changes:
+            if not exchange.may_change:
+                raise Refusal(HTTPStatus.FORBIDDEN, f"{path}: nothing is changed over TCP; use the Unix socket")
+            if exchange.caller.uid not in self._may_change:
+                raise Refusal(
+                    HTTPStatus.FORBIDDEN, f"{path}: root alone may change something, this is user {exchange.caller.uid}"
+                )
+        body = None
+        if endpoint.request is not None:
+            try:
+                body = msgspec.json.decode(request.body or b"{}", type=endpoint.request)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise Refusal(HTTPStatus.BAD_REQUEST, f"{path}: {error}") from error
+        known = {each.name for each in endpoint.query}
+        pairs = {key: value for key, value in parse_qsl(query, keep_blank_values=True) if key in known}
+        return endpoint, Call(exchange.caller, name, pairs, body)
 
-    def _configuration_body(self) -> AsyncGenerator[bytes, None]:
-        head = ConfigurationReply(version=__version__, pid=os.getpid(), source=self._source, parts=[])
-        return self._in_slices(head, _parts(self._configurations()))
+    # ---- answers
 
-    async def _in_slices(self, head: msgspec.Struct, items: Iterable[msgspec.Struct]) -> AsyncGenerator[bytes, None]:
+    async def _send(self, exchange: Exchange, endpoint: Endpoint, answer: Answer) -> None:
+        status = HTTPStatus.OK
+        if isinstance(answer, WithStatus):
+            status, answer = answer.status, answer.message
+        if not isinstance(answer, Sliced | Text):
+            await exchange.whole(status, Kind.JSON.value, msgspec.json.encode(answer) + b"\n")
+            return
+        await exchange.begin(status, endpoint.kind.value)
+        pieces = self._in_slices(answer) if isinstance(answer, Sliced) else self._one_a_turn(answer.pieces)
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
+                await exchange.piece(piece)
+        await exchange.end()
+
+    async def _in_slices(self, answer: Sliced) -> AsyncGenerator[bytes, None]:
         """A reply in slices. Its last field is the list of the items, so that its end is known beforehand."""
-        empty = msgspec.json.encode(head)
+        empty = msgspec.json.encode(answer.head)
         assert empty.endswith(b"[]}")
         encoder = msgspec.json.Encoder()
-        source = iter(items)
+        source = iter(answer.items)
         chunk = bytearray(empty[:-2])
         is_first = True
         more = True
@@ -237,72 +253,59 @@ class ControlServer:
             yield bytes(chunk)
             chunk.clear()
 
-
-def _parts(configurations: Mapping[str, Configuration]) -> Iterator[ConfigurationPart]:
-    """Configurations in parts that are small enough to be encoded in one turn of the loop."""
-    for path, configuration in configurations.items():
-        shown = path.encode("utf-8", "replace").decode()
-        bare = Configuration(global_defs=configuration.global_defs)
-        yield ConfigurationPart(path=shown, configuration=bare)
-        for field in dataclasses.fields(configuration):
-            things = getattr(configuration, field.name)
-            if isinstance(things, tuple):
-                for at in range(0, len(things), limits.CONTROL_PART):
-                    some: dict[str, Any] = {field.name: without_secrets(things[at : at + limits.CONTROL_PART])}
-                    yield ConfigurationPart(path=shown, configuration=dataclasses.replace(bare, **some))
-
-
-async def _next_request(client: _Client) -> h11.Request | None:
-    """The next request, its body read and thrown away (none that is answered takes one); None at the end.
-
-    Raises _Refusal for what is no HTTP, or too large.
-    """
-    http = client.http
-    request: h11.Request | None = None
-    body_bytes = 0
-    try:
+    async def _one_a_turn(self, pieces: Iterable[bytes]) -> AsyncGenerator[bytes, None]:
+        source = iter(pieces)
         while True:
-            event = http.next_event()
-            if event is h11.NEED_DATA:
-                if http.they_are_waiting_for_100_continue:
-                    await client.send(h11.InformationalResponse(status_code=100, headers=[]))
-                http.receive_data(await client.reader.read(READ_BYTES))
-            elif isinstance(event, h11.Request):
-                request = event
-                client.is_head = event.method == b"HEAD"
-                body_bytes = 0
-                for name, value in event.headers:
-                    if name == b"content-length":
-                        _check_size(int(value))         # h11 has seen that it is a number
-            elif isinstance(event, h11.Data):
-                body_bytes += len(event.data)
-                _check_size(body_bytes)
-            elif isinstance(event, h11.EndOfMessage):
-                return request
-            else:
-                return None
-    except h11.RemoteProtocolError as error:
-        raise _Refusal(HTTPStatus(error.error_status_hint), f"not a request of HTTP/1.1: {error}") from error
+            async with self._turn:
+                piece = next(source, None)
+                await asyncio.sleep(0)
+            if piece is None:
+                return
+            yield piece
+
+    async def _stream(self, exchange: Exchange, answer: Lines) -> None:
+        """Send lines until the client has gone. One that takes none for CONTROL_IDLE_S is cut off."""
+        try:
+            if self._stream_count >= limits.CONTROL_STREAMS_MAX:
+                most = limits.CONTROL_STREAMS_MAX
+                async with asyncio.timeout(limits.CONTROL_IDLE_S):
+                    await exchange.refuse(HTTPStatus.SERVICE_UNAVAILABLE, f"{most} clients follow events already")
+                return
+            self._stream_count += 1
+            try:
+                async with asyncio.timeout(limits.CONTROL_IDLE_S):
+                    await exchange.begin(HTTPStatus.OK, Kind.LINES.value)
+                async for line in answer.lines:
+                    async with asyncio.timeout(limits.CONTROL_IDLE_S):
+                        await exchange.piece(line)
+            finally:
+                self._stream_count -= 1
+        finally:
+            await _close(answer.lines)
 
 
-def _check_size(body_bytes: int) -> None:
-    if body_bytes > limits.CONTROL_REQUEST_BYTES_MAX:
-        most = limits.CONTROL_REQUEST_BYTES_MAX
-        raise _Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request may have {most} bytes; send less")
+class _NotAllowed(Refusal):
+    """The path is right, the method is not."""
+
+    def __init__(self, path: str, method: str, allowed: str) -> None:
+        message = f"{path}: {method} is not possible here; use {allowed}"
+        super().__init__(HTTPStatus.METHOD_NOT_ALLOWED, message)
+        self.allowed = allowed
 
 
-def _response(status: HTTPStatus, headers: Iterable[tuple[str, str]] = ()) -> h11.Response:
-    common = (("Content-Type", "application/json"), ("Server", f"pyvrrp/{__version__}"))
-    return h11.Response(status_code=status, reason=status.phrase.encode(), headers=[*common, *headers])
+async def _openapi(_: Call) -> Answer:
+    return Text([DESCRIPTION])
 
 
-async def _send_error(
-    client: _Client, status: HTTPStatus, message: str, headers: Iterable[tuple[str, str]] = ()
-) -> None:
-    if client.http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-        return                              # an answer is under way: cutting it off is all that can be done
-    body = msgspec.json.encode(ErrorReply(error=message)) + b"\n"
-    await client.send(_response(status, (("Content-Length", str(len(body))), *headers)))
-    if not client.is_head:
-        await client.send(h11.Data(data=body))
-    await client.send(h11.EndOfMessage())
+async def _close(lines: AsyncIterator[bytes]) -> None:
+    if isinstance(lines, AsyncGenerator):
+        await lines.aclose()
+
+
+def _caller(writer: asyncio.StreamWriter) -> Caller:
+    """Who is at the other end. Raises OSError when it has gone."""
+    sock = writer.get_extra_info("socket")
+    if sock is None or sock.family != socket.AF_UNIX:
+        return Caller(None, None)
+    pid, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return Caller(uid, pid)

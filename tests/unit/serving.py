@@ -1,15 +1,17 @@
 """A control server for tests that ask it something."""
 
 import asyncio
+import os
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import uvloop
 
-from pyvrrp.control.protocol import InstanceStatus
+from pyvrrp import __version__
+from pyvrrp.control.answers import Answer, Call, Handler, Sliced
+from pyvrrp.control.protocol import InstancesReply, InstanceStatus
 from pyvrrp.control.server import ControlServer
 
 Source = Callable[[], Iterable[InstanceStatus]]
@@ -18,10 +20,14 @@ Source = Callable[[], Iterable[InstanceStatus]]
 class Daemon:
     """A ControlServer on a loop of its own, in a thread, so that a test may block."""
 
-    def __init__(self, path: Path, instances: Source, **options: Any) -> None:
-        """instances, options: as ControlServer has them."""
+    def __init__(self, path: Path, instances: Source, handlers: Mapping[str, Handler] | None = None) -> None:
+        """instances: what is answered for all instances. handlers: of other endpoints."""
         self.path = str(path)
-        self.server = ControlServer(self.path, instances=instances, **options)
+
+        async def answer(_: Call) -> Answer:
+            return Sliced(InstancesReply(version=__version__, pid=os.getpid(), instances=[]), instances())
+
+        self.server = ControlServer(self.path, {"instances": answer, **(handlers or {})})
         self.gaps_s: list[float] = []
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self._thread = threading.Thread(target=self._run)

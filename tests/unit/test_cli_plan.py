@@ -14,8 +14,9 @@ from pyvrrp.cli import plan as verb
 from pyvrrp.cli.main import main
 from pyvrrp.config import load
 from pyvrrp.config.difference import settings
+from pyvrrp.control.answers import Answer, Call, Sliced, parts_of
 from pyvrrp.control.client import ControlClient
-from pyvrrp.control.protocol import InstanceStatus, Source
+from pyvrrp.control.protocol import ConfigurationReply, InstanceStatus, Source
 from pyvrrp.errors import UsageError
 from pyvrrp.model import Command, Configuration, GlobalDefs, Instance, Notify
 
@@ -179,11 +180,16 @@ def runs(
     path: Path, configurations: dict[str, Configuration], states: dict[str, str], *names: str, directory: str = "/"
 ) -> Daemon:
     """A daemon that says that it runs these files. names: what it reads, else just those."""
+    source = Source(names=list(names or configurations), directory=directory, config_id="left")
+
+    async def configuration(_: Call) -> Answer:
+        head = ConfigurationReply(version="0", pid=1, source=source, parts=[])
+        return Sliced(head, parts_of(configurations))
+
     return Daemon(
         path,
         lambda: [InstanceStatus(name=name, state=state) for name, state in states.items()],
-        configurations=lambda: configurations,
-        source=Source(names=list(names or configurations), directory=directory, config_id="left"),
+        {"configuration": configuration},
     )
 
 

@@ -158,6 +158,9 @@ def test_a_line_of_global_defs_is_a_default_of_instances(read: Any, line: str, f
         ("json_version 2", "json_version", 2),
         ("state_dump_file /run/state", "state_dump_file", "/run/state"),
         ("pyvrrp_max_scripts 8", "max_scripts", 8),
+        ("pyvrrp_socket_group adm", "socket_group", "adm"),
+        ("pyvrrp_http 127.0.0.1 9650", "http", ("127.0.0.1", 9650)),
+        ("pyvrrp_http ::1 9650", "http", ("::1", 9650)),
         ("enable_script_security", "enable_script_security", True),
     ],
 )

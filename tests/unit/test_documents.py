@@ -36,6 +36,10 @@ def test_the_documents_of_keywords_are_of_this_table() -> None:
     assert (ROOT / "man" / "pyvrrp.conf.5").read_text() == explain.manual_page(), "run make docs"
 
 
+def test_the_description_of_the_api_is_of_this_table() -> None:
+    assert (ROOT / "docs" / "openapi.json").read_text() == docs.openapi_document(), "run make docs"
+
+
 def test_the_tests_that_the_architecture_names_are_there() -> None:
     named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "architecture.md").read_text()))
     sources = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))

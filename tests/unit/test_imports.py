@@ -62,7 +62,7 @@ FLOOR = {  # "": __init__.py, the version
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
 MIDDLE = {
     "placing", "promotion", "network", "statics", "namespaces", "router", "debounce", "membership", "interests",
-    "journal", "pace", "elsewhere", "portrait", "tracking", "host", "scope",
+    "journal", "pace", "elsewhere", "portrait", "tracking", "host", "scope", "orders", "history", "chronicle", "rivals",
 }
 SHELL: dict[str, set[str]] = {
     "": set(),
@@ -88,7 +88,13 @@ SHELL: dict[str, set[str]] = {
     "placing": FLOOR,                   # which interface an address is on
     "network": FLOOR | {"netlink", "placing", "promotion"},
     "statics": FLOOR | {"netlink", "network"},
-    "router": FLOOR | {"netlink", "network", "placing"},
+    "orders": FLOOR,
+    "history": FLOOR,
+    "router": FLOOR | {"history", "netlink", "network", "orders", "placing"},
+    "chronicle": FLOOR | {"control"},
+    "rivals": FLOOR | {"chronicle", "control", "journal", "router"},
+    "moving": FLOOR | {"control", "host", "journal", "router"},
+    "operations": WORKERS | MIDDLE | {"moving", "runtime"},
     "namespaces": FLOOR,
     "debounce": FLOOR | {"netlink"},
     "membership": FLOOR | {"router"},
@@ -99,22 +105,25 @@ SHELL: dict[str, set[str]] = {
     "tracking": FLOOR | {"scripts", "track"},
     "host": FLOOR | {
         "interests", "journal", "namespaces", "netlink", "network", "router", "scripts", "statics", "track",
+        "chronicle", "rivals",
     },
     "scope": WORKERS | MIDDLE - {"scope"},
     "simulate": FLOOR | {"config", "router"},
     "meter": FLOOR,
-    "runtime": WORKERS | MIDDLE,
+    "runtime": WORKERS | MIDDLE | {"moving"},
     "options": FLOOR | {"control"},
     "scheduling": FLOOR,
     "service": set(),                   # what a service manager is told
     "logs": FLOOR | {"options"},
     "dumps": FLOOR | {"host", "router"},
-    "daemon": WORKERS | MIDDLE | {"runtime", "options", "scheduling", "service", "logs", "dumps"},
+    "daemon": WORKERS | MIDDLE | {
+        "runtime", "options", "scheduling", "service", "logs", "dumps", "moving", "operations",
+    },
     "cli": WORKERS | MIDDLE | {"runtime", "options", "daemon", "simulate", "meter"},
 }
 KNOW_THE_CORE = {
     "network", "router", "journal", "pace", "elsewhere", "portrait", "host", "scope", "simulate", "meter", "runtime",
-    "daemon", "dumps",
+    "daemon", "dumps", "rivals", "operations",
 }
 ONLY_IN = {"pyroute2": "netlink", "uvloop": "daemon", "h11": "control"}
 

@@ -139,6 +139,28 @@ _OWN = (
         since="pyvrrp",
         field="max_scripts",
     ),
+    Keyword(
+        "pyvrrp_socket_group",
+        Kind.TEXT,
+        "The group of users that may read the control socket; only root may change anything. From a start on.",
+        takes="GROUP",
+        default="the daemon's own",
+        since="pyvrrp",
+        field="socket_group",
+        good="adm",
+    ),
+    Keyword(
+        "pyvrrp_http",
+        Kind.ADDRESS,
+        "Answer over TCP too whatever of the control API only reads, to anybody who can connect. From a start on.",
+        takes="ADDRESS PORT",
+        least=2,
+        most=2,
+        default="no",
+        since="pyvrrp",
+        good="127.0.0.1 9650",
+        bad="127.0.0.1 0",
+    ),
 )
 
 GLOBAL_DEFS = (
