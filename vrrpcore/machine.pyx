@@ -64,6 +64,7 @@ from vrrpcore.vr cimport (
     VRF_LOWER_SECOND,
     VRF_LOWER_SILENT,
     VRF_STALLED,
+    VRF_TELLS_LOWER,
     VRF_WANTS_MASTER,
     VRF_YIELDS,
 )
@@ -194,6 +195,8 @@ cdef class Machine:
             self._table.tally(i, CNT_RELEASE_MASTER)
         if act & ACT_ASSERT:
             self._table.tally(i, CNT_OTHER_MASTER)
+            if vr.flags & VRF_TELLS_LOWER:
+                vr.told &= ~<uint32_t>TOLD_OTHER_MASTER
             self._events.tell_once(EVENT_OTHER_MASTER, i, TOLD_OTHER_MASTER, rx, advert, 0)
             lower_heard(self._table.vrs, i, self._wheel, self._announcer, now_ns)
         if vr.state != old_state:

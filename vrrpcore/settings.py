@@ -51,6 +51,7 @@ class VrSettings:
     strict: bool = False
     owner_ignore_adverts: bool = False          # R11: with priority 255 it drops all adverts
     lower_prio_no_advert: bool = False          # S10: a MASTER does not answer a lower advert
+    tells_lower: bool = False                   # a MASTER tells of each lower advert, not only of the first in a state
     higher_prio_send_advert: bool = False       # S9: a MASTER sends an advert before it yields to a higher one
     # Nothing shorter is learned from a master, but for a router whose own interval is shorter. None: 10; 1: no floor.
     min_interval_cs: int | None = None

@@ -42,6 +42,7 @@ from vrrpcore.vr cimport (
     VRF_PREEMPT,
     VRF_STALLED,
     VRF_STRICT,
+    VRF_TELLS_LOWER,
     VRF_UNICAST,
     VRF_USED,
     VRF_WANTS_MASTER,
@@ -105,6 +106,7 @@ cdef int vr_setup(vr_t *vr, settings, uint8_t family) except -1:
     vr.flags |= VRF_STRICT if settings.strict else 0
     vr.flags |= VRF_OWNER_IGNORES if settings.owner_ignore_adverts else 0
     vr.flags |= VRF_LOWER_SILENT if settings.lower_prio_no_advert else 0
+    vr.flags |= VRF_TELLS_LOWER if settings.tells_lower else 0
     vr.flags |= VRF_HIGHER_ADVERT if settings.higher_prio_send_advert else 0
     copy_address(vr.src, vr.family, settings.source)
     _fill_expect(vr, settings)

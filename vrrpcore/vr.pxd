@@ -41,6 +41,7 @@ cdef enum:
     VRF_LOWER_SECOND = 1 << 16      # the second set is behind us
     VRF_YIELDS = 1 << 17            # a lower advert has started the clock of preempt_delay
     VRF_ASIDE = 1 << 18             # its operator wants it to stay out of MASTER
+    VRF_TELLS_LOWER = 1 << 19       # each lower advert that a MASTER hears is told
 
 cdef enum:
     FAULT_GROUP = 1 << 31       # another member of its sync group is in FAULT; all other bits are the caller's
