@@ -214,6 +214,12 @@ def counters_document() -> str:
     lines += [
         "| `counted_since_s` | Since when the global leaves above have only grown, in seconds since 1970 |",
         "",
+        "Who was told of changes, of all files together: there in `notify`.",
+        "",
+        "| counter | meaning |",
+        "|---|---|",
+        *(f"| `{name}` | {means} |" for name, means in statistics.NOTIFY.items()),
+        "",
         "## Histograms",
         "",
         "Under `counters` of the whole answer, each by its own name. A column is named by its bound: it counts the",

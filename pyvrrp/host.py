@@ -10,6 +10,7 @@ millisecond however many scopes there are. It is used from one event loop only.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import time
 from collections.abc import AsyncIterator, Hashable, Iterable
@@ -27,6 +28,9 @@ from pyvrrp.netlink.links import Link
 from pyvrrp.netlink.objects import Thing
 from pyvrrp.netlink.sender import Sender
 from pyvrrp.network import Network
+from pyvrrp.notify.fifos import Fifos
+from pyvrrp.notify.mailer import Mailer
+from pyvrrp.notify.scripts import NotifyCounters
 from pyvrrp.rivals import Rivals
 from pyvrrp.router import Router, addresses_of, wanted_of
 from pyvrrp.scripts.pool import ScriptPool
@@ -54,6 +58,9 @@ class Host:
         self.loop = asyncio.get_running_loop()
         self.changing = asyncio.Lock()          # held while routers or namespaces come and go
         self.is_stopping = False
+        self.fifos = Fifos(umask=pool.umask)
+        self.mailer = Mailer()
+        self.told = NotifyCounters()            # by notify scripts, of all scopes
         self.interests: Interests[Router] = Interests()
         self.shows_scopes = False               # instances are called scope/instance
         self.is_drained = False                 # by its operator: every instance stays out of MASTER
@@ -87,7 +94,8 @@ class Host:
         self._following = self.loop.create_task(self._follow(), name="namespaces")
 
     async def close(self, *, keep_filters: bool = False) -> None:
-        """Let go of every namespace, addresses as they are."""
+        """Let go of every namespace, addresses as they are, and of every FIFO."""
+        self.fifos.close()
         self.loop.remove_reader(self.reactor.fileno())
         self.rivals.close()
         self._watch.close()
@@ -221,11 +229,14 @@ class Host:
         return 0.0 if next_ns < 0 else max(0.0, (self.reactor.now_ns() - next_ns) / 1e9)
 
     def problems(self) -> list[str]:
-        """What is static and is not set, and why."""
-        return [f"{statics.title}: {why}" for statics in self._statics.values() for why in statics.problems()]
+        """What is static and is not set, and FIFOs that lose lines, and why."""
+        return [
+            *(f"{statics.title}: {why}" for statics in self._statics.values() for why in statics.problems()),
+            *self.fifos.problems(),
+        ]
 
     def counters(self) -> dict[str, dict[str, int]]:
-        """What belongs to no instance: dropped datagrams by address family, and the reactor's own totals."""
+        """What belongs to no instance: dropped datagrams by address family, the reactor's own totals, who was told."""
         engine = self.engine
         found: dict[str, dict[str, int]] = {}
         for network in self.networks:
@@ -235,6 +246,13 @@ class Host:
                     drops[name] = drops.get(name, 0) + count
         found |= readings(engine.totals())
         found["engine"]["counted_since_s"] = int(self._counted_since_s)
+        found["notify"] = {
+            **{f"script_{name}": count for name, count in dataclasses.asdict(self.told).items()},
+            **{f"fifo_{name}": count for name, count in dataclasses.asdict(self.fifos.counters).items()},
+            "fifo_waiting": self.fifos.waiting,
+            **{f"mail_{name}": count for name, count in dataclasses.asdict(self.mailer.counters).items()},
+            "mail_waiting": self.mailer.waiting,
+        }
         return found
 
     # ---- the engine's events

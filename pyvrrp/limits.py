@@ -43,6 +43,15 @@ SPAWNER_RETRY_FIRST_S = 0.1             # a spawner that dies soon is started ag
 SPAWNER_RETRY_MAX_S = 5.0
 NOTIFY_PENDING_MAX = 64                 # changes of one router that wait for its scripts; then the oldest are dropped
 NOTIFY_STOP_S = 1.0                     # keepalived gives its stop scripts about this long
+FIFO_LINES_MAX = 20_000                 # that wait for a reader: two changes of 10,000 routers, some 2 MB
+FIFO_STOP_S = 1.0                       # at stop, for readers to take what is left; keepalived gives them nothing
+READERS_MAX = 1024                      # scripts that read FIFOs: one for each, and they run for ever
+LOWER_TOLD_PER_S = 100                  # adverts of lower priority that one router tells: an honest host sends 100
+MAILS_MAX = 10_000                      # that wait to be sent: a change of 10,000 routers
+MAIL_BATCH = 100                        # mails in one connection; then other servers have their turn
+MAIL_WORKERS_MAX = 4                    # processes that send, each to one server: 15 MB and 0.1 s of a processor each
+MAIL_WORKER_S = 300.0                   # for one batch; a server that hangs costs smtp_connect_timeout for each answer
+MAIL_STOP_S = 3.0                       # at stop, for mails of STOP; keepalived sends none of them
 NOTIFY_STOP_ALL_S = 10.0                # for those of all routers; systemd allows 90 s for the whole stop
 
 # Netlink

@@ -226,6 +226,21 @@ class Notify:
     master_rx_lower_pri: Command | None = None      # a MASTER heard an advert of lower priority
 
 
+class Fifo(NamedTuple):
+    """A named pipe that gets a line for each event."""
+
+    path: str
+    user: str = ""                      # whose it is if it is made; "": the daemon's
+    group: str = ""                     # "": the user's
+
+
+class MailServer(NamedTuple):
+    """Who takes mails."""
+
+    host: str
+    port: int = 25
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
     """One vrrp_instance."""
@@ -277,7 +292,8 @@ class Instance:
     promote_secondaries: bool = False
     no_virtual_ipaddress: bool = False  # no address is meant
     kernel_rx_buf_size: int = 0         # bytes; 0: sized for the expected adverts
-    notify_priority_changes: bool = False
+    notify_priority_changes: bool = False   # they are written to the FIFOs
+    smtp_alert: bool = False            # a mail at each change of state
     auth_pass: bytes | None = None      # 8 bytes, zero padded
     vips: tuple[Vip, ...] = ()
     excluded: tuple[Vip, ...] = ()
@@ -317,6 +333,8 @@ class SyncGroup:
     track_files: tuple[Tracked, ...] = ()
     track_processes: tuple[Tracked, ...] = ()
     own_weights: bool = False           # members keep the weights of what they track themselves
+    notify_priority_changes: bool | None = None     # of members that do not say; None: as the file says
+    smtp_alert: bool = False            # a mail at each change of state of the group
     notify: Notify = field(default_factory=Notify)
     where: Where = Where("")
 
@@ -359,6 +377,21 @@ class GlobalDefs:
     max_scripts: int | None = None      # None: limits.SCRIPTS_MAX
     socket_group: str | None = None     # who may read the control socket; None: the daemon's own group
     http: tuple[str, int] | None = None     # address and port of a listener for what only reads
+    notify_fifo: Fifo | None = None     # gets a line for every event
+    vrrp_notify_fifo: Fifo | None = None    # the same, since all events here are of VRRP
+    notify_fifo_script: Command | None = None   # reads notify_fifo, whose path is its last argument
+    vrrp_notify_fifo_script: Command | None = None
+    fifo_write_vrrp_states_on_reload: bool = False
+    notification_email: tuple[str, ...] = ()
+    notification_email_from: str = ""   # "": the daemon's user at this host
+    smtp_server: MailServer | None = None   # None: no mail is sent
+    smtp_helo_name: str = ""            # "": the host's name
+    smtp_connect_timeout_s: int = 30
+    no_email_faults: bool = False
+    startup_script: Command | None = None   # before anything runs
+    startup_script_timeout_s: int = 10
+    shutdown_script: Command | None = None  # when everything has ended
+    shutdown_script_timeout_s: int = 10
     json_version: int = 1
     state_dump_file: str | None = None
     stats_dump_file: str | None = None

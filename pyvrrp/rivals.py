@@ -110,6 +110,7 @@ class Rivals:
         self._chronicle.tell("split_brain", router.title, reason=sentence)
 
     def _over(self, router: Router, rival: _Rival) -> None:
+        router.has_other_master = False
         if router.index >= 0:
             self._reactor.engine.tell_again(router.index)
         if not rival.is_sure:

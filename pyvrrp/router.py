@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from enum import IntFlag
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pyvrrp.history import History
 from pyvrrp.model import MULTICAST_GROUPS, FilterTable, Instance, State, Tracked, Vip
@@ -75,6 +75,14 @@ class Keeper(Protocol):
         """Somebody else removed an address, a route or a rule."""
 
 
+class Untold(NamedTuple):
+    """Something that scripts, FIFOs and mails are still to be told."""
+
+    what: str                           # a state, or another event of notify/words.py
+    priority: int                       # effective, when it happened
+    state: State | None                 # None: it is no change of state
+
+
 @dataclass(slots=True, eq=False)
 class Router:
     """One instance as it runs."""
@@ -95,8 +103,11 @@ class Router:
     waits: str = ""                     # why it is not started yet, as a sentence
     joined: tuple[int, int, bytes] | None = None    # domain, interface index, group
     group: str | None = None            # its vrrp_sync_group
-    untold: list[State] = field(default_factory=list)   # changes whose notify scripts wait for the addresses
-    told: State | None = None           # the last state that notify scripts were told
+    untold: list[Untold] = field(default_factory=list)      # what waits for the addresses
+    due: list[Untold] = field(default_factory=list)         # what no longer does, but for other members of the group
+    told: State | None = None           # the last state that scripts, FIFOs and mails were told
+    lower_told: tuple[int, int] = (0, 0)    # in which second how many adverts of lower priority were told
+    has_other_master: bool = False      # such an advert was logged in this state, or since there were two masters
     group_error: str | None = None      # why its multicast group could not be joined
     group_retry: asyncio.TimerHandle | None = None  # when that is tried again
     group_attempts: int = 0             # that failed in a row
@@ -227,6 +238,7 @@ def settings_of(
     forwards: Callable[[str], bool],
     pacer: Callable[[str], int | None] = lambda _: None,
     transmits_at: str = "",
+    tells_lower: bool = False,
 ) -> VrSettings:
     """What the engine is told of an instance now. Without interface or source address it hears nothing.
 
@@ -234,6 +246,7 @@ def settings_of(
     forwards: whether an interface forwards IPv6, for the R flag of its Neighbor Advertisements (G2).
     pacer: who keeps the gap between the announcements on an interface, if anybody does (G6).
     transmits_at: the interface by which adverts leave; empty: the instance's own.
+    tells_lower: somebody wants to know of each advert of lower priority that it hears as MASTER.
     """
     by_name = links.by_name if links is not None else {}
     link = by_name.get(instance.interface)
@@ -265,6 +278,7 @@ def settings_of(
         strict=instance.strict,
         owner_ignore_adverts=instance.owner_ignore_adverts,
         lower_prio_no_advert=instance.lower_prio_no_advert,
+        tells_lower=tells_lower,
         higher_prio_send_advert=instance.higher_prio_send_advert,
         min_interval_cs=instance.min_interval_cs,
         announce_repeat=instance.garp_master_repeat,

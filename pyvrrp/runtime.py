@@ -6,11 +6,13 @@ only within it, and are shown as scope/instance once there is more than one.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from pyvrrp import limits
+from pyvrrp.bookends import run_scripts
 from pyvrrp.chronicle import Chronicle
 from pyvrrp.config.scopes import scope_names
 from pyvrrp.control.protocol import REFUSED, InstanceDetails, InstanceStatus, ScopesReply, ScopeStatus
@@ -38,11 +40,12 @@ class Runtime:
     # ---- life
 
     async def start(self, configurations: Mapping[str, Configuration]) -> None:
-        """Run configurations, by path: leftovers are removed first, then every instance starts.
+        """Run configurations, by path: startup_script, then leftovers are removed, then every instance starts.
 
         Raises NetlinkError, OSError.
         """
         host = self._host
+        await run_scripts(host.pool, "startup_script", [each.global_defs for each in configurations.values()])
         async with host.changing:
             await host.start()
             self._name_scopes(configurations)
@@ -77,7 +80,7 @@ class Runtime:
         return done
 
     async def stop(self, *, keep_addresses: bool = False) -> None:
-        """Stop every instance: priority 0 first, then the addresses go, then the scripts are told (N7).
+        """Stop every instance: priority 0, then the addresses go, then STOP is told (N7), last shutdown_script runs.
 
         keep_addresses: masters say nothing and leave their addresses where they are.
         """
@@ -99,7 +102,9 @@ class Runtime:
                     log.error("not all interfaces with virtual MACs could be removed within %g s", limits.VMACS_S)
         for scope in scopes:
             await scope.tell_stop()
+        await asyncio.gather(host.fifos.settle(), host.mailer.close())
         await host.close(keep_filters=keep_addresses)
+        await run_scripts(host.pool, "shutdown_script", [scope.configuration.global_defs for scope in scopes])
 
     async def _drain(self) -> None:
         networks = self._host.networks

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import msgspec
 
 from pyvrrp import limits
+from pyvrrp.bookends import policy_of
 from pyvrrp.config.plan import plan_in_turns
 from pyvrrp.control.protocol import REFUSED, InstanceDetails, InstanceStatus
 from pyvrrp.debounce import Debounce, bounded
@@ -30,9 +31,7 @@ from pyvrrp.journal import tell, tell_why
 from pyvrrp.membership import Memberships
 from pyvrrp.model import Configuration, FilterTable, GlobalDefs, Instance, State, SyncGroup, Tracked, Vip
 from pyvrrp.netlink.objects import Thing
-from pyvrrp.netns import path_of
 from pyvrrp.network import Network
-from pyvrrp.notify.scripts import Notifier, Stopping
 from pyvrrp.pace import Paces
 from pyvrrp.portrait import details, portrait
 from pyvrrp.router import (
@@ -45,6 +44,7 @@ from pyvrrp.router import (
 )
 from pyvrrp.scripts.pool import ScopeRunner, ScriptPolicy, commands_of
 from pyvrrp.statics import Statics, statics_of
+from pyvrrp.telling import Telling
 from pyvrrp.track.priority import Contribution, Effective, effective
 from pyvrrp.tracking import Tracking
 from vrrpcore.engine import EVENTS
@@ -74,12 +74,11 @@ class Scope:
         self._host, self._engine, self._reactor = host, host.engine, host.reactor
         self._configuration = Configuration(global_defs=GlobalDefs(router_id=""))
         self._runner: ScopeRunner = host.pool.scope(ScriptPolicy())
-        self._notifier = Notifier(self._runner)
+        self._telling = Telling(host, self._runner)
         self._routers: dict[int, Router] = {}               # by number
         self._leaving: dict[int, Router] = {}               # by number: removed, but for their addresses
         self._by_name: dict[str, Router] = {}
         self._groups: dict[str, SyncGroup] = {}
-        self._group_states: dict[str, State] = {}
         self._tracking = Tracking(
             self._runner,
             lambda: host.files,
@@ -95,6 +94,7 @@ class Scope:
         )
         self.is_drained = False         # by its operator: every instance stays out of MASTER
         self._is_whole = True           # no reload broke off
+        self._is_cleared = False        # it is gone, but for instances that leave
         self._start_at_s = 0.0          # of the loop's clock: no instance starts before
 
     def title_of(self, instance: Instance) -> str:
@@ -206,11 +206,14 @@ class Scope:
             self._host.judge(router)
         self._is_whole = True
         self._host.kick()
+        self._telling.states(self._routers.values())
         return Counts(len(steps.added), len(steps.removed), len(steps.changed), len(steps.untouched))
 
     async def clear(self) -> None:
         """Remove every instance, as a reload without any does: the scope is gone from the configuration."""
         await self.reload(Configuration(global_defs=self._configuration.global_defs))
+        self._is_cleared = True
+        self._release()
 
     def stop_tracking(self) -> None:
         """Run no track script, follow no file and wait for no link any more."""
@@ -235,11 +238,8 @@ class Scope:
             self._statics.give_up()
 
     async def tell_stop(self) -> None:
-        """Run the STOP scripts (N7)."""
-        await self._notifier.stopped(
-            (Stopping(r.instance.name, r.instance.notify, r.priority) for r in self._routers.values()),
-            (Stopping(group.name, group.notify) for group in self._groups.values()),
-        )
+        """Tell STOP to scripts, FIFOs and mail (N7)."""
+        await self._telling.stopped(list(self._routers.values()))
 
     # ---- status
 
@@ -263,7 +263,8 @@ class Scope:
         """Its sync groups: what people call each, itself, and its state."""
         prefix = f"{self.name}/" if self._host.shows_scopes else ""
         return [
-            (prefix + name, group, self._group_states.get(name, State.INIT)) for name, group in self._groups.items()
+            (prefix + name, group, self._telling.group_states.get(name, State.INIT))
+            for name, group in self._groups.items()
         ]
 
     def portrait(self, router: Router) -> InstanceStatus:
@@ -295,10 +296,27 @@ class Scope:
         if event.kind == _STATE:
             self._on_state(router, event)
             return
+        if event.kind == _OTHER_MASTER and not self._is_first_lower(router, event):
+            return
         sentence = tell(router, event)
         if event.kind == _OTHER_MASTER:
             self._host.rivals.heard(router, event)
         self._host.chronicle.tell(_KINDS[event.kind], router.title, reason=sentence)
+
+    def _is_first_lower(self, router: Router, event: Event) -> bool:
+        """A MASTER has heard an advert of lower priority: scripts and FIFOs are told each time, within reason.
+
+        Returns whether it is the first in this state: more would say nothing new to others.
+        """
+        second = event.at_ns // 1_000_000_000
+        count = router.lower_told[1] if router.lower_told[0] == second else 0
+        router.lower_told = second, count + 1
+        if count < limits.LOWER_TOLD_PER_S:
+            self._telling.lower_heard(router)
+        else:
+            self._host.told.lower_dropped += 1
+        is_first, router.has_other_master = not router.has_other_master, True
+        return is_first
 
     def _on_state(self, router: Router, event: Event) -> None:
         state = State(event.state)
@@ -306,6 +324,7 @@ class Scope:
             return
         why = tell_why(router, event)
         old, router.state = router.state, state
+        router.has_other_master = False
         router.since_s = time.time() - (self._reactor.now_ns() - event.at_ns) / 1e9
         self._elsewhere.follow(router)
         router.history = recorded(router.history, Transition(router.since_s, old.name, state.name, why))
@@ -313,11 +332,9 @@ class Scope:
         if state is State.INIT:
             return
         log.info("(%s) Entering %s STATE", router.title, state.name)
-        router.untold.append(state)
-        if wanted_of(router.placed.instance) and router.network.want(router.number, present=state is State.MASTER):
-            self._host.loop.call_later(limits.NOTIFY_WAITS_S, self._tell_late, router, state)
-        else:
-            self._tell(router)
+        waits = bool(wanted_of(router.placed.instance)) and router.network.want(
+            router.number, present=state is State.MASTER)
+        self._telling.changed(router, state, waits=waits)
 
     def on_applied(self, router: Router, *, present: bool, vips: tuple[Vip, ...]) -> None:
         """The kernel has a router's addresses, or has them no more."""
@@ -328,7 +345,7 @@ class Scope:
         if present and vips and router.state is State.MASTER:
             self._engine.announce(router.index, self._reactor.now_ns())
             self._host.kick()
-        self._tell(router)
+        self._telling.applied(router)
 
     def on_lost(self, router: Router, thing: Thing) -> None:
         """Somebody else removed an address, a route or a rule (S18, S19)."""
@@ -337,37 +354,6 @@ class Scope:
         log.warning("(%s) somebody removed %s; priority 0 is sent and the election starts again", router.title, thing)
         self._engine.vip_lost(router.index, self._reactor.now_ns())
         self._host.kick()
-
-    # ---- notify scripts
-
-    def _tell_late(self, router: Router, state: State) -> None:
-        if state in router.untold and not self._host.is_stopping:
-            log.warning("(%s) its addresses take longer than %g s; its notify scripts do not wait for them",
-                        router.title, limits.NOTIFY_WAITS_S)
-            self._tell(router)
-
-    def _tell(self, router: Router) -> None:
-        """Have notify scripts told what they have not been told yet, the group's after the instance's (Y5)."""
-        untold, router.untold = router.untold, []
-        if self._host.is_stopping:
-            return
-        instance = router.instance
-        for state in untold:
-            router.told = state
-            self._notifier.instance_changed(instance.name, instance.notify, state.name, router.priority)
-        if untold and router.group is not None:
-            self._tell_group(self._groups[router.group])
-
-    def _tell_group(self, group: SyncGroup) -> None:
-        told = {self._by_name[name].told for name in group.members if name in self._by_name}
-        if len(told) != 1:
-            return
-        (state,) = told
-        if state is None or self._group_states.get(group.name) is state:
-            return
-        self._group_states[group.name] = state
-        log.info("VRRP_Group(%s) Syncing instances to %s state", group.name, state.name)
-        self._notifier.group_changed(group.name, group.notify, state.name)
 
     # ---- what decides priority and FAULT
 
@@ -475,6 +461,7 @@ class Scope:
             forwards=network.forwards_ipv6,
             pacer=lambda name: self._paces.of(network.name, placed.base_of(name)),
             transmits_at=placed.transmits_at,
+            tells_lower=self._telling.has_fifos or instance.notify.master_rx_lower_pri is not None,
         )
 
     def _configure(self, router: Router, settings: VrSettings, now_ns: int) -> None:
@@ -485,6 +472,8 @@ class Scope:
             self._engine.set_priority(router.index, settings.priority, now_ns)
         else:
             self._engine.configure(router.index, settings, now_ns)
+        if old is not None and old.priority != settings.priority:
+            self._telling.priority_changed(router)
         left_out = len(router.instance.vips) - len(settings.addresses)
         if left_out and (old is None or settings.addresses != old.addresses):
             log.warning("(%s) its adverts have no room for %d of its addresses; list these in "
@@ -495,13 +484,9 @@ class Scope:
 
     def _adopt(self, configuration: Configuration) -> None:
         defs = configuration.global_defs
-        self._runner.policy = ScriptPolicy(
-            default_user=defs.script_user,
-            default_group=defs.script_group,
-            enable_script_security=defs.enable_script_security,
-            netns=str(path_of(defs.net_namespace)) if defs.net_namespace else None,
-        )
+        self._runner.policy = policy_of(defs)
         self._configuration = configuration
+        self._telling.adopt(configuration)
         self._debounce.adopt(bounded(configuration.interface_delays, configuration.instances))
         self._paces.adopt(defs, configuration.garp_groups)
         per_s: dict[tuple[str | None, int], float] = {}
@@ -557,12 +542,15 @@ class Scope:
 
     def _left(self, router: Router) -> None:
         """A removed instance has no address left."""
-        instance = router.instance
         router.network.promotion.want(router.number, None)
         self._host.dismiss(router)
-        if not self._host.is_stopping:
-            state = "DELETED" if instance.notify.tells_deleted else State.FAULT.name
-            self._notifier.instance_changed(instance.name, instance.notify, state, router.priority)
+        self._telling.removed(router)
+        self._release()
+
+    def _release(self) -> None:
+        """Let go of what a scope holds that is gone, when its last instance has left."""
+        if self._is_cleared and not self._leaving:
+            self._telling.release()
 
     async def _restatic(self) -> None:
         """Go over to the static things of the configuration, in its namespace."""
@@ -600,15 +588,14 @@ class Scope:
         """Couple the members of each group, and uncouple those that are in none any more."""
         wanted = {name: group.name for group in groups for name in group.members if name in self._by_name}
         self._groups = {group.name: group for group in groups}
-        for name in self._group_states.keys() - self._groups.keys():
-            del self._group_states[name]
+        members_of: dict[str, list[Router]] = {}
         for router in self._routers.values():
             if router.group is not None and wanted.get(router.instance.name) != router.group:
                 self._engine.leave_group(router.index)
                 router.group = None
         for group in self._groups.values():
             named = [self._by_name[name] for name in group.members if name in self._by_name]
-            members = [router for router in named if router.index >= 0]
+            members = members_of[group.name] = [router for router in named if router.index >= 0]
             coupled = [router for router in members if router.group is not None]
             for router in members:
                 if router.group is None:
@@ -617,3 +604,4 @@ class Scope:
                     coupled.append(router)
                     router.group = group.name
                 self._interest(router)
+        self._telling.regroup(self._groups, members_of)

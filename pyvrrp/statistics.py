@@ -100,6 +100,20 @@ TOTALS = {
     "turn_late_longest_ns": "The longest time from when a turn of the reactor was due to when it came: what else the "
                             "process did meanwhile",
 }
+# Who was told of changes, of all scopes together.
+NOTIFY = {
+    "script_runs": "Runs of notify scripts that have ended, however",
+    "script_failures": "Those that did not end with status 0",
+    "script_dropped": "Events whose notify scripts were not run: those of that router were slower than its events",
+    "script_lower_dropped": "Adverts of lower priority that nobody was told of: more than 100 in a second",
+    "fifo_lines": "Lines that a FIFO has taken",
+    "fifo_dropped": "Lines that were dropped: nobody read the FIFO, or too slowly, or it could not be opened",
+    "fifo_waiting": "Lines that no FIFO has taken yet",
+    "mail_sent": "Mails that a mail server has taken",
+    "mail_failed": "Mails that could not be sent; they are not tried again",
+    "mail_dropped": "Mails that were dropped: too many were waiting, or the daemon stopped",
+    "mail_waiting": "Mails that nobody has begun to send",
+}
 HISTOGRAMS = {
     "adver_late_us": "How late adverts were sent, in microseconds",
     "down_late_us": "How late Master_Down_Timers fired, in microseconds",

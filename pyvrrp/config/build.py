@@ -82,7 +82,7 @@ class _Builder:
             global_defs=defs,
             scripts=tuple(scripts),
             groups=tuple(groups),
-            instances=tuple(self._in_groups(instances, groups)),
+            instances=tuple(self._in_groups(instances, groups, blocks["vrrp_instance"])),
             refused=tuple(self._refused),
             track_files=tuple(trackables.files.values()),
             track_processes=tuple(trackables.processes.values()),
@@ -277,7 +277,7 @@ class _Builder:
     ) -> SyncGroup | None:
         members: list[str] = []
         notify = NotifyReader(self._commands, self._report)
-        own_weights = False
+        settings: dict[str, Any] = {"smtp_alert": self._globals.smtp_alert}
         track_interface: list[Statement] = []
         track_script: list[Statement] = []
         track_file: list[Statement] = []
@@ -298,8 +298,8 @@ class _Builder:
                 track_process += statement.statements
             elif statement.keyword is not None and statement.keyword.kind is Kind.COMMAND:
                 notify.read(statement)
-            elif apply_setting(statement, self._report) == ("own_weights", True):
-                own_weights = True
+            elif (found := apply_setting(statement, self._report)) is not None:
+                settings.update([found])
                 if keyword == "global_tracking":
                     self._report.warning(
                         statement.where(), f"{keyword} is an old word; write sync_group_tracking_weight"
@@ -320,9 +320,9 @@ class _Builder:
             track_scripts=trackers.scripts(track_script),
             track_files=trackers.files(track_file),
             track_processes=trackers.processes(track_process),
-            own_weights=own_weights,
             notify=notify.finish(),
             where=block.where(),
+            **settings,
         )
 
     def _member(
@@ -360,15 +360,30 @@ class _Builder:
                 "unknown-name",
             )
 
-    def _in_groups(self, instances: Sequence[Instance], groups: Sequence[SyncGroup]) -> list[Instance]:
-        """Members of a group do not have weights of their own, unless it says so: their priorities would part."""
+    def _in_groups(
+        self, instances: Sequence[Instance], groups: Sequence[SyncGroup], blocks: Sequence[Statement]
+    ) -> list[Instance]:
+        """What a group says for its members. They do not have weights of their own, unless it says so: their
+        priorities would part.
+        """
         if not groups:
             return list(instances)
         group_of = {member: group for group in groups for member in group.members}
-        return [
-            self._member_of(instance, group_of[instance.name]) if instance.name in group_of else instance
-            for instance in instances
-        ]
+        own_word = {
+            block.words[1]
+            for block in blocks
+            if len(block.words) > 1 and any(line.words[0] == "notify_priority_changes" for line in block.statements)
+        }
+        found = []
+        for instance in instances:
+            group = group_of.get(instance.name)
+            if group is not None:
+                instance = self._member_of(instance, group)
+                tells = group.notify_priority_changes
+                if tells is not None and instance.name not in own_word:
+                    instance = replace(instance, notify_priority_changes=tells)
+            found.append(instance)
+        return found
 
     def _member_of(self, instance: Instance, group: SyncGroup) -> Instance:
         title = f"vrrp_instance {shown(instance.name)}"

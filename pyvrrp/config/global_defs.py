@@ -17,7 +17,7 @@ from pyvrrp.config.parser import Statement
 from pyvrrp.config.report import Report, shown
 from pyvrrp.config.tuning import settle_announcements
 from pyvrrp.config.values import BadValue, clamped, group, integer, namespace, seconds_us, setting
-from pyvrrp.model import MULTICAST_GROUPS, GlobalDefs, Instance
+from pyvrrp.model import MULTICAST_GROUPS, Fifo, GlobalDefs, Instance, MailServer
 
 _OF_INSTANCES = frozenset(field.name for field in dataclasses.fields(Instance))
 _OF_THE_FILE = frozenset(field.name for field in dataclasses.fields(GlobalDefs))
@@ -82,6 +82,7 @@ class GlobalReader:
         self._instances: dict[str, Any] = {}
         self._groups = dict(MULTICAST_GROUPS)
         self._min_garp = False
+        self._smtp_alerts: dict[str, bool] = {}     # by keyword
         self.script_user: tuple[str, str | None] | None = None
 
     def read(self, statements: Sequence[Statement]) -> None:
@@ -107,11 +108,17 @@ class GlobalReader:
         """That of the file; "": the daemon's."""
         return str(self._file.get("net_namespace", ""))
 
+    @property
+    def smtp_alert(self) -> bool:
+        """Of instances and groups that do not say."""
+        return self._smtp_alerts.get("smtp_alert_vrrp", self._smtp_alerts.get("smtp_alert", False))
+
     def defaults(self, interfaces: frozenset[str] | None) -> Defaults:
         settings = dict(self._instances)
         version = settings.pop("version", 2)
         if "net_namespace" in self._file:
             settings["net_namespace"] = self._file["net_namespace"]
+        settings["smtp_alert"] = self.smtp_alert
         if self._min_garp:  # for what has keepalived's own defaults, however the lines are ordered
             given = {field: value for field, value in settings.items() if value != _GARP_DEFAULTS.get(field)}
             settings |= _MIN_GARP | given
@@ -127,12 +134,52 @@ class GlobalReader:
         self.script_user = self._commands.account(statement, "scripts that do not name their own")
 
     def _on_fifo(self, statement: Statement) -> None:
-        user, group = [*statement.words[2:4], None, None][:2]
+        name = statement.words[0]
+        path, user, group = [*statement.words[1:4], None, None][:3]
+        assert path is not None
         if problem := self._commands.account_problem(user, group):
-            self._report.error(statement.where(2), f"{statement.words[0]}: {problem}; create it first", "unknown-name")
+            self._report.error(
+                statement.where(2), f"{name}: {problem}, so it is not used; create it first", "unknown-name"
+            )
+        elif self._is_first(statement):
+            other = next((fifo for word in _FIFOS if (fifo := self._file.get(word)) is not None), None)
+            if other is not None and other.path == path:
+                self._report.error(
+                    statement.where(1),
+                    f"{name}: {shown(path)} is {_FIFOS[name]} already, which gets the same lines; remove this line",
+                    "duplicate",
+                )
+            else:
+                self._file[name] = Fifo(path, user or "", group or "")
 
     def _on_command(self, statement: Statement) -> None:
-        self._commands.notify(statement)
+        command = self._commands.notify(statement)
+        if command is not None and self._is_first(statement):
+            self._file[statement.words[0]] = command
+
+    def _is_first(self, statement: Statement) -> bool:
+        """Of FIFOs and their scripts the first counts, as under keepalived; another is reported."""
+        name = statement.words[0]
+        if name not in self._file:
+            return True
+        self._report.error(
+            statement.where(), f"{name} was given before, and the first counts; remove this one", "duplicate"
+        )
+        return False
+
+    def _on_recipients(self, statement: Statement) -> None:
+        words = [word for line in statement.statements for word in line.words]
+        self._file["notification_email"] = tuple(dict.fromkeys((*self._file.get("notification_email", ()), *words)))
+
+    def _on_sender(self, statement: Statement) -> None:
+        self._file["notification_email_from"] = statement.words[1]
+
+    def _on_smtp_alert(self, statement: Statement) -> None:
+        try:
+            assert statement.keyword is not None
+            self._smtp_alerts[statement.words[0]] = setting(statement.keyword, statement.words)
+        except BadValue as problem:
+            self._bad(statement, problem)
 
     def _on_group(self, statement: Statement) -> None:
         family = int(statement.words[0][-1])
@@ -214,11 +261,14 @@ class GlobalReader:
                 self._bad(statement, BadValue(f"{shown(word)} is not MTU, ADVERT or a number of bytes; write one"))
 
     def _on_smtp_server(self, statement: Statement) -> None:
+        port = 25
         if len(statement.words) > 2:
             try:
-                integer(statement.words[2], 1, 65535)
+                port = integer(statement.words[2], 1, 65535)
             except BadValue as problem:
                 self._bad(statement, problem, 2)
+                return
+        self._file["smtp_server"] = MailServer(statement.words[1], port)
 
     def _on_nftables(self, statement: Statement) -> None:
         if len(statement.words) > 1:
@@ -238,6 +288,7 @@ class GlobalReader:
         self._report.error(statement.where(at), f"{statement.words[0]} {problem}; the line is ignored")
 
 
+_FIFOS = {"notify_fifo": "vrrp_notify_fifo", "vrrp_notify_fifo": "notify_fifo"}  # each, and the other one
 _GARP_DEFAULTS = {"garp_master_delay_s": 5, "garp_master_repeat": 5}
 
 
@@ -322,6 +373,10 @@ _READ: dict[str, Callable[[GlobalReader, Statement], None]] = {
     "pyvrrp_http": GlobalReader._on_http,
     "vrrp_rx_bufs_policy": GlobalReader._on_rx_policy,
     "smtp_server": GlobalReader._on_smtp_server,
+    "smtp_alert": GlobalReader._on_smtp_alert,
+    "smtp_alert_vrrp": GlobalReader._on_smtp_alert,
+    "notification_email": GlobalReader._on_recipients,
+    "notification_email_from": GlobalReader._on_sender,
     "nftables": GlobalReader._on_nftables,
     "vrrp_iptables": GlobalReader._on_tables,
     "vrrp_ipsets": GlobalReader._on_tables,

@@ -17,22 +17,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pyvrrp import limits
-from pyvrrp.model import Command, Notify
+from pyvrrp.model import Notify
+from pyvrrp.notify.words import GROUP, INSTANCE, Call, calls
 from pyvrrp.scripts.result import Lane, ScriptResult, ScriptRunner, shown
 
 log = logging.getLogger("pyvrrp.notify")
-
-INSTANCE = "INSTANCE"
-GROUP = "GROUP"
-
-
-class _Call(NamedTuple):
-    """One script to run: the keyword that names it, the command, what is appended to its arguments."""
-
-    keyword: str
-    command: Command
-    extra_args: tuple[str, ...]
-
 
 class Stopping(NamedTuple):
     """A router that is stopped: its name, scripts and effective priority (0 for a group)."""
@@ -48,24 +37,8 @@ class NotifyCounters:
 
     runs: int = 0           # results, of whatever kind
     failures: int = 0
-    dropped: int = 0        # changes whose scripts were never run
-
-
-def calls(kind: str, name: str, notify: Notify, state: str, priority: int) -> tuple[_Call, ...]:
-    """Return what to run for a change, in order (N1, N3). `kind` is INSTANCE or GROUP."""
-    own = {
-        "MASTER": ("notify_master", notify.master),
-        "BACKUP": ("notify_backup", notify.backup),
-        "FAULT": ("notify_fault", notify.fault),
-        "STOP": ("notify_stop", notify.stop),
-        "DELETED": ("notify_deleted", notify.deleted),
-    }.get(state)
-    found = []
-    if own is not None and own[1] is not None:
-        found.append(_Call(own[0], own[1], ()))
-    if notify.any is not None:
-        found.append(_Call("notify", notify.any, (kind, name, state, str(priority))))
-    return tuple(found)
+    dropped: int = 0        # events whose scripts were never run
+    lower_dropped: int = 0  # adverts of lower priority that were too many to tell
 
 
 class _Router:
@@ -76,15 +49,16 @@ class _Router:
     def __init__(self) -> None:
         self.run: int | None = None                         # of the script that runs or waits for a slot
         self.idle: asyncio.Future[None] | None = None       # for stopped(), when nothing is left
-        self.rest: deque[_Call] = deque()
-        self.changes: deque[tuple[_Call, ...]] = deque()
+        self.rest: deque[Call] = deque()
+        self.changes: deque[tuple[Call, ...]] = deque()
 
 
 class Notifier:
     """Tells scripts of changes of state; one per scope. Nothing here waits but `stopped`."""
 
-    def __init__(self, pool: ScriptRunner) -> None:
-        self.counters = NotifyCounters()
+    def __init__(self, pool: ScriptRunner, counters: NotifyCounters | None = None) -> None:
+        """`counters`: where to count, if others count there too."""
+        self.counters = NotifyCounters() if counters is None else counters
         self._pool = pool
         self._routers: dict[tuple[str, str], _Router] = {}      # only those with something to run
 
@@ -93,9 +67,9 @@ class Notifier:
         """How many changes wait for their scripts, those that run included."""
         return sum(len(router.changes) + 1 for router in self._routers.values())
 
-    def instance_changed(self, name: str, notify: Notify, state: str, priority: int) -> None:
-        """An instance is now MASTER, BACKUP or FAULT, or DELETED. `priority` is its effective one."""
-        self._changed(INSTANCE, name, calls(INSTANCE, name, notify, state, priority))
+    def instance_changed(self, name: str, notify: Notify, what: str, priority: int) -> None:
+        """An instance is now MASTER, BACKUP or FAULT, or another event of words.py. `priority` is its effective one."""
+        self._changed(INSTANCE, name, calls(INSTANCE, name, notify, what, priority))
 
     def group_changed(self, name: str, notify: Notify, state: str) -> None:
         """A sync group is now MASTER, BACKUP or FAULT. Its scripts get priority 0 (N3)."""
@@ -151,7 +125,7 @@ class Notifier:
                 self._pool.kill(run)
                 await ended.wait()
 
-    def _changed(self, kind: str, name: str, wanted: tuple[_Call, ...]) -> None:
+    def _changed(self, kind: str, name: str, wanted: tuple[Call, ...]) -> None:
         if not wanted:
             return
         key = (kind, name)
@@ -187,7 +161,7 @@ class Notifier:
     def _run(
         self,
         key: tuple[str, str],
-        call: _Call,
+        call: Call,
         then: Callable[[], object],
         *,
         timeout_s: float | None,

@@ -1,7 +1,7 @@
 """The daemon's side of running scripts: a bounded queue in front of the spawner.
 
 submit() never waits and never runs a callback itself; results come from the event loop. Rules:
-- Two lanes, checks and notifications, each with slots of its own, first come first served. A run that lasts
+- Lanes for checks, notifications and readers, each with slots of its own, first come first served. A run that lasts
   SCRIPT_SLOT_S lends its slot to the next one, so that scripts which hang do not stop the others;
   SCRIPT_LENT_MAX bounds that.
 - Runs with the same key go one at a time, in order: the next starts when the process of the one before is
@@ -125,7 +125,7 @@ class ScriptPool:
         self._gone = asyncio.Event()
         self._number = 0
         self._queues: dict[Lane, deque[_Run]] = {lane: deque() for lane in Lane}
-        self._free = {Lane.NOTIFY: limit, Lane.CHECK: checks_limit}
+        self._free = {Lane.NOTIFY: limit, Lane.CHECK: checks_limit, Lane.READER: limits.READERS_MAX}
         self._lent = 0
         self._keys: dict[Hashable, deque[_Run]] = {}        # a key in it is busy; the runs that wait for it
         self._asked: dict[int, _Run] = {}                   # by number: the spawner has them
@@ -138,7 +138,12 @@ class ScriptPool:
         self._buffer = bytearray(limits.SCRIPT_REQUEST_BYTES_MAX)
         self._outputs = OutputLog()
         self._notes: Notes | None = None                    # the processes of the spawner
-        self._runs_max = limit + checks_limit + limits.SCRIPT_LENT_MAX
+        self._runs_max = limit + checks_limit + limits.READERS_MAX + limits.SCRIPT_LENT_MAX
+
+    @property
+    def umask(self) -> int:
+        """Permissions that what scripts make does not get."""
+        return self._umask
 
     @property
     def running(self) -> int:
@@ -546,6 +551,8 @@ class ScriptPool:
 
     def _lend(self, run: _Run) -> None:
         """A run is slow: let another one have its slot. Said only of one that nothing will end."""
+        if run.lane is Lane.READER:
+            return
         self.counters.slow += 1
         if not run.request.timeout_ns:
             log.warning("%s: still running after %g s", _words(run), self._slot_s)
@@ -609,7 +616,9 @@ class ScopeRunner:
 def commands_of(configuration: Configuration) -> list[Command]:
     """Every command that a configuration may run, each once."""
     told = [each.notify for each in configuration.instances] + [each.notify for each in configuration.groups]
+    defs = configuration.global_defs
     found: list[object] = [script.command for script in configuration.scripts]
+    found += [defs.notify_fifo_script, defs.vrrp_notify_fifo_script, defs.startup_script, defs.shutdown_script]
     found += [getattr(notify, field.name) for notify in told for field in dataclasses.fields(notify)]
     return list(dict.fromkeys(each for each in found if isinstance(each, Command)))
 

@@ -57,10 +57,11 @@ class ScriptResult:
 
 
 class Lane(enum.IntEnum):
-    """Checks and notifications have slots of their own: slow notify scripts never hold up a health check."""
+    """Each lane has slots of its own: slow notify scripts never hold up a health check."""
 
     NOTIFY = 0
     CHECK = 1
+    READER = 2          # readers of FIFOs, which run as long as the daemon does
 
 
 def shown(argv: Sequence[str]) -> str:

@@ -363,16 +363,6 @@ def test_a_netlink_buffer_beyond_ours(read: Any) -> None:
     assert told.message == "pyvrrp's netlink sockets have 8388608 bytes, not 8388609; all else is used"
 
 
-def test_mail_is_one_warning(read: Any) -> None:
-    """The lines of every distribution's sample, which all miss the same."""
-    mail = "notification_email {\na@b\n}\nnotification_email_from x@y\nsmtp_server 192.0.2.1\nsmtp_alert no"
-    loaded = read(defs=mail)
-    assert [diagnostic.message for diagnostic in loaded.diagnostics] == [
-        "pyvrrp does not do notification_email, notification_email_from, smtp_server: no mail is sent; "
-        "use a notify script; all else is used"
-    ]
-
-
 def test_what_is_not_done_is_told_once_for_all_instances(tmp_path: Path) -> None:
     file = tmp_path / "keepalived.conf"
     addresses = "virtual_ipaddress {{\n192.0.2.{0}\n}}\n"

@@ -62,7 +62,8 @@ FLOOR = {  # "": __init__.py, the version
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
 MIDDLE = {
     "placing", "promotion", "network", "statics", "namespaces", "router", "debounce", "membership", "interests",
-    "journal", "pace", "elsewhere", "portrait", "tracking", "host", "scope", "orders", "history", "chronicle", "rivals",
+    "journal", "pace", "elsewhere", "portrait", "tracking", "host", "bookends", "telling", "scope", "orders", "history",
+    "chronicle", "rivals",
 }
 SHELL: dict[str, set[str]] = {
     "": set(),
@@ -104,9 +105,11 @@ SHELL: dict[str, set[str]] = {
     "portrait": FLOOR | {"control", "journal", "router"},
     "tracking": FLOOR | {"scripts", "track"},
     "host": FLOOR | {
-        "interests", "journal", "namespaces", "netlink", "network", "router", "scripts", "statics", "track",
+        "interests", "journal", "namespaces", "netlink", "network", "notify", "router", "scripts", "statics", "track",
         "chronicle", "rivals",
     },
+    "bookends": FLOOR | {"scripts"},
+    "telling": FLOOR | {"host", "notify", "router", "scripts"},
     "scope": WORKERS | MIDDLE - {"scope"},
     "simulate": FLOOR | {"config", "router"},
     "meter": FLOOR,

@@ -69,14 +69,13 @@ def told(subject: str, default: str) -> tuple[Keyword, ...]:
             f"Write changes of priority of the {subject} to the FIFOs too.",
             default=default,
             field="notify_priority_changes",
-            without="priorities that change are not written to FIFOs",
         ),
         Keyword(
             "smtp_alert",
             Kind.BOOLEAN,
             f"Send a mail at every change of state of the {subject}.",
             default="smtp_alert of global_defs",
-            without="no mail is sent; use a notify script",
+            field="smtp_alert",
         ),
     )
 

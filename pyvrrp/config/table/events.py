@@ -4,66 +4,83 @@ from __future__ import annotations
 
 from pyvrrp.config.table.keyword import INT_MAX, Keyword, Kind
 
-MAIL = tuple(
-    Keyword(name, kind, meaning, without="no mail is sent; use a notify script", **more)
-    for name, kind, meaning, more in (
-        ("notification_email", Kind.LINES, "Who gets mails.", {"takes": "ADDR"}),
-        ("notification_email_from", Kind.TEXTS, "The sender of mails.", {"takes": "ADDR"}),
-        ("smtp_server", Kind.TEXTS, "The mail server.", {"takes": "HOST [PORT]", "most": 2}),
-        ("smtp_helo_name", Kind.TEXT, "How this host names itself to it.", {"default": "the host name"}),
-        (
-            "smtp_connect_timeout",
-            Kind.INTEGER,
-            "How long to wait for it.",
-            {"low": 0, "high": INT_MAX, "unit": "s", "default": "30"},
-        ),
-        ("smtp_alert", Kind.BOOLEAN, "Mails for everything.", {}),
-        ("smtp_alert_vrrp", Kind.BOOLEAN, "Mails for changes of instances and groups.", {"default": "smtp_alert"}),
-        ("no_email_faults", Kind.FLAG, "No mails for FAULT.", {}),
-    )
+MAIL = (
+    Keyword(
+        "notification_email",
+        Kind.WORDS,
+        "Who gets mails; each word is an address, a display name needs quotes.",
+        takes="ADDR ...",
+        good='admin@example.org "On Call <call@example.org>"',
+    ),
+    Keyword(
+        "notification_email_from",
+        Kind.TEXT,
+        "The sender of mails.",
+        takes="ADDR",
+        default="the daemon's user at this host",
+        good="vrrp@example.org",
+    ),
+    Keyword(
+        "smtp_server",
+        Kind.TEXTS,
+        "The mail server. Without it no mail is sent.",
+        takes="HOST [PORT]",
+        most=2,
+    ),
+    Keyword(
+        "smtp_helo_name",
+        Kind.TEXT,
+        "How this host names itself to it.",
+        default="the host name",
+        field="smtp_helo_name",
+    ),
+    Keyword(
+        "smtp_connect_timeout",
+        Kind.INTEGER,
+        "How long to wait for its answers; 0 counts as 1.",
+        low=0,
+        high=INT_MAX,
+        unit="s",
+        default="30",
+        field="smtp_connect_timeout_s",
+    ),
+    Keyword("smtp_alert", Kind.BOOLEAN, "Mails for everything.", default="off"),
+    Keyword("smtp_alert_vrrp", Kind.BOOLEAN, "Mails for changes of instances and groups.", default="smtp_alert"),
+    Keyword("no_email_faults", Kind.FLAG, "No mails for FAULT.", field="no_email_faults"),
 )
 
-_FIFO = "events go to notify scripts only"
 SCRIPTS = (
-    Keyword(
-        "notify_fifo",
-        Kind.USER,
-        "A named pipe that gets every event.",
-        takes="PATH [USER [GROUP]]",
-        most=3,
-        without=_FIFO,
+    *(
+        Keyword(
+            name,
+            Kind.USER,
+            "A named pipe that gets a line for each event of instances and groups; it is made if it is not there.",
+            takes="PATH [USER [GROUP]]",
+            most=3,
+        )
+        for name in ("notify_fifo", "vrrp_notify_fifo")
     ),
-    Keyword(
-        "vrrp_notify_fifo",
-        Kind.USER,
-        "A named pipe that gets every event of instances and groups.",
-        takes="PATH [USER [GROUP]]",
-        most=3,
-        without=_FIFO,
-    ),
-    Keyword(
-        "notify_fifo_script",
-        Kind.COMMAND,
-        "A command that reads that pipe.",
-        takes='"COMMAND" [USER [GROUP]]',
-        without=_FIFO,
-    ),
-    Keyword(
-        "vrrp_notify_fifo_script",
-        Kind.COMMAND,
-        "A command that reads that pipe.",
-        takes='"COMMAND" [USER [GROUP]]',
-        without=_FIFO,
+    *(
+        Keyword(
+            f"{name}_script",
+            Kind.COMMAND,
+            f"A command that reads {name}, whose path is appended to its arguments; a reload starts it again.",
+            takes='"COMMAND" [USER [GROUP]]',
+        )
+        for name in ("notify_fifo", "vrrp_notify_fifo")
     ),
     Keyword(
         "vrrp_notify_priority_changes",
         Kind.BOOLEAN,
         "Write changes of priority to the FIFOs too.",
         default="off",
-        without="priorities that change are not written to FIFOs",
+        field="notify_priority_changes",
     ),
     Keyword(
-        "fifo_write_vrrp_states_on_reload", Kind.FLAG, "Write all states to the FIFOs after a reload.", without=_FIFO
+        "fifo_write_vrrp_states_on_reload",
+        Kind.FLAG,
+        "Write all states to the FIFOs after a reload.",
+        field="fifo_write_vrrp_states_on_reload",
     ),
     Keyword(
         "script_user",
@@ -97,16 +114,14 @@ SCRIPTS = (
     Keyword(
         "startup_script",
         Kind.COMMAND,
-        "Run once before anything else.",
+        "Run once before any instance, and waited for.",
         takes='"COMMAND" [USER [GROUP]]',
-        without="nothing is run then; use ExecStartPre= of systemd",
     ),
     Keyword(
         "shutdown_script",
         Kind.COMMAND,
-        "Run once after everything else.",
+        "Run once after everything else has ended.",
         takes='"COMMAND" [USER [GROUP]]',
-        without="nothing is run then; use ExecStopPost= of systemd",
     ),
     Keyword(
         "startup_script_timeout",
@@ -116,7 +131,7 @@ SCRIPTS = (
         high=1000,
         unit="s",
         default="10",
-        without="startup_script is not run",
+        field="startup_script_timeout_s",
     ),
     Keyword(
         "shutdown_script_timeout",
@@ -126,6 +141,6 @@ SCRIPTS = (
         high=1000,
         unit="s",
         default="10",
-        without="shutdown_script is not run",
+        field="shutdown_script_timeout_s",
     ),
 )

@@ -429,7 +429,6 @@ _TOLD = (
         Kind.COMMAND,
         "Run when a MASTER hears an advert of lower priority.",
         takes='"COMMAND" [USER [GROUP]]',
-        without="an advert of lower priority runs no script",
     ),
     *told("instance", "that of its group, or vrrp_notify_priority_changes"),
 )
