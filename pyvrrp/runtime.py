@@ -19,6 +19,7 @@ from pyvrrp.control.protocol import REFUSED, InstanceDetails, InstanceStatus, Sc
 from pyvrrp.host import Host
 from pyvrrp.model import Configuration, State, SyncGroup
 from pyvrrp.moving import Moves
+from pyvrrp.neighbours import warnings
 from pyvrrp.router import Router
 from pyvrrp.scope import Counts, Scope
 from pyvrrp.scripts.pool import ScriptPool
@@ -36,6 +37,7 @@ class Runtime:
         self.engine = reactor.engine
         self.moves = Moves(self._host)
         self._scopes: dict[str, Scope] = {}         # by path
+        self._said: list[str] = []                  # of the machine, at the start or the last reload
 
     # ---- life
 
@@ -57,6 +59,7 @@ class Runtime:
             for scope in self._scopes.values():
                 await scope.start()
         host.follow()
+        self._warn()
 
     async def reload(self, configurations: Mapping[str, Configuration]) -> dict[str, Counts]:
         """Go over to other configurations; a path that is not among them any more loses its instances.
@@ -77,6 +80,7 @@ class Runtime:
                     # What runs must go on running; the next reload finds what this one left undone.
                     log.exception("the reload of %s broke off; please report this fault", path)
         host.follow()
+        self._warn()
         return done
 
     async def stop(self, *, keep_addresses: bool = False) -> None:
@@ -115,6 +119,13 @@ class Runtime:
         for network in networks:
             for key, why, _ in network.applier.failures() if network.applier is not None else ():
                 log.error("(%s) addresses may be left behind: %s", self._host.title_of(key), why)
+
+    def _warn(self) -> None:
+        """Say what the machine is not made for; not again what was said last."""
+        said, self._said = self._said, warnings(self.configurations.values())
+        for sentence in self._said:
+            if sentence not in said:
+                log.warning("%s", sentence)
 
     def _name_scopes(self, paths: Mapping[str, Configuration]) -> None:
         """Make the scopes that there are not yet. A name is as much of the end of a path as tells it apart."""

@@ -1,7 +1,7 @@
 """F25: more unicast peers than the kernel's neighbour table has room for (net.ipv4.neigh.default.gc_thresh3).
 
 What cannot be sent is counted and told once for each instance, and the others go on. The table is one for the whole
-machine, whatever the namespace, so this runs at night only.
+machine, whatever the namespace, so this runs at night only. What is said at the start: tests/unit/test_neighbours.py.
 """
 
 from __future__ import annotations
@@ -39,5 +39,6 @@ def test_what_cannot_be_sent_is_counted(lab: Lab) -> None:
 
     until(refused, 10, "adverts that the kernel refused are counted")
     daemon.wait_log(r"the kernel refuses its adverts: ", 2)
+    daemon.wait_log(rf"there are {PEERS + 1} unicast peers over IPv4, and .* set net.ipv4.neigh.default.gc_thresh2", 2)
     sent = right.record.wait_adverts(20, sent=False, vrid=255, timeout_s=5)
     assert {advert.priority for advert in sent} == {200}

@@ -64,6 +64,7 @@ MIDDLE = {
     "placing", "promotion", "network", "statics", "namespaces", "router", "debounce", "membership", "interests",
     "journal", "pace", "elsewhere", "portrait", "tracking", "host", "bookends", "telling", "scope", "orders", "history",
     "chronicle", "rivals",
+    "neighbours",
 }
 SHELL: dict[str, set[str]] = {
     "": set(),
@@ -102,6 +103,7 @@ SHELL: dict[str, set[str]] = {
     "journal": FLOOR | {"router"},
     "pace": FLOOR,
     "elsewhere": FLOOR | {"router"},
+    "neighbours": FLOOR,                # of the machine, and what runs
     "portrait": FLOOR | {"control", "journal", "router"},
     "tracking": FLOOR | {"scripts", "track"},
     "host": FLOOR | {
