@@ -74,7 +74,7 @@ class Network:
         self._on_filter = on_filter
         self._reactor, self._sender = reactor, sender
         self._make_applier = partial(Applier, on_applied=on_applied, on_lost=on_lost, describe=describe)
-        self._make_vmacs = partial(Vmacs, inside=self._inside, on_change=on_vmacs, describe=describe)
+        self._make_vmacs = partial(Vmacs, sender=sender, inside=self._inside, on_change=on_vmacs, describe=describe)
         self._namespace: int | None = None                  # the reactor's number
         self._identity: tuple[int, int] | None = None
         self._fd = self._home_fd = -1

@@ -28,6 +28,7 @@ HEADER = Struct("=IHHII")           # struct nlmsghdr
 _ATTRIBUTE = Struct("=HH")          # struct nlattr
 _GENERIC = Struct(">BBH")           # struct nfgenmsg
 _BE32 = Struct(">I")
+_HOST32 = Struct("=I")              # of an interface index, in a register and in a set
 
 _NLM_F_REQUEST, _NLM_F_ACK = 0x1, 0x4
 _NLM_F_EXCL, _NLM_F_CREATE, _NLM_F_APPEND = 0x200, 0x400, 0x800
@@ -44,10 +45,15 @@ _IPV4, _IPV6 = 2, 10
 _HOOK_IN, _HOOK_OUT = 1, 3          # NF_INET_LOCAL_IN, NF_INET_LOCAL_OUT
 _DROP, _ACCEPT = 0, 1
 _ICMPV6, _SOLICIT, _ADVERT = 58, 135, 136
-_META_IIFNAME, _META_OIFNAME, _META_NFPROTO, _META_L4PROTO = 6, 7, 15, 16
+_REPORT = 143                       # MLDv2 (RFC 3810 s5.2), which the kernel sends unless a router is older
+_META_OIF, _META_IIFNAME, _META_OIFNAME, _META_NFPROTO, _META_L4PROTO = 5, 6, 7, 15, 16
 _EQUAL, _AT_MOST, _AT_LEAST = 0, 3, 5
 _NETWORK, _TRANSPORT = 1, 2         # header that a payload is counted from
 _IFNAMSIZ = 16
+_MAP = 8                            # NFT_SET_MAP
+_IFINDEX = 20                       # a type, as nft(8) shows it
+_BELOW = "below"                    # the map from interfaces to those that their reports leave by
+_REPORTS_PRIORITY = -1              # keepalived's: before the host's own filters
 _COMMENT = 0                        # NFTNL_UDATA_TABLE_COMMENT
 
 OWNER, PERSIST = 2, 4               # flags of a table: only its socket changes it; it outlives the socket
@@ -141,6 +147,48 @@ def element_messages(name: str, elements: Iterable[Element], *, present: bool) -
             )
 
 
+def reports_batch(name: str) -> list[bytes]:
+    """Make the table that has an interface's listener reports leave by another one; it must not exist.
+
+    A table of family ip6, since only there is a packet sent again; it goes when its socket is closed.
+
+        out:  icmpv6 type 143 dup to ip6 daddr device oif map @below drop
+    """
+    said = _text(1, name)
+    drop = _verdict(_DROP)
+    ways = {"family": _IPV6}
+    return [
+        _message(_NEWTABLE, _NLM_F_CREATE | _NLM_F_EXCL, said, _number(2, OWNER), **ways),
+        _message(
+            _NEWSET, _NLM_F_CREATE | _NLM_F_EXCL, said, _text(2, _BELOW), _number(3, _MAP),
+            _number(4, _IFINDEX), _number(5, 4), _number(6, _IFINDEX), _number(7, 4), _number(10, 1),
+            # For nft(8): key and data are numbers in the host's order.
+            _attribute(13, b"".join(bytes((kind, 4)) + _HOST32.pack(1) for kind in (0, 1))), **ways,
+        ),
+        _message(
+            _NEWCHAIN, _NLM_F_CREATE | _NLM_F_EXCL, said, _text(3, "out"), _text(7, "filter"), _number(5, _ACCEPT),
+            _nest(4, _number(1, _HOOK_OUT), _number(2, _REPORTS_PRIORITY & 0xFFFFFFFF)), **ways,
+        ),
+        _message(
+            _NEWRULE, _NLM_F_CREATE | _NLM_F_APPEND, said, _text(2, "out"), _nest(
+                4,
+                _meta(_META_L4PROTO), _compare(_EQUAL, _ICMPV6), _payload(_TRANSPORT, 0, 1), _compare(_EQUAL, _REPORT),
+                _meta(_META_OIF, 2), _expression("lookup", _text(1, _BELOW), _number(2, 2), _number(3, 2)),
+                _payload(_NETWORK, 24, 16), _expression("dup", _number(1, 1), _number(2, 2)), drop,
+            ), **ways,
+        ),
+    ]
+
+
+def report_message(name: str, index: int, base: int, *, present: bool) -> bytes:
+    """Have the reports of one interface leave by the one below, or no more."""
+    kind, flags = (_NEWSETELEM, _NLM_F_CREATE) if present else (_DELSETELEM, 0)
+    key = _nest(1, _attribute(1, _HOST32.pack(index)))
+    data = _nest(2, _attribute(1, _HOST32.pack(base)))
+    element = _nest(1, key, data) if present else _nest(1, key)
+    return _message(kind, flags, _text(1, name), _text(2, _BELOW), _nest(3, element), family=_IPV6)
+
+
 def batch(messages: Sequence[bytes], first_seq: int) -> tuple[bytes, int]:
     """Join messages into one transaction; what to send, and the number whose answer ends it.
 
@@ -193,8 +241,8 @@ def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += length + 3 & ~3
 
 
-def _message(kind: int, flags: int, *attributes: bytes) -> bytes:
-    body = _GENERIC.pack(_INET, 0, 0) + b"".join(attributes)
+def _message(kind: int, flags: int, *attributes: bytes, family: int = _INET) -> bytes:
+    body = _GENERIC.pack(family, 0, 0) + b"".join(attributes)
     return HEADER.pack(HEADER.size + len(body), _SUBSYSTEM << 8 | kind, _NLM_F_REQUEST | flags, 0, 0) + body
 
 

@@ -33,6 +33,8 @@ from pyvrrp.errors import NetlinkError
 from pyvrrp.limits import RETRY_FIRST_S, RETRY_MAX_S
 from pyvrrp.model import Vmac
 from pyvrrp.netlink.links import Link, Links
+from pyvrrp.netlink.reports import Reports
+from pyvrrp.netlink.sender import Sender
 from pyvrrp.netlink.sysctls import Sysctls
 from pyvrrp.netlink.transport import Netlink
 
@@ -71,6 +73,7 @@ class Vmacs:
         netlink: Netlink,
         links: Links,
         *,
+        sender: Sender,
         inside: Callable[[], AbstractContextManager[object]],
         on_change: Callable[[Hashable], None],
         describe: Callable[[Hashable], str] = str,
@@ -82,6 +85,7 @@ class Vmacs:
         self._netlink, self._links = netlink, links
         self._on_change, self._describe = on_change, describe
         self._sysctls = Sysctls(inside)
+        self._reports = Reports(sender, inside=inside)
         self._entries: dict[str, _Entry] = {}           # by name
         self._of: dict[Hashable, dict[str, _Entry]] = {}        # of a key, by name
         self._at: dict[tuple[str, bytes], _Entry] = {}          # by base and MAC, which the kernel has once
@@ -212,6 +216,7 @@ class Vmacs:
         self._entries.clear()
         self._queue.clear()
         self._leaving.clear()
+        self._reports.close()
         self._settled.set()
 
     def _enqueue(self, entry: _Entry) -> None:
@@ -281,13 +286,14 @@ class Vmacs:
         """Bring the kernel to what is wanted; return what stands in the way. Raises NetlinkError."""
         vmac = entry.vmac
         base = self._links.by_name.get(vmac.base)
-        if base is None:
-            entry.index = 0
-            return ""                               # its instance says so; it is made when that comes
         link = self._links.by_name.get(vmac.name)
-        if link is not None and link.index == entry.index:
+        if base is not None and link is not None and link.index == entry.index:
             return ""
-        entry.index = 0
+        before, entry.index = entry.index, 0
+        if before:
+            await self._reports.forget(before)
+        if base is None:
+            return ""                               # its instance says so; it is made when that comes
         for found in list(self._links.by_index.values()):
             if found.name != vmac.name and (
                 found.macvlan is None or found.macvlan.base != base.index or found.mac != vmac.mac
@@ -314,6 +320,8 @@ class Vmacs:
                 return f"interface {vmac.name} was made, and vanished"
         entry.index = link.index
         self._tune(vmac)
+        if vmac.family == 6:
+            await self._reports.redirect(link.index, base.index)
         await self._netlink.request(_up(link.index))
         log.info("(%s) %s has MAC %s on %s", self._describe(entry.key), vmac.name, _text(vmac.mac), vmac.base)
         return ""
@@ -350,6 +358,8 @@ class Vmacs:
         except NetlinkError as error:
             if error.errno != ENODEV:
                 log.warning("interface %d with a virtual MAC cannot be removed: %s", index, error)
+                return
+        await self._reports.forget(index)
 
     # What happens
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -348,3 +349,118 @@ def test_a_host_that_filters_by_return_path(lab: Lab, segment: MakeSegment) -> N
     ping(right, VIP[4])
     daemon.terminate()
     assert [sysctl(left, f"ipv4/conf/{dev}/rp_filter") for dev in ("all", "eth0")] == ["1", "0"]
+
+
+def test_addresses_on_other_interfaces_and_in_another_namespace(lab: Lab, segment: MakeSegment) -> None:
+    """use_vmac of a line, use_vmac_addr, both families, and net_namespace of an instance: who is on which interface."""
+    net = segment(2)
+    left, right = net.hosts
+    for node, far in ((left, "x"), (right, "y")):
+        node.ip("link", "add", "eth1", "type", "veth", "peer", "name", far)
+        for name in ("eth1", far):
+            node.ip("link", "set", name, "up")
+    lines = f"""
+vrrp_instance LINE {{
+    interface eth0
+    virtual_router_id 51
+    version 3
+    advert_int 0.2
+    virtual_ipaddress {{
+        {VIP[4]}/24
+        198.51.100.1/24 dev eth1 use_vmac
+        198.51.100.2/24 dev eth1
+    }}
+    virtual_ipaddress_excluded {{
+        2001:db8:1::1/64 dev eth1 use_vmac
+    }}
+}}
+vrrp_instance ALL {{
+    net_namespace {right.namespace}
+    interface eth0
+    virtual_router_id 52
+    version 3
+    advert_int 0.2
+    use_vmac
+    use_vmac_addr
+    no_accept
+    virtual_ipaddress {{
+        192.0.2.152/24
+        198.51.100.3/24 dev eth1
+    }}
+    virtual_ipaddress_excluded {{
+        fe80::52/64 dev eth1
+        2001:db8:1::52/64 dev eth1
+    }}
+}}
+"""
+    daemon = start(lab, "pyvrrpd", left, lines)
+    until(lambda: daemon.socket.exists(), START_S, "it answers")
+    for name in ("LINE", "ALL"):
+        until(lambda name=name: daemon.instance(name)["state"] == "MASTER", START_S, f"{name} is MASTER")
+        until(lambda name=name: not daemon.instance(name)["faults"], WAIT_S, f"{name} has its addresses")
+
+    def made(node: Node) -> dict[str, tuple[str, str, set[str]]]:
+        """Of each macvlan: below it, its MAC, its addresses."""
+        found = json.loads(node.ip("-j", "-d", "link", "show", "type", "macvlan"))
+        return {each["ifname"]: (each["link"], each["address"], addresses(node, each["ifname"])) for each in found}
+
+    assert made(left) == {
+        "vrrp.51": ("eth1", MAC[4], {"198.51.100.1"}),
+        "vrrp6.51": ("eth1", MAC[6], {"2001:db8:1::1"}),
+    }
+    assert VIP[4] in addresses(left, "eth0")
+    assert addresses(left, "eth1") == {"198.51.100.2"}
+    assert made(right) == {
+        "vrrp.52": ("eth0", "00:00:5e:00:01:34", {"192.0.2.152"}),
+        "vrrp1.52": ("eth1", "00:00:5e:00:01:34", {"198.51.100.3"}),
+        "vrrp6.52": ("eth1", "00:00:5e:00:02:34", {"2001:db8:1::52"}),
+    }
+    # A link-local address is one of its interface: the filter names that which it is on.
+    rules = run("ip", "netns", "exec", right.namespace, "nft", "list", "ruleset")
+    assert 'fe80::52 . "vrrp6.52"' in rules
+    # No address waits for duplicate detection, on these interfaces either.
+    for node in (left, right):
+        assert "tentative" not in node.ip("-6", "address", "show", "to", "2001:db8:1::/64")
+    # Each announces from its virtual MAC, and the kernel reports the IPv6 groups of a virtual address from there.
+    daemon.terminate()
+    assert made(left) == made(right) == {}
+    assert "pyvrrp" not in run("ip", "netns", "exec", right.namespace, "nft", "list", "ruleset")
+
+
+def test_multicast_listener_reports_come_from_below(lab: Lab, segment: MakeSegment) -> None:
+    """A BACKUP that reports groups from the virtual MAC, as it leaves or a querier asks, would draw its frames away.
+
+    On a host that forwards, an interface is in the group of all routers even without an address.
+    """
+    net = segment()
+    left, right, third = net.hosts
+    for node in (left, right):
+        sysctl(node, "ipv6/conf/all/forwarding", "1")
+    tap = net.tap(third)
+    high, low = text(6, 200, "use_vmac"), text(6, 100, "use_vmac")
+    daemon = start(lab, "pyvrrpd", right, low)
+    wait_vip(right, "vrrp.51", 6)
+    other = start(lab, "pyvrrpd", left, high)
+    wait_vip(left, "vrrp.51", 6)
+    until(lambda: VIP[6] not in addresses(right, "vrrp.51"), WAIT_S, "the right has given it up")
+    macs = third_macs(left) | third_macs(right)
+    seen: list[Frame] = []
+
+    def reported() -> bool:
+        seen.extend(tap.frames(0.1))
+        return macs <= senders(seen, "mld")
+
+    until(reported, WAIT_S, "each tells of the group that its address had or has")
+    seen.extend(tap.frames(1.5))                        # the kernel says it twice within a second
+    assert MAC[6] not in senders(seen, "mld")
+    rule = "icmpv6 type mld2-listener-report dup to ip6 daddr device oif map @below drop"      # keepalived's
+    assert rule in run("ip", "netns", "exec", left.namespace, "nft", "list", "ruleset")
+    # An interface that is made again has another index.
+    right.ip("link", "delete", "vrrp.51")
+    until(lambda: link(right, "vrrp.51") and "UP" in link(right, "vrrp.51")["flags"], WAIT_S, "it is made again")  # type: ignore[index]
+    until(lambda: 'elements = { "vrrp.51" : "eth0" }' in run(
+        "ip", "netns", "exec", right.namespace, "nft", "list", "ruleset"), WAIT_S, "its reports leave by eth0 too")
+    for one in (daemon, other):
+        one.terminate()
+    for node in (left, right):
+        assert run("ip", "netns", "exec", node.namespace, "nft", "list", "ruleset") == ""
