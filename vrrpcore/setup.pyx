@@ -30,6 +30,7 @@ from vrrpcore.packet cimport CSUM_MESSAGE, CSUM_PSEUDO, advert_encode, advert_fo
 from vrrpcore.vr cimport (
     ST_BACKUP,
     VR_NONE,
+    VRF_ASIDE,
     VRF_CHECK_SOURCE,
     VRF_COALESCED,
     VRF_HIGHER_ADVERT,
@@ -96,8 +97,8 @@ cdef int vr_setup(vr_t *vr, settings, uint8_t family) except -1:
     if vr.version == 2 or vr.state != ST_BACKUP or vr.master_priority == 0:
         vr.master_adver_interval_cs = vr.advertisement_interval_cs         # none has been learned
     vr.told = 0                     # what is wrong with the new settings has not been told
-    vr.flags &= (VRF_USED | VRF_WANTS_MASTER | VRF_STALLED | VRF_COALESCED | VRF_LOWER_AGAIN | VRF_LOWER_SECOND
-                 | VRF_YIELDS)
+    vr.flags &= (VRF_USED | VRF_ASIDE | VRF_WANTS_MASTER | VRF_STALLED | VRF_COALESCED | VRF_LOWER_AGAIN
+                 | VRF_LOWER_SECOND | VRF_YIELDS)
     vr.flags |= VRF_UNICAST if settings.is_unicast else 0
     vr.flags |= VRF_PREEMPT if settings.preempt else 0
     vr.flags |= VRF_OWNER_START if settings.starts_as_owner else 0

@@ -391,16 +391,20 @@ class Daemon:
 
     def get(self, path: str) -> Any:
         """GET from pyvrrpd's control socket; the decoded JSON."""
-        connection = http.client.HTTPConnection("localhost", timeout=5)
+        status, answer = self.ask("GET", path)
+        assert status == 200, f"GET {path}: {status}: {answer!r}"
+        return answer
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+        """Ask pyvrrpd's control socket; the status and the decoded JSON."""
+        connection = http.client.HTTPConnection("localhost", timeout=20)
         connection.sock = socket.socket(socket.AF_UNIX)
         try:
-            connection.sock.settimeout(5)
+            connection.sock.settimeout(20)
             connection.sock.connect(str(self.socket))
-            connection.request("GET", path)
+            connection.request(method, path, None if body is None else json.dumps(body))
             answer = connection.getresponse()
-            body = answer.read()
-            assert answer.status == 200, f"GET {path}: {answer.status}: {body!r}"
-            return json.loads(body)
+            return answer.status, json.loads(answer.read())
         finally:
             connection.close()
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as run_settings
 from hypothesis import strategies as st
-from network import MS, TICK_NS, WIRE_NS, S, Wire, advert
+from network import MS, TICK_NS, WIRE_NS, S, Wire, advert, settings
 
 from vrrpcore.election import master_down_interval, skew_time
 
@@ -133,6 +133,7 @@ def test_settings_and_faults_do_not_end_it() -> None:
     aside(wire, True)
     wire.run(S)
     host.engine.set_priority(0, 200, wire.now_ns)
+    host.engine.configure(0, settings(1, priority=250), wire.now_ns)
     host.engine.set_fault(0, 1, wire.now_ns)
     wire.run(S)
     host.engine.set_fault(0, 0, wire.now_ns)
