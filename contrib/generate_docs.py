@@ -6,6 +6,7 @@ keywords.md and the manual page pyvrrp.conf.5: the table of keywords in pyvrrp/c
 openapi.json: the endpoints of the control API, from pyvrrp/control/endpoints.py.
 state-machine.md: the table and the diagram of vrrpcore.fsm.
 counters.md: the names of what is counted, from pyvrrp.statistics.
+diagnostics.md: the codes of pyvrrp.config.codes, each with its sentence, found in the sources by sentences.py.
 rules.md: the rules of rules.toml beside the tests that hold and that break each, found in the sources of the tests by
 their markers, @pytest.mark.rule("R5") and @pytest.mark.rule("R5", breaks=True).
 """
@@ -18,8 +19,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
+import sentences
+
 from pyvrrp import statistics
-from pyvrrp.config import explain
+from pyvrrp.config import codes, explain
 from pyvrrp.control import endpoints
 from vrrpcore import fsm
 
@@ -237,10 +241,31 @@ def openapi_document() -> str:
     return json.dumps(endpoints.openapi(), indent=1, ensure_ascii=False) + "\n"
 
 
+def diagnostics_document() -> str:
+    """Every code of a mistake with its sentence, kind by kind."""
+    told = {code: sentence for code, sentence, _ in sentences.sentences()}
+    lines = [
+        "# What can be wrong in a file",
+        "",
+        "Made by `make docs` from `pyvrrp/config`. `pyvrrp check --json` gives each message its `code`, and the `kind`",
+        "of that code. A code is never renamed or given to another mistake; new ones may come, so a program that does",
+        "not know one goes by its kind. The sentence is for people and may be worded better: `...` is filled in.",
+        "Whether a message is an error or a warning, and in which file, line and column it lies, stands beside it.",
+    ]
+    for kind, meaning in codes.KINDS.items():
+        lines += ["", f"## {kind}", "", f"{meaning[0].upper()}{meaning[1:]}.", ""]
+        lines += ["| code | the sentence |", "|---|---|"]
+        for code in sorted(code for code, of in codes.KIND_OF.items() if of == kind):
+            sentence = told[code].replace("|", "\\|").replace("<", "\\<")
+            lines.append(f"| `{code}` | {sentence} |")
+    return "\n".join([*lines, ""])
+
+
 def main(directory: str, manuals: str) -> None:
     """Write every generated document into `directory`, and manual pages into `manuals`."""
     (Path(directory) / "counters.md").write_text(counters_document())
     (Path(directory) / "openapi.json").write_text(openapi_document())
+    (Path(directory) / "diagnostics.md").write_text(diagnostics_document())
     (Path(directory) / "keywords.md").write_text(explain.document())
     (Path(manuals) / "pyvrrp.conf.5").write_text(explain.manual_page())
     (Path(directory) / "state-machine.md").write_text(state_machine())

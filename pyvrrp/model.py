@@ -43,9 +43,9 @@ class Diagnostic:
 
     where: Where
     message: str
+    code: str                   # the kind of mistake, for programs: one of pyvrrp/config/codes.py
     is_error: bool = True       # False: a warning, the file runs as it is meant
     is_structural: bool = False     # its blocks may not be what its author meant: no reload goes by it
-    code: str = "unreadable"        # the kind of mistake, for programs: one of pyvrrp/config/report.py
 
     def __str__(self) -> str:
         origin = f" ({self.where.origin})" if self.where.origin else ""

@@ -33,7 +33,7 @@ def read_vip(statement: Statement, interface: str, report: Report, *, is_static:
     try:
         address = parse_address(text)
     except BadValue as problem:
-        report.error(statement.where(), f"{problem}; the line is left out")
+        report.error(statement.where(), f"{problem}; the line is left out", problem.code)
         return None
     widest = len(address) * 8
     prefix_len = widest
@@ -41,7 +41,9 @@ def read_vip(statement: Statement, interface: str, report: Report, *, is_static:
         try:
             prefix_len = integer(length, 0, widest)
         except BadValue as problem:
-            report.error(statement.where(), f"prefix length of {shown(words[0])}: {problem}; /{widest} is used")
+            report.error(
+                statement.where(), f"prefix length of {shown(words[0])}: {problem}; /{widest} is used", problem.code
+            )
     if len(words) == 1:  # nearly all are
         if interface:
             return Vip(address=address, prefix_len=prefix_len, dev=interface)
@@ -50,7 +52,7 @@ def read_vip(statement: Statement, interface: str, report: Report, *, is_static:
     try:
         return _Reader(statement, address, prefix_len, report, is_static=is_static).read(interface)
     except LineFault as fault:
-        report.error(statement.where(fault.at), f"{fault}; the address is left out")
+        report.error(statement.where(fault.at), f"{fault}; the address is left out", fault.code)
         return None
 
 
@@ -59,7 +61,7 @@ def _without_dev(statement: Statement, report: Report) -> None:
         statement.where(),
         f"{shown(statement.words[0])} has no interface to go to and is left out; add dev IF, "
         "or interface to the instance",
-        "missing-keyword",
+        "address-without-interface",
     )
 
 
@@ -116,60 +118,65 @@ class _Reader:
         if "autojoin" in rare and not ipaddress.ip_address(self._address).is_multicast:
             del rare["autojoin"]
             self._report.warning(
-                where, "the kernel takes autojoin for multicast addresses only; ignored, remove it", "no-effect"
+                where, "the kernel takes autojoin for multicast addresses only; ignored, remove it", "autojoin-unicast"
             )
         if "mngtmpaddr" in rare and len(self._address) == 16 and self._prefix_len != 64:
             del rare["mngtmpaddr"]
-            self._report.warning(where, "the kernel takes mngtmpaddr with a /64 only; ignored, write one", "no-effect")
+            self._report.warning(
+                where, "the kernel takes mngtmpaddr with a /64 only; ignored, write one", "mngtmpaddr-prefix"
+            )
         if "use_vmac" in rare and self._is_static:
             del rare["use_vmac"]
             self._report.error(
-                where, "use_vmac is for virtual addresses only and is ignored; remove it", "misplaced-word"
+                where, "use_vmac is for virtual addresses only and is ignored; remove it", "use-vmac-static"
             )
         if "track_group" in rare and not self._is_static:
             del rare["track_group"]
             self._report.error(
-                where, "track_group is for static addresses only and is ignored; remove it", "misplaced-word"
+                where, "track_group is for static addresses only and is ignored; remove it", "track-group-address"
             )
 
     def _surplus(self) -> None:
         """One message for all words that are not known."""
         words = self._statement.words
         found = [words[i] for i in self._unknown]
-        known = "not known" if len(found) == 1 else "not known as options of an address"
+        options = "an option" if len(found) == 1 else "options"
         advice = nearest(found[0], _KNOWN) if len(found) == 1 else "remove it, or make it a comment with #"
         if found[0] in {"netmask", "mask"}:
             advice = f"write the length of its prefix, as {shown(words[0].partition('/')[0])}/24 for 255.255.255.0"
         self._report.warning(
             self._statement.where(self._unknown[0]),
-            f"{' '.join(shown(word) for word in found[:8])}: {known}; ignored, the address {shown(words[0])} is used; "
+            f"{' '.join(shown(word) for word in found[:8])}: not known as {options} of an address; "
+            f"ignored, the address {shown(words[0])} is used; "
             f"{advice}",
-            "surplus-words",
+            "address-words",
         )
 
-    def _ignored(self, message: str) -> None:
-        self._report.error(self._statement.where(self._words.at), message)
+    def _ignored(self, message: str, code: str) -> None:
+        self._report.error(self._statement.where(self._words.at), message, code)
 
     # One method for each option that takes a value
 
     def _on_dev(self, word: str) -> None:
         if self._dev is not None:
-            raise LineFault(self._words.at, "dev is given twice; remove one")
+            raise LineFault(self._words.at, "dev is given twice; remove one", "dev-twice")
         self._dev = self._words.read(word, interface_name)
 
     def _on_label(self, word: str) -> None:
         label = self._words.value(word)
         if len(self._address) != 4:
-            self._ignored("an IPv6 address has no label; the label is ignored, remove it")
+            self._ignored("an IPv6 address has no label; the label is ignored, remove it", "label-ipv6")
         elif len(label.encode()) > INTERFACE_NAME_MAX:
-            raise LineFault(self._words.at, f"label {shown(label)} is too long; use at most 15 characters")
+            raise LineFault(
+                self._words.at, f"label {shown(label)} is too long; use at most 15 characters", "label-long"
+            )
         else:
             self._label = label
 
     def _on_scope(self, word: str) -> None:
         if len(self._address) != 4:
             self._words.value(word)
-            self._ignored("an IPv6 address has no scope to set; the scope is ignored, remove it")
+            self._ignored("an IPv6 address has no scope to set; the scope is ignored, remove it", "scope-ipv6")
         else:
             self._scope = self._words.read(word, names.scope)
 
@@ -182,10 +189,13 @@ class _Reader:
         at, text = self._broadcast
         try:
             if "peer" in self._rare:
-                raise BadValue("a point-to-point address (peer) has no broadcast address; remove one of them")
+                raise BadValue(
+                    "a point-to-point address (peer) has no broadcast address; remove one of them",
+                    "broadcast-beside-peer",
+                )
             return broadcast(text, self._address, self._prefix_len)
         except BadValue as problem:
-            self._report.error(self._statement.where(at), f"{problem}; the address is used without it")
+            self._report.error(self._statement.where(at), f"{problem}; the address is used without it", problem.code)
             return None
 
     def _on_peer(self, word: str) -> None:
@@ -194,17 +204,19 @@ class _Reader:
             peer = parse_address(text)
             if len(peer) != len(self._address):
                 family = 4 if len(peer) == 4 else 6
-                raise BadValue(f"{shown(text)} is IPv{family} and the address is not; write one of its family")
+                raise BadValue(
+                    f"{shown(text)} is IPv{family} and the address is not; write one of its family", "peer-family"
+                )
             widest = len(peer) * 8
             prefix_len = integer(length, 0, widest) if slash else widest
         except BadValue as problem:
-            raise LineFault(self._words.at, f"peer {problem}") from None
+            raise LineFault(self._words.at, f"peer {problem}", problem.code) from None
         if "/" in self._statement.words[0]:
             self._report.error(
                 self._statement.where(),
                 f"the prefix length of {shown(self._statement.words[0])} means nothing beside a peer and is ignored; "
                 "write it behind the peer",
-                "no-effect",
+                "prefix-beside-peer",
             )
         self._prefix_len = prefix_len
         self._rare["peer"] = peer
@@ -222,7 +234,9 @@ class _Reader:
 def interface_name(word: str) -> str:
     """The name of an interface. Raises BadValue."""
     if len(word.encode()) > INTERFACE_NAME_MAX or "/" in word:
-        raise BadValue(f"{shown(word)} is too long for an interface; names have at most 15 characters, and no /")
+        raise BadValue(
+            f"{shown(word)} is too long for an interface; names have at most 15 characters, and no /", "interface-name"
+        )
     return word
 
 
@@ -254,7 +268,7 @@ def read_peer(statement: Statement, report: Report) -> tuple[bytes, tuple[int, i
     try:
         address = read_host(statement, 0, report)
     except BadValue as problem:
-        report.error(statement.where(), f"{problem}; the peer is left out")
+        report.error(statement.where(), f"{problem}; the peer is left out", problem.code)
         return None
     ttl = dict(PEER_TTL_LIMITS)
     i = 1
@@ -264,26 +278,26 @@ def read_peer(statement: Statement, report: Report) -> tuple[bytes, tuple[int, i
             report.warning(
                 statement.where(i),
                 f"{rest}: not known; ignored, the peer {shown(words[0])} is used; make it a comment with #",
-                "surplus-words",
+                "peer-words",
             )
             break
         if i + 1 == len(words):
             report.error(
                 statement.where(i),
                 f"{words[i]} lacks its value, so it is ignored; write 0 to 255 after it",
-                "missing-argument",
+                "peer-option-value",
             )
             break
         try:
             ttl[words[i]] = integer(words[i + 1], 0, 255)
         except BadValue as problem:
-            report.error(statement.where(i + 1), f"{words[i]} {problem}; it is ignored")
+            report.error(statement.where(i + 1), f"{words[i]} {problem}; it is ignored", problem.code)
         i += 2
     if ttl["min_ttl"] > ttl["max_ttl"]:
         report.error(
             statement.where(),
             f"min_ttl {ttl['min_ttl']} is above max_ttl {ttl['max_ttl']}, which no advert meets; both are ignored",
-            "conflict",
+            "peer-ttl-order",
         )
         ttl = dict(PEER_TTL_LIMITS)
     return address, (ttl["min_ttl"], ttl["max_ttl"])
@@ -299,7 +313,7 @@ def read_host(statement: Statement, at: int, report: Report) -> bytes:
     if slash:
         report.warning(
             statement.where(at), f"{shown(statement.words[at])} is a node, the prefix length is ignored; remove it",
-            "no-effect",
+            "prefix-of-node",
         )
     return address
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pyvrrp.config.lexer import raw_words
 from pyvrrp.config.parser import Statement
-from pyvrrp.config.report import Code, Report, shown
+from pyvrrp.config.report import Report, shown
 from pyvrrp.model import Where
 
 _AUTH_LEN = 8  # RFC 2338 s5.3.10
@@ -17,7 +17,7 @@ def read_password(
     *,
     version: int,
     is_strict: bool,
-    refuse: Callable[[Where, str, Code], None],
+    refuse: Callable[[Where, str, str], None],
     report: Report,
 ) -> bytes | None:
     """8 bytes, zero padded, or None for an instance without a password.
@@ -39,12 +39,13 @@ def read_password(
             kind.where(1),
             "auth_type AH is not done by pyvrrp, and it would be unsafe to run without it; "
             "use auth_type PASS on every node, or none",
-            "not-done",
+            "auth-ah",
         )
         return None
     if kind is not None and kind.words[1] != "PASS":
         report.error(
-            kind.where(1), f"auth_type {shown(kind.words[1])} is not known; the instance runs without, write PASS"
+            kind.where(1), f"auth_type {shown(kind.words[1])} is not known; the instance runs without, write PASS",
+            "auth-type"
         )
         return None
     if version == 3:
@@ -52,7 +53,7 @@ def read_password(
             block.where(),
             "version 3 has no authentication (RFC 5798 s9); the instance runs without, "
             "remove the block or write version 2",
-            "conflict",
+            "auth-version-3",
         )
         return None
     if is_strict:
@@ -60,25 +61,25 @@ def read_password(
             block.where(),
             "strict mode has no authentication (RFC 3768 s5.3.6); the instance runs without, "
             "remove the block or strict mode",
-            "conflict",
+            "auth-strict",
         )
         return None
     if kind is None or password is None:
         lacking = "auth_type" if kind is None else "auth_pass"
         report.error(
-            block.where(), f"authentication lacks {lacking}; the instance runs without, add it", "missing-keyword"
+            block.where(), f"authentication lacks {lacking}; the instance runs without, add it", "auth-incomplete"
         )
         return None
     data = raw_words(password.text)[1].encode("utf-8", "surrogateescape")
     if not data:
         report.error(
-            password.where(), "auth_pass is empty; the instance runs without, write a password", "missing-argument"
+            password.where(), "auth_pass is empty; the instance runs without, write a password", "auth-pass-empty"
         )
         return None
     if len(data) > _AUTH_LEN:
         report.warning(
             password.where(1),
             "auth_pass is longer than 8 bytes; only the first 8 are used, as by keepalived, so write no more",
-            "limit",
+            "auth-pass-long",
         )
     return data[:_AUTH_LEN].ljust(_AUTH_LEN, b"\0")

@@ -134,7 +134,7 @@ class _Builder:
             self._report.error(
                 block.where(),
                 f'{block.title} has no script, so it counts as failed; add script "COMMAND" to it',
-                "missing-keyword",
+                "script-without-command",
             )
         if command is not None and account is not None:
             command = replace(command, user=account[0], group=account[1])
@@ -156,11 +156,13 @@ class _Builder:
         try:
             us = seconds_us(statement.words[1], keyword.low_us, keyword.high_us)
         except BadValue as problem:
-            self._report.error(statement.where(1), f"{statement.words[0]} {problem}; {default_s:g} is used")
+            self._report.error(
+                statement.where(1), f"{statement.words[0]} {problem}; {default_s:g} is used", problem.code
+            )
             return default_s
         if us == 0:
             self._report.warning(
-                statement.where(1), f"{statement.words[0]} cannot be 0; 1 is used, write that", "bad-value"
+                statement.where(1), f"{statement.words[0]} cannot be 0; 1 is used, write that", "script-time-zero"
             )
             return 1.0
         if us % 1000:  # keepalived counts these in milliseconds
@@ -168,6 +170,7 @@ class _Builder:
             self._report.error(
                 statement.where(1),
                 f"{statement.words[0]} {shown(statement.words[1])} is finer than a millisecond; {us / 1e6:g} is used",
+                "script-time-fine",
             )
         return us / 1_000_000
 
@@ -176,7 +179,7 @@ class _Builder:
         try:
             return integer(statement.words[1], int(keyword.low), int(keyword.high))
         except BadValue as problem:
-            self._report.error(statement.where(1), f"{statement.words[0]} {problem}; {default} is used")
+            self._report.error(statement.where(1), f"{statement.words[0]} {problem}; {default} is used", problem.code)
             return default
 
     # vrrp_instance
@@ -197,7 +200,7 @@ class _Builder:
                     RefusedInstance(
                         block.where(1),
                         f"the name {shown(name)} is taken by the instance in {first.file}:{first.line}; pick another",
-                        "duplicate",
+                        "instance-name-twice",
                     ),
                 )
                 continue
@@ -302,17 +305,20 @@ class _Builder:
                 settings.update([found])
                 if keyword == "global_tracking":
                     self._report.warning(
-                        statement.where(), f"{keyword} is an old word; write sync_group_tracking_weight"
+                        statement.where(), f"{keyword} is an old word; write sync_group_tracking_weight",
+                        "old-word"
                     )
         if not members:
             self._report.error(
                 block.where(),
                 f"{block.title} has no member that runs and does nothing; name its instances in group {{ }}",
-                "missing-keyword",
+                "group-without-member",
             )
             return None
         if len(members) == 1:
-            self._report.warning(block.where(), f"{block.title} has one member only; name at least two in group {{ }}")
+            self._report.warning(
+                block.where(), f"{block.title} has one member only; name at least two in group {{ }}", "group-of-one"
+            )
         return SyncGroup(
             name=name,
             members=tuple(members),
@@ -342,7 +348,7 @@ class _Builder:
             self._report.error(
                 line.where(i),
                 f"vrrp_instance {shown(name)} is already in {where}; it stays there, remove it here",
-                "duplicate",
+                "member-of-two-groups",
             )
         elif name in running:
             group_of[name] = group
@@ -351,13 +357,13 @@ class _Builder:
             self._report.error(
                 line.where(i),
                 f"vrrp_instance {shown(name)} is not run, so the group goes without it; mend the instance",
-                "unknown-name",
+                "group-member-not-run",
             )
         else:
             self._report.error(
                 line.where(i),
                 f"there is no vrrp_instance {shown(name)}, it is left out; add it, or correct the name",
-                "unknown-name",
+                "unknown-instance",
             )
 
     def _in_groups(
@@ -397,7 +403,7 @@ class _Builder:
                         f"{title} tracks {shown(tracked.name)} with a weight "
                         f"inside vrrp_sync_group {shown(group.name)}; {gone}, move the tracker to the group "
                         "or add sync_group_tracking_weight to it",
-                        "conflict",
+                        "weight-in-group",
                     )
             for tracked in getattr(group, kind):
                 if any(tracked.name == one.name for one in trackers):
@@ -405,7 +411,7 @@ class _Builder:
                         instance.where,
                         f"{title} and vrrp_sync_group {shown(group.name)} both track {shown(tracked.name)}; "
                         "once is enough",
-                        "duplicate",
+                        "tracked-in-group",
                     )
         if group.own_weights or not any(tracked.weight for trackers in own.values() for tracked in trackers):
             return instance

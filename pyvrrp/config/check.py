@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pyvrrp import limits
+from pyvrrp.config.codes import KIND_OF
 from pyvrrp.config.excerpt import counted, numbers_of, rendered
 from pyvrrp.config.lexer import clean, decode
 from pyvrrp.config.load import STATUS_CLEAN, Loaded, load
+from pyvrrp.config.report import Fault
 from pyvrrp.model import Diagnostic, Where
 
 WIDTH = 120     # of what is written to no terminal
@@ -62,7 +64,7 @@ def check(
             continue
         found, why_none = files(name)
         if why_none:
-            unreadable = Loaded(None, (Diagnostic(Where(clean(name)), why_none),))
+            unreadable = Loaded(None, (Diagnostic(Where(clean(name)), str(why_none), why_none.code),))
             checked.append(Checked(name, unreadable))
         for path in found:
             loaded = load(path, config_id=config_id, interfaces=interfaces, all_config=all_config)
@@ -70,7 +72,7 @@ def check(
     return checked
 
 
-def files(name: str) -> tuple[list[str], str]:
+def files(name: str) -> tuple[list[str], Fault | None]:
     """The files that a name on the command line means, sorted; or why there is none.
 
     A name that exists is that file, even if it looks like a pattern. One that does not, and is no pattern, is left to
@@ -78,12 +80,13 @@ def files(name: str) -> tuple[list[str], str]:
     """
     if Path(name).is_dir():
         found = sorted(str(path) for path in Path(name).glob("*.conf") if not path.name.startswith("."))
-        return found, "" if found else "there is no *.conf file in this directory; name the files themselves"
+        text = "there is no *.conf file in this directory; name the files themselves"
+        return found, None if found else Fault(text, "directory-empty")
     if not os.path.lexists(name) and glob.has_magic(name):
         found = glob.glob(name)     # noqa: PTH207 (Path.glob takes no absolute pattern)
         matches = sorted(path for path in found if not Path(path).is_dir())
-        return matches, "" if matches else "no file matches this pattern; correct it"
-    return [name], ""
+        return matches, None if matches else Fault("no file matches this pattern; correct it", "pattern-empty")
+    return [name], None
 
 
 def exit_status(checked: Sequence[Checked]) -> int:
@@ -152,6 +155,7 @@ def as_json(checked: Sequence[Checked]) -> dict[str, object]:
                 "diagnostics": [
                     {
                         "severity": "error" if diagnostic.is_error else "warning",
+                        "kind": KIND_OF[diagnostic.code],
                         "code": diagnostic.code,
                         "file": diagnostic.where.file,
                         "line": diagnostic.where.line,

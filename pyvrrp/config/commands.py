@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pyvrrp.config.lexer import BLANKS, word_columns
 from pyvrrp.config.parser import Statement
-from pyvrrp.config.report import Report, shown
+from pyvrrp.config.report import Fault, Report, shown
 from pyvrrp.model import Command, Where
 
 _QUOTED = r'"(?:\\.|[^"\\])*"|' + r"'(?:\\.|[^'\\])*'"
@@ -92,7 +92,7 @@ class Commands:
 
     def __init__(self, report: Report) -> None:
         self._report = report
-        self._problems: dict[str, str] = {}
+        self._problems: dict[str, Fault | None] = {}
         self._accounts: dict[tuple[str | None, str | None], str] = {}
 
     def script(self, statement: Statement) -> Command | None:
@@ -105,7 +105,7 @@ class Commands:
             self._report.error(
                 statement.where(),
                 f"script: only {shown(words[0])} is run, the rest is ignored; put the whole command in double quotes",
-                "surplus-words",
+                "script-words",
             )
         return command
 
@@ -122,7 +122,7 @@ class Commands:
             self._report.error(
                 statement.where(),
                 f"{statement.words[0]}: {unknown}, so it is not run; put a command with its arguments in double quotes",
-                "unknown-name",
+                "notify-account",
             )
             return None
         return self._command(statement, words[0], user, group, TOLD)
@@ -139,7 +139,7 @@ class Commands:
         if problem := self.account_problem(user, group):
             self._report.error(
                 statement.where(1), f"{words[0]}: {problem}; {whose} fail until it does, create it first",
-                "unknown-name",
+                "account-unknown",
             )
         return user, group
 
@@ -161,14 +161,14 @@ class Commands:
             self._report.error(
                 statement.where(1),
                 f"{statement.words[0]}: the quote {quote} is not closed, so it is not run; close it",
-                "quotes",
+                "command-quote",
             )
             return None
         if not words or not words[0].strip(BLANKS):
             self._report.error(
                 statement.where(),
                 f"{statement.words[0]} names no command; write one in double quotes",
-                "missing-argument",
+                "no-command",
             )
             return None
         return words
@@ -184,15 +184,15 @@ class Commands:
             self._report.error(
                 where,
                 f"{keyword}: the quote {quote} in the command is not closed, so it is not run; close it",
-                "quotes",
+                "command-inner-quote",
             )
             return None
         if not argv or not argv[0]:
-            self._report.error(where, f"{keyword} names no command; write one in double quotes", "missing-argument")
+            self._report.error(where, f"{keyword} names no command; write one in double quotes", "no-command")
             return None
         if any("\0" in argument for argument in argv):
             self._report.error(
-                where, f"{keyword}: a command cannot hold a NUL byte, so it is not run; remove it", "script"
+                where, f"{keyword}: a command cannot hold a NUL byte, so it is not run; remove it", "command-nul"
             )
             return None
         return Command((self._program(argv[0], keyword, where, otherwise), *argv[1:]), user, group)
@@ -204,7 +204,9 @@ class Commands:
             found = shutil.which(name)
             if found is None:
                 self._report.warning(
-                    where, f"{keyword} {shown(name)} is not found in PATH; {otherwise}, write its full path", "script"
+                    where,
+                    f"{keyword} {shown(name)} is not found in PATH; {otherwise}, write its full path",
+                    "program-not-in-path",
                 )
                 return name
             path = found
@@ -213,7 +215,7 @@ class Commands:
                 where,
                 f"{keyword} {shown(name)} begins with a typographic quote ({name[0]}), which quotes nothing here; "
                 f'{otherwise}, write " in its place',
-                "quotes",
+                "typographic-quote",
             )
             return name
         elif not name.startswith("/"):
@@ -221,28 +223,31 @@ class Commands:
                 where,
                 f"{keyword} {shown(name)} is a relative path, looked up from the directory in which the daemon "
                 f"was started ({shown(str(Path.cwd()))}); write the full path, it begins with /",
-                "script",
+                "program-relative",
             )
         if path not in self._problems:
             self._problems[path] = _program_problem(path)
         if problem := self._problems[path]:
-            self._report.warning(where, f"{keyword} {shown(name)} {problem.format(otherwise=otherwise)}", "script")
+            self._report.warning(
+                where, f"{keyword} {shown(name)} {str(problem).format(otherwise=otherwise)}", problem.code
+            )
         return path
 
 
-def _program_problem(path: str) -> str:
-    """Why a file cannot be run, with {otherwise} for what follows from it; or ""."""
+def _program_problem(path: str) -> Fault | None:
+    """Why a file cannot be run, with {otherwise} for what follows from it."""
     try:
         status = Path(path).stat()
     except FileNotFoundError:
-        return "does not exist; {otherwise}, create it or correct the path"
+        return Fault("does not exist; {otherwise}, create it or correct the path", "program-missing")
     except OSError as error:
-        return f"cannot be looked at ({error.strerror}); {{otherwise}}, correct the path or its permissions"
+        text = f"cannot be looked at ({error.strerror}); {{otherwise}}, correct the path or its permissions"
+        return Fault(text, "program-unseen")
     if not stat.S_ISREG(status.st_mode):
-        return "is not a file; {otherwise}, correct the path"
+        return Fault("is not a file; {otherwise}, correct the path", "program-not-a-file")
     if not status.st_mode & 0o111:
-        return "is not executable; {otherwise}, chmod +x it"
-    return ""
+        return Fault("is not executable; {otherwise}, chmod +x it", "program-not-executable")
+    return None
 
 
 def _account_problem(user: str | None, group: str | None) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pyvrrp import limits
 from pyvrrp.config.lexer import BLANKS
+from pyvrrp.config.report import Fault
 from pyvrrp.config.source import Budget
 from pyvrrp.model import Where
 
@@ -40,7 +41,7 @@ class Definition:
     is_long: bool  # it has several, or one below its name
 
 
-class BadUse(ValueError):
+class BadUse(Fault):
     """A definition cannot be used here. The text says why, and what to do."""
 
 
@@ -121,12 +122,20 @@ class Definitions:
                 return self._made(found) if name == "_RANDOM" else found[0]
             if definition.is_long:
                 raise BadUse(
-                    f"${name} has several lines, so nothing can follow it; put it at the end of a line, without quotes"
+                    f"${name} has several lines, so nothing can follow it; put it at the end of a line, without quotes",
+                    "definition-long-inside"
                 )
             if name in active:
-                raise BadUse(_endless(name))
+                raise BadUse(
+                    f"${name} uses itself, so it has no end; the line is left out, define it without",
+                    "definition-endless",
+                )
             if len(active) >= limits.DEFINITION_DEPTH_MAX:
-                raise BadUse(_too_deep())
+                raise BadUse(
+                    f"definitions use one another more than {limits.DEFINITION_DEPTH_MAX} deep; "
+                    "the line is left out, define them more directly",
+                    "definition-deep",
+                )
             inner = definition.lines[0][1]
             self._budget.made(inner, where)
             return self._replaced(inner, (*active, name), where)
@@ -141,16 +150,5 @@ class Definitions:
             return os.environ.get(variable, "").replace("\n", " ")
         lowest, highest = int(low or 0), int(high or _RANDOM_HIGH)
         if lowest > highest:
-            raise BadUse(f"{found[0]}: {lowest} is more than {highest}; write the smaller number first")
+            raise BadUse(f"{found[0]}: {lowest} is more than {highest}; write the smaller number first", "random-range")
         return str(self._random.randint(lowest, highest))
-
-
-def _endless(name: str) -> str:
-    return f"${name} uses itself, so it has no end; the line is left out, define it without"
-
-
-def _too_deep() -> str:
-    return (
-        f"definitions use one another more than {limits.DEFINITION_DEPTH_MAX} deep; "
-        "the line is left out, define them more directly"
-    )

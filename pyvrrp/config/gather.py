@@ -16,7 +16,7 @@ from pyvrrp.config.commands import Commands
 from pyvrrp.config.global_defs import Defaults, apply_setting, extra_if, min_interval_cs
 from pyvrrp.config.keywords import INDEX, Keyword
 from pyvrrp.config.parser import Statement
-from pyvrrp.config.report import Code, Report, shown
+from pyvrrp.config.report import Report, shown
 from pyvrrp.config.trackers import NotifyReader
 from pyvrrp.config.values import BadValue, address, group, integer, namespace, seconds_us
 from pyvrrp.config.vmac import read_use_vmac
@@ -39,7 +39,7 @@ class Gathered:
         self._report = report
         self.notify = NotifyReader(commands, report)
         self.refusal: tuple[Where, str] | None = block.broken
-        self.refusal_code: Code = "missing-argument"
+        self.refusal_code = "argument-missing"
         self.state: State | None = None
         self.interface = ""
         self.interface_line: Statement | None = None
@@ -85,12 +85,14 @@ class Gathered:
         word = statement.words[1]
         if word not in {"MASTER", "BACKUP"}:
             said = f"state {shown(word)} is not MASTER or BACKUP; BACKUP is used, write that"
-            self._report.error(statement.where(1), said)
+            self._report.error(statement.where(1), said, "state-unknown")
             word = "BACKUP"
         if self.state is State.MASTER:
             if word == "BACKUP":
                 self._report.warning(
-                    statement.where(), "state MASTER was given before and stays; remove one of them", "duplicate"
+                    statement.where(),
+                    "state MASTER was given before and stays; remove one of them",
+                    "state-given-before",
                 )
             return
         self.state = State[word]
@@ -101,6 +103,7 @@ class Gathered:
             self.refuse(
                 statement.where(1),
                 f"interface {shown(name)} cannot be a name; it has at most 15 characters and no /",
+                "instance-interface-name",
             )
         self.interface, self.interface_line = name, statement
 
@@ -110,25 +113,27 @@ class Gathered:
         except BadValue as problem:
             self.vrid = -1
             text = str(problem).replace("write a number in", "pick a free id in")
-            self.refuse(statement.where(1), f"virtual_router_id {text}")
+            self.refuse(statement.where(1), f"virtual_router_id {text}", problem.code)
 
     def _on_priority(self, statement: Statement) -> None:
         try:
             self.priority = _integer(statement)
         except BadValue as problem:
             self.priority = 100
-            self._report.error(statement.where(1), f"priority {problem}; 100 is used")
+            self._report.error(statement.where(1), f"priority {problem}; 100 is used", problem.code)
 
     def _on_version(self, statement: Statement) -> None:
         if self.version:
             self._report.warning(
-                statement.where(), "version was given before, and the first counts; remove this one", "duplicate"
+                statement.where(),
+                f"{statement.words[0]} was given before, and the first counts; remove this one",
+                "given-before",
             )
             return
         try:
             self.version = _integer(statement)
         except BadValue as problem:
-            self._report.error(statement.where(1), f"version {problem}; the default is used")
+            self._report.error(statement.where(1), f"version {problem}; the default is used", problem.code)
 
     def _on_advert_int(self, statement: Statement) -> None:
         keyword = _keyword(statement)
@@ -136,7 +141,9 @@ class Gathered:
             self.interval_us = seconds_us(statement.words[1], keyword.low_us, keyword.high_us)
             self.interval_line = statement
         except BadValue as problem:
-            self._report.error(statement.where(1), f"advert_int {problem}; {self.interval_us / 1e6:g} is used")
+            self._report.error(
+                statement.where(1), f"advert_int {problem}; {self.interval_us / 1e6:g} is used", problem.code
+            )
 
     def _on_preempt(self, _statement: Statement) -> None:
         self.nopreempt = None
@@ -150,7 +157,7 @@ class Gathered:
         try:
             source = read_host(statement, 1, self._report)
         except BadValue as problem:
-            self._report.error(statement.where(1), f"{statement.words[0]} {problem}; it is ignored")
+            self._report.error(statement.where(1), f"{statement.words[0]} {problem}; it is ignored", problem.code)
             return
         if self.fits_family(source, statement, statement.words[0]):
             self.source, self.source_line = source, statement
@@ -163,10 +170,10 @@ class Gathered:
                 continue
             peer, ttls = found
             if peer in self.peers:
-                self._report.warning(line.where(), f"peer {show(peer)} is listed twice; remove one", "duplicate")
+                self._report.warning(line.where(), f"peer {show(peer)} is listed twice; remove one", "peer-twice")
             elif len(self.peers) == limits.PEERS_MAX:
                 self._report.error(
-                    line.where(), f"more than {limits.PEERS_MAX} peers; this one is left out, remove it", "limit"
+                    line.where(), f"more than {limits.PEERS_MAX} peers; this one is left out, remove it", "peers-many"
                 )
             else:
                 self.peers.append(peer)
@@ -176,9 +183,11 @@ class Gathered:
         try:
             found = group(statement.words[1])
             if len(found) == 16 and found[1] & 0x0F != 2:
-                raise BadValue(f"{shown(statement.words[1])} is not of link-local scope; write one of ff02::/16")
+                raise BadValue(
+                    f"{shown(statement.words[1])} is not of link-local scope; write one of ff02::/16", "group-scope"
+                )
         except BadValue as problem:
-            self._report.error(statement.where(1), f"mcast_dst_ip {problem}; the line is ignored")
+            self._report.error(statement.where(1), f"mcast_dst_ip {problem}; the line is ignored", problem.code)
             return
         self.group, self.group_line = found, statement
 
@@ -186,7 +195,7 @@ class Gathered:
         try:
             self.settings["net_namespace"] = namespace(statement.words[1])
         except BadValue as problem:
-            self.refuse(statement.where(1), f"net_namespace {problem}")
+            self.refuse(statement.where(1), f"net_namespace {problem}", problem.code)
 
     def _on_accept(self, statement: Statement) -> None:
         self.settings["accept"] = statement.words[0] == "accept"
@@ -208,7 +217,9 @@ class Gathered:
 
     def _on_native_ipv6(self, statement: Statement) -> None:
         if self.family == 4:
-            self._report.error(statement.where(), "native_ipv6 in an IPv4 instance is ignored; remove it", "conflict")
+            self._report.error(
+                statement.where(), "native_ipv6 in an IPv4 instance is ignored; remove it", "native-ipv6"
+            )
         else:
             self.family = 6
 
@@ -219,7 +230,7 @@ class Gathered:
                 statement.where(),
                 "pyvrrp does not do the wrong checksum of keepalived before 1.3.6, and drops such adverts; "
                 "update the peer, then write old_unicast_checksum never",
-                "not-done",
+                "old-unicast-checksum",
             )
 
     def _on_auth_hmac(self, statement: Statement) -> None:
@@ -228,7 +239,7 @@ class Gathered:
         self.refuse(
             statement.where(),
             "auth_hmac is not done by pyvrrp, and it would be unsafe to run without it; remove it on every node",
-            "not-done",
+            "auth-hmac",
         )
 
     def _on_authentication(self, statement: Statement) -> None:
@@ -269,7 +280,7 @@ class Gathered:
 
     # For those who read on, too
 
-    def refuse(self, where: Where, reason: str, code: Code = "bad-value") -> None:
+    def refuse(self, where: Where, reason: str, code: str) -> None:
         """The instance will not be run. Reading goes on, so that its other faults are told in the same run."""
         if self.refusal is None:
             self.refusal = where, reason
@@ -287,7 +298,7 @@ class Gathered:
             statement.where(),
             f"{what} {show(found)} is IPv{family} in an IPv{self.family} instance and is left out; "
             "remove it, or make an instance of its own for it",
-            "conflict",
+            "family-mixed",
         )
         return False
 

@@ -28,6 +28,7 @@ _MIN_GARP = {
     "garp_lower_prio_repeat": 1,
 }
 _TABLE_NAME_MAX = 250  # the kernel takes 255; a number may follow
+_CHAIN_NAME_MAX = 28  # of iptables chains and ipsets
 _CPUS_MAX = 8192  # CONFIG_NR_CPUS of the largest kernels
 
 
@@ -62,13 +63,13 @@ def apply_setting(statement: Statement, report: Report) -> tuple[str, Any] | Non
             report.warning(
                 statement.where(1),
                 f"{keyword.name} 0 is what there is without the line; remove it",
-                "no-effect",
+                "zero-is-default",
             )
             return None
         if not keyword.clamps or (value := clamped(keyword, statement.words[1])) is None:
-            report.error(statement.where(1), f"{keyword.name} {problem}; the line is ignored")
+            report.error(statement.where(1), f"{keyword.name} {problem}; the line is ignored", problem.code)
             return None
-        report.error(statement.where(1), f"{keyword.name} {problem}; {value} is used")
+        report.error(statement.where(1), f"{keyword.name} {problem}; {value} is used", problem.code)
     return (keyword.field, value) if keyword.field else None
 
 
@@ -139,7 +140,7 @@ class GlobalReader:
         assert path is not None
         if problem := self._commands.account_problem(user, group):
             self._report.error(
-                statement.where(2), f"{name}: {problem}, so it is not used; create it first", "unknown-name"
+                statement.where(2), f"{name}: {problem}, so it is not used; create it first", "fifo-account"
             )
         elif self._is_first(statement):
             other = next((fifo for word in _FIFOS if (fifo := self._file.get(word)) is not None), None)
@@ -147,7 +148,7 @@ class GlobalReader:
                 self._report.error(
                     statement.where(1),
                     f"{name}: {shown(path)} is {_FIFOS[name]} already, which gets the same lines; remove this line",
-                    "duplicate",
+                    "fifo-twice",
                 )
             else:
                 self._file[name] = Fifo(path, user or "", group or "")
@@ -163,7 +164,7 @@ class GlobalReader:
         if name not in self._file:
             return True
         self._report.error(
-            statement.where(), f"{name} was given before, and the first counts; remove this one", "duplicate"
+            statement.where(), f"{name} was given before, and the first counts; remove this one", "given-before"
         )
         return False
 
@@ -186,7 +187,7 @@ class GlobalReader:
         try:
             found = group(statement.words[1])
             if len(found) != (4 if family == 4 else 16):
-                raise BadValue(f"{shown(statement.words[1])} is not an IPv{family} address; write one")
+                raise BadValue(f"{shown(statement.words[1])} is not an IPv{family} address; write one", "group-family")
         except BadValue as problem:
             self._bad(statement, problem)
             return
@@ -195,6 +196,7 @@ class GlobalReader:
                 statement.where(1),
                 f"{shown(statement.words[1])} is not of link-local scope, so adverts may be forwarded; "
                 "write one of ff02::/16",
+                "group-scope-wide",
             )
         self._groups[family] = found
 
@@ -210,7 +212,9 @@ class GlobalReader:
             try:
                 cpus.append(integer(word, 0, _CPUS_MAX - 1))
             except BadValue as problem:
-                self._report.error(statement.where(i), f"{statement.words[0]} {problem}; the CPU is left out")
+                self._report.error(
+                    statement.where(i), f"{statement.words[0]} {problem}; the CPU is left out", problem.code
+                )
         self._file["cpu_affinity"] = tuple(sorted(set(cpus)))
 
     def _on_netlink_buffer(self, statement: Statement) -> None:
@@ -221,7 +225,7 @@ class GlobalReader:
                 self._report.warning(
                     statement.where(1),
                     f"pyvrrp's netlink sockets have {limits.NETLINK_RCVBUF} bytes, not {found[1]}; all else is used",
-                    "not-done",
+                    "netlink-buffer",
                 )
 
     def _on_umask(self, statement: Statement) -> None:
@@ -235,10 +239,12 @@ class GlobalReader:
         try:
             ipaddress.ip_address(address)
         except ValueError:
-            self._bad(statement, BadValue(f"{shown(address)} is not an IP address; write one of this host"))
+            self._bad(
+                statement, BadValue(f"{shown(address)} is not an IP address; write one of this host", "not-an-address")
+            )
             return
         if not (port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535):
-            self._bad(statement, BadValue(f"{shown(port)} is not a port in 1..65535; write a free one"))
+            self._bad(statement, BadValue(f"{shown(port)} is not a port in 1..65535; write a free one", "port"))
             return
         self._file["http"] = (address, int(port))
 
@@ -258,7 +264,10 @@ class GlobalReader:
             try:
                 integer(word, 1, 0x7FFFFFFF)
             except BadValue:
-                self._bad(statement, BadValue(f"{shown(word)} is not MTU, ADVERT or a number of bytes; write one"))
+                self._bad(
+                    statement,
+                    BadValue(f"{shown(word)} is not MTU, ADVERT or a number of bytes; write one", "buffer-policy"),
+                )
 
     def _on_smtp_server(self, statement: Statement) -> None:
         port = 25
@@ -274,18 +283,24 @@ class GlobalReader:
         if len(statement.words) > 1:
             name = statement.words[1]
             if len(name.encode(errors="surrogateescape")) > _TABLE_NAME_MAX:
-                self._bad(statement, BadValue(f"{shown(name)} is too long; write at most {_TABLE_NAME_MAX} characters"))
+                self._bad(
+                    statement,
+                    BadValue(f"{shown(name)} is too long; write at most {_TABLE_NAME_MAX} characters", "too-long"),
+                )
             else:
                 self._file["nftables"] = name
 
     def _on_tables(self, statement: Statement) -> None:
-        """iptables chains and ipsets have names of at most 28 characters."""
         for i, word in enumerate(statement.words[1:], 1):
-            if len(word) > 28:
-                self._bad(statement, BadValue(f"{shown(word)} is too long; write at most 28 characters"), i)
+            if len(word) > _CHAIN_NAME_MAX:
+                self._bad(
+                    statement,
+                    BadValue(f"{shown(word)} is too long; write at most {_CHAIN_NAME_MAX} characters", "too-long"),
+                    i,
+                )
 
     def _bad(self, statement: Statement, problem: BadValue, at: int = 1) -> None:
-        self._report.error(statement.where(at), f"{statement.words[0]} {problem}; the line is ignored")
+        self._report.error(statement.where(at), f"{statement.words[0]} {problem}; the line is ignored", problem.code)
 
 
 _FIFOS = {"notify_fifo": "vrrp_notify_fifo", "vrrp_notify_fifo": "notify_fifo"}  # each, and the other one
@@ -299,15 +314,17 @@ def extra_if(statement: Statement, low: int, report: Report) -> tuple[int, bool]
     at = 2 if is_all else 1
     try:
         if at == len(words):
-            raise BadValue("all lacks its seconds; write a number after it")
+            raise BadValue("all lacks its seconds; write a number after it", "extra-if-seconds")
         seconds = integer(words[at], low, 86400)
         if len(words) > at + 1:
-            raise BadValue(f"{shown(words[at + 1])} is one word too many; remove it")
+            raise BadValue(f"{shown(words[at + 1])} is one word too many; remove it", "one-word-too-many")
     except BadValue as problem:
-        report.error(statement.where(min(at, len(words) - 1)), f"{words[0]} {problem}; the line is ignored")
+        report.error(
+            statement.where(min(at, len(words) - 1)), f"{words[0]} {problem}; the line is ignored", problem.code
+        )
         return None
     if statement.keyword is not None and statement.keyword.alias:
-        report.warning(statement.where(), f"{words[0]} is an old word; write {statement.keyword.alias}")
+        report.warning(statement.where(), f"{words[0]} is an old word; write {statement.keyword.alias}", "old-word")
     return seconds, is_all
 
 
@@ -318,9 +335,9 @@ def min_interval_cs(statement: Statement, report: Report) -> int | None:
     try:
         us = seconds_us(statement.words[1], keyword.low_us, keyword.high_us)
         if us % 10_000:
-            raise BadValue(f"{shown(statement.words[1])} is finer than 0.01 s; write a multiple of it")
+            raise BadValue(f"{shown(statement.words[1])} is finer than 0.01 s; write a multiple of it", "interval-fine")
     except BadValue as problem:
-        report.error(statement.where(1), f"{keyword.name} {problem}; the line is ignored")
+        report.error(statement.where(1), f"{keyword.name} {problem}; the line is ignored", problem.code)
         return None
     return us // 10_000
 
@@ -342,12 +359,14 @@ def _umask(word: str) -> int:
             value = -1
         if 0 <= value <= 0o777:
             return value
-        raise BadValue(f"{shown(word)} is not a number up to 0777; write one")
+        raise BadValue(f"{shown(word)} is not a number up to 0777; write one", "umask-number")
     value = 0
     for name in word.split("|"):
         bits = _UMASK_BITS.get(name.strip())
         if bits is None:
-            raise BadValue(f"{shown(name)} is not a permission; write names as IRGRP joined by |, or a number")
+            raise BadValue(
+                f"{shown(name)} is not a permission; write names as IRGRP joined by |, or a number", "umask-name"
+            )
         value |= bits
     return value
 

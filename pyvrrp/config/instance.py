@@ -15,7 +15,7 @@ from pyvrrp.config.commands import Commands
 from pyvrrp.config.gather import Gathered
 from pyvrrp.config.global_defs import Defaults
 from pyvrrp.config.parser import Statement
-from pyvrrp.config.report import Code, Report, shown
+from pyvrrp.config.report import Report, shown
 from pyvrrp.config.static import RoutingReader
 from pyvrrp.config.trackers import TrackerReader
 from pyvrrp.config.tuning import apply_strict, settle_preempt_delay
@@ -30,7 +30,7 @@ _IPV6_ADDRESSES_IN_1500 = 90  # (1500 - 40 - 8) // 16
 class RefusedInstance(Exception):
     """The instance cannot be run. The text is the reason; `where` the line that it lies in."""
 
-    def __init__(self, where: Where, reason: str, code: Code = "bad-value", *, is_told: bool = False) -> None:
+    def __init__(self, where: Where, reason: str, code: str, *, is_told: bool = False) -> None:
         """is_told: a diagnostic says it already."""
         super().__init__(reason)
         self.where = where
@@ -80,7 +80,7 @@ class _Maker:
             self._report.error(
                 given.block.where(),
                 "in strict mode only priority 255 may have state MASTER; BACKUP is used, write that",
-                "conflict",
+                "strict-state",
             )
             state = State.BACKUP
         vips = self._vips()
@@ -90,7 +90,7 @@ class _Maker:
                 given.block.where(),
                 f"{len(vips)} addresses are more than an advert can carry; those after the first "
                 f"{limits.ADVERT_ADDRESSES_MAX} are not advertised, move them to virtual_ipaddress_excluded",
-                "limit",
+                "vips-many",
             )
             excluded = vips[limits.ADVERT_ADDRESSES_MAX :] + excluded
             vips = vips[: limits.ADVERT_ADDRESSES_MAX]
@@ -140,12 +140,12 @@ class _Maker:
         given = self._given
         title = f"vrrp_instance {shown(given.name)}"
         if not given.vrid:
-            given.refuse(given.block.where(), f"{title} has no virtual_router_id; add one in 1..255", "missing-keyword")
+            given.refuse(given.block.where(), f"{title} has no virtual_router_id; add one in 1..255", "vrid-missing")
         if not given.interface and not (given.peers and given.source):
             given.refuse(
                 given.block.where(),
                 f"{title} has no interface; add one (or unicast_src_ip and unicast_peer)",
-                "missing-keyword",
+                "interface-missing",
             )
         interfaces = None if "net_namespace" in given.settings else self._defaults.interfaces
         if given.interface_line is not None and interfaces is not None and given.interface not in interfaces:
@@ -153,19 +153,19 @@ class _Maker:
                 given.interface_line.where(1),
                 f"interface {shown(given.interface)} does not exist; the instance is FAULT until it does, "
                 "or correct the name",
-                "no-interface",
+                "interface-absent",
             )
         if given.source_line is not None and given.source in given.peers:
             self._report.warning(
                 given.source_line.where(1),
                 f"{shown(given.source_line.words[1])} is in unicast_peer too, which has other hosts; remove it there",
-                "conflict",
+                "source-among-peers",
             )
         if given.unicast is not None and not given.peers:
             fault = "unicast_fault_no_peer" in given.own
             result = "the instance is FAULT" if fault else "adverts go by multicast"
             message = f"{given.unicast.words[0]} without a peer: {result}; add the peers"
-            self._report.warning(given.unicast.where(), message, "missing-argument")
+            self._report.warning(given.unicast.where(), message, "unicast-without-peer")
 
     def _settle(self, family: int, state: State, priority: int, *, preempt: bool, version: int) -> None:
         """Bring what hangs on other settings to what it comes to."""
@@ -176,39 +176,45 @@ class _Maker:
         settle_preempt_delay(settings, lines, preempt=preempt, state=state, report=self._report)
         if given.group_line is not None:
             if given.peers:
-                self._no_effect(given.group_line, "mcast_dst_ip does nothing with unicast peers")
+                self._no_effect(
+                    given.group_line, "mcast_dst_ip does nothing with unicast peers", "mcast-dst-ip-unicast"
+                )
             elif (4 if len(given.group) == 4 else 6) != family:
                 self._report.error(
                     given.group_line.where(1),
                     f"mcast_dst_ip {show(given.group)} is not IPv{family} as the instance is; the line is ignored",
-                    "conflict",
+                    "mcast-dst-ip-family",
                 )
                 given.group = b""
         if not given.peers:
             for word in ("unicast_ttl", "check_unicast_src", "old_unicast_checksum"):
                 if word in lines:
-                    self._no_effect(lines[word], f"{word} does nothing without unicast peers")
+                    self._no_effect(lines[word], f"{word} does nothing without unicast peers", "unicast-word-alone")
             settings.pop("unicast_ttl", None)
             settings["unicast_fault_no_peer"] = "unicast_fault_no_peer" in lines and given.unicast is not None
         if "vmac_xmit_base" in lines and "use_vmac" not in lines:
-            self._no_effect(lines["vmac_xmit_base"], "vmac_xmit_base does nothing without use_vmac")
+            self._no_effect(
+                lines["vmac_xmit_base"], "vmac_xmit_base does nothing without use_vmac", "vmac-xmit-base-alone"
+            )
         if "use_vmac" in lines and settings.get("strict") and settings["use_vmac"].mac:
             self._report.error(
                 lines["use_vmac"].where(),
                 "a MAC of its own cannot be in strict mode, that of the RFC is used; remove it",
-                "conflict",
+                "vmac-mac-strict",
             )
             settings["use_vmac"] = settings["use_vmac"]._replace(mac=b"")
         if "use_vmac" in lines and not given.interface:
-            self._no_effect(lines["use_vmac"], "use_vmac does nothing without an interface")
+            self._no_effect(lines["use_vmac"], "use_vmac does nothing without an interface", "vmac-without-interface")
         if "use_vmac" in lines and "use_ipvlan" in lines:
             self._report.error(
-                lines["use_ipvlan"].where(), "use_ipvlan beside use_vmac is ignored; remove one of them", "conflict"
+                lines["use_ipvlan"].where(),
+                "use_ipvlan beside use_vmac is ignored; remove one of them",
+                "ipvlan-beside-vmac",
             )
             settings["use_ipvlan"] = None
 
-    def _no_effect(self, line: Statement, what: str) -> None:
-        self._report.warning(line.where(), f"{what}; remove it", "no-effect")
+    def _no_effect(self, line: Statement, what: str, code: str) -> None:
+        self._report.warning(line.where(), f"{what}; remove it", code)
 
     def _check_strict(self, settings: dict[str, Any], lines: dict[str, Statement], priority: int, version: int) -> None:
         given = self._given
@@ -216,7 +222,9 @@ class _Maker:
         accept = lines.get("accept")
         if accept is not None and settings["accept"] and version == 2 and priority != 255:
             self._report.error(
-                accept.where(), "accept cannot be in strict mode with version 2; it is ignored, remove it", "conflict"
+                accept.where(),
+                "accept cannot be in strict mode with version 2; it is ignored, remove it",
+                "accept-strict",
             )
             accept = None
         if accept is None:
@@ -225,7 +233,7 @@ class _Maker:
             self._report.warning(
                 given.unicast.where(),
                 "strict mode has no unicast, and keepalived 2.4 does not start with both; remove one of them",
-                "conflict",
+                "unicast-strict",
             )
 
     # Addresses
@@ -240,7 +248,7 @@ class _Maker:
                 continue
             if vip.address in seen:
                 self._report.warning(
-                    line.where(), f"address {show(vip.address)} is listed twice; remove one", "duplicate"
+                    line.where(), f"address {show(vip.address)} is listed twice; remove one", "address-twice"
                 )
                 continue
             if not vips:
@@ -258,7 +266,7 @@ class _Maker:
                 continue
             if (vip.address, vip.dev) in seen:
                 self._report.warning(
-                    line.where(), f"address {show(vip.address)} is listed twice; remove one", "duplicate"
+                    line.where(), f"address {show(vip.address)} is listed twice; remove one", "address-twice"
                 )
                 continue
             seen.add((vip.address, vip.dev))
@@ -275,7 +283,7 @@ class _Maker:
             self._report.warning(
                 line.where(),
                 f"interface {shown(vip.dev)} does not exist; the address is not set until it does",
-                "no-interface",
+                "interface-absent",
             )
         return vip
 
@@ -288,7 +296,7 @@ class _Maker:
                 given.refuse(
                     given.block.where(),
                     f"{why} needs an address; add one to virtual_ipaddress (RFC 5798 s5.2.5)",
-                    "missing-keyword",
+                    "vips-needed",
                 )
             elif not given.settings.get("no_virtual_ipaddress"):
                 has = "no address that can be used" if given.vip_lines else "no virtual_ipaddress"
@@ -296,17 +304,21 @@ class _Maker:
                     given.block.where(),
                     f"vrrp_instance {shown(given.name)} has {has}, so its adverts carry no address; "
                     + ("mend one" if given.vip_lines else "add at least one"),
-                    "missing-keyword",
+                    "vips-none",
                 )
             return
         if "no_virtual_ipaddress" in given.own:
-            self._no_effect(given.own["no_virtual_ipaddress"], "no_virtual_ipaddress does nothing beside addresses")
+            self._no_effect(
+                given.own["no_virtual_ipaddress"],
+                "no_virtual_ipaddress does nothing beside addresses",
+                "no-virtual-ipaddress-unneeded",
+            )
         if family == 6 and len(vips) > _IPV6_ADDRESSES_IN_1500:
             self._report.warning(
                 given.block.where(),
                 f"{len(vips)} IPv6 addresses make an advert that 1500 bytes cannot carry, so it goes in fragments; "
                 f"move those after {_IPV6_ADDRESSES_IN_1500} to virtual_ipaddress_excluded",
-                "limit",
+                "vips-fragment",
             )
         if family == 6 and not given.peers and not _is_link_local(vips[0].address):
             tell = self._report.error if strict else self._report.warning
@@ -314,7 +326,7 @@ class _Maker:
                 self._first_vip_line.where(),
                 f"the first IPv6 address should be link-local, {show(vips[0].address)} is not; "
                 "put one of fe80::/64 first (RFC 5798 s5.2.9)",
-                "conflict",
+                "first-not-link-local",
             )
 
     # Interval, preemption, password, what is tracked
@@ -334,6 +346,7 @@ class _Maker:
             self._report.error(
                 given.interval_line.where(1),
                 f"advert_int {shown(given.interval_line.words[1])}: {why}; {value / _CS_PER_S:g} is used, write that",
+                "advert-int-step",
             )
         return value
 
@@ -348,7 +361,7 @@ class _Maker:
                 f"nopreempt does nothing {why} and is ignored; write state BACKUP"
                 + (" and a priority below 255" if priority == 255 else "")
                 + ", on every node, so that whoever is MASTER stays it",
-                "conflict",
+                "nopreempt-ignored",
             )
             return True
         return False
@@ -362,7 +375,7 @@ class _Maker:
                 given.nopreempt.where(),
                 f"with nopreempt a BACKUP leaves every MASTER alone, so the weight of {shown(weighted[0])} moves "
                 "nothing; remove the weight (failing is FAULT then), or nopreempt",
-                "no-effect",
+                "nopreempt-weight",
             )
 
     def _auth_pass(self, version: int, *, is_strict: bool) -> bytes | None:
@@ -381,7 +394,7 @@ class _Maker:
                 self._report.warning(
                     line.where(),
                     f"track_interface {shown(own)} is the instance's own, tracked anyway; remove it",
-                    "no-effect",
+                    "own-interface-tracked",
                 )
             else:
                 lines.append(line)

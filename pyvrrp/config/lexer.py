@@ -122,7 +122,7 @@ class Lexer:
                     source.where(number, column),
                     "the line holds NUL bytes and is left out; remove them"
                     + (", or save the file as UTF-8" if number == 1 else ""),
-                    "encoding",
+                    "nul-bytes",
                 )
             elif special(line):
                 # Nearly all of these are `words {` or `}`.
@@ -156,7 +156,7 @@ class Lexer:
                 self._report.structure(
                     source.where(number, column or atom.start() + 1),
                     "the double quote opened here is not closed, so the rest of the line is left out; close it",
-                    "quotes",
+                    "quote-open",
                 )
                 break
             elif first == "$" and len(atom[0]) > 1:
@@ -164,7 +164,7 @@ class Lexer:
                     source.where(number, column or atom.start() + 1, line),
                     f"{shown(atom[0])} is not defined before this line; write ${shown(atom[0][2:-1])}=VALUE above, "
                     "or put it in double quotes if it is meant as it stands",
-                    "definition",
+                    "definition-unknown",
                 )
             end = atom.end()
         yield from self._piece(source, number, column or start + 1, line[start:end])
@@ -177,6 +177,6 @@ class Lexer:
         cleaned = [clean(word) for word in words]
         if cleaned != words:
             self._report.warning(
-                source.where(number, 0), "the line holds bytes that are not UTF-8; save the file as UTF-8", "encoding"
+                source.where(number, 0), "the line holds bytes that are not UTF-8; save the file as UTF-8", "not-utf-8"
             )
         return cleaned

@@ -71,9 +71,9 @@ def load(
     try:
         statements = parse(text.pieces(path, data), report)
     except Unreadable as problem:
-        return Loaded(None, (Diagnostic(Where(clean(path)), str(problem)),))
+        return Loaded(None, (Diagnostic(Where(clean(path)), str(problem), problem.code),))
     except TooMuch as problem:
-        report.structure(problem.where, str(problem), "limit")
+        report.structure(problem.where, str(problem), problem.code)
         return Loaded(None, report.finish())
     configuration = build(statements, host_name=socket.gethostname(), interfaces=interfaces, report=report)
     # What is missing by its author's own word ends it, but only after everything else has been told, too.

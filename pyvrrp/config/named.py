@@ -22,7 +22,7 @@ def named(blocks: Sequence[Statement], report: Report) -> Iterator[tuple[str, St
             report.error(
                 block.where(1),
                 f"{block.words[0]} {shown(name)} is defined twice and the first counts; rename this one",
-                "duplicate",
+                "name-twice",
             )
             continue
         seen.add(name)

@@ -79,7 +79,7 @@ def realms(word: str) -> tuple[int, int]:
     source, slash, destination = word.rpartition("/")
     found = [_number(part, "rt_realms", {"cosmos": 0}, 0, 0xFFFF) for part in (source, destination) if part]
     if len(found) != 1 + len(slash):
-        raise BadValue(f"{shown(word)} is not a pair of realms; write TO or FROM/TO")
+        raise BadValue(f"{shown(word)} is not a pair of realms; write TO or FROM/TO", "realms")
     return (found[0], found[1]) if slash else (0, found[0])
 
 
@@ -93,7 +93,7 @@ def _number(word: str, file: str, known: dict[str, int], low: int, high: int) ->
         return files[word]
     near = difflib.get_close_matches(word[:64], [*known, *files], n=1)
     advice = f"did you mean {near[0]}?" if near else f"write a number of {low}..{high} or a name of {file}"
-    raise BadValue(f"{shown(word)} is not known; {advice}")
+    raise BadValue(f"{shown(word)} is not known; {advice}", "name-unknown")
 
 
 def _files(name: str) -> list[tuple[str, int, int]]:

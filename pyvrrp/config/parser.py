@@ -138,7 +138,7 @@ class _Parser:
             for enclosing in self._frames:
                 if enclosing.statement is not None and enclosing.statement.words[0] == "vrrp_instance":
                     message += f", {enclosing.statement.title} is not run without"
-            self._report.error(statement.where(), message, "missing-argument")
+            self._report.error(statement.where(), message, "argument-missing")
             if frame.statement is not None and frame.statement.broken is None:
                 frame.statement.broken = statement.where(), f"{keyword.name} lacks its argument"
             return keyword.named  # a block without a name is still a block
@@ -149,7 +149,7 @@ class _Parser:
                 f"{keyword.name} takes {'no' if not keyword.most else f'only {keyword.most}'} "
                 f"argument{'s' if keyword.most != 1 else ''}, the rest is ignored: {surplus}; "
                 "remove it, or make it a comment with #",
-                "surplus-words",
+                "words-surplus",
             )
         return True
 
@@ -161,7 +161,8 @@ class _Parser:
         if last is None:
             if frame.mode is not _Mode.SKIP:
                 self._report.structure(
-                    self._at(piece), "this { belongs to nothing and is ignored, as its } is; remove both"
+                    self._at(piece), "this { belongs to nothing and is ignored, as its } is; remove both",
+                    "brace-opens-nothing"
                 )
             self._frames.append(_Frame(frame.mode, frame.block, frame.into, None))
             return
@@ -185,6 +186,7 @@ class _Parser:
             self._report.structure(
                 statement.where(),
                 f"{shown(statement.words[0])} has no block; the one opened here is left out, remove it",
+                "block-unwanted",
             )
             return _Frame(_Mode.SKIP, TOP, [], statement)
         if keyword.kind is Kind.BLOCK:
@@ -196,7 +198,8 @@ class _Parser:
             self._frames.pop()
         else:
             self._report.structure(
-                self._at(piece), "this } closes nothing; remove it, or add the { that it should close"
+                self._at(piece), "this } closes nothing; remove it, or add the { that it should close",
+                "brace-closes-nothing"
             )
 
     def _belongs(self, statement: Statement, frame: _Frame) -> bool:
@@ -216,6 +219,7 @@ class _Parser:
                 frame.statement.where(),
                 f"the block of {frame.statement.title} that opens here is not closed{before}; "
                 "what it holds so far is used, add the missing }",
+                "block-open",
             )
 
     def _at(self, piece: Piece) -> Where:
@@ -236,7 +240,9 @@ class _Parser:
         if keyword is None:
             self._unknown(statement, frame.block, is_block=False)
         elif keyword.kind in BLOCKS:
-            self._report.structure(statement.where(), f"{statement.title} is not followed by {{; add it")
+            self._report.structure(
+                statement.where(), f"{statement.title} is not followed by {{; add it", "block-missing"
+            )
             # Where the next line makes no sense in the enclosing block, it is the inside of this one.
             if following is not None and following.words[0] not in INDEX[frame.block]:
                 self._frames.append(self._frame_of(statement, frame))
@@ -246,21 +252,24 @@ class _Parser:
         what = "block" if is_block else "keyword"
         inside = f" in {block}" if block else ""
         gone = "is left out as a whole" if is_block else "is ignored"
-        home = None
         if hidden := next((character for character in word if not character.isprintable()), ""):
             called = "a no-break space" if hidden == "\xa0" else "a character that cannot be seen"
-            message = (
-                f"{what} {shown(word)} is not known{inside} and {gone}; it holds {called} ({shown(hidden)}), "
-                "write an ordinary blank there"
-            )
+            advice = f"it holds {called} ({shown(hidden)}), write an ordinary blank there"
         elif (home := home_of(word)) is not None:
-            place = f"inside {home} {{ }}" if home else "outside all blocks"
-            message = f"{shown(word)} does not belong{inside or ' outside all blocks'} and {gone}; move it {place}"
+            self._report.warning(
+                statement.where(),
+                f"{shown(word)} does not belong{inside or ' outside all blocks'} and {gone}; "
+                + (f"move it inside {home} {{ }}" if home else "move it outside all blocks"),
+                "misplaced-word",
+            )
+            return
         elif meant := self._suggestion(word, block):
-            message = f"{what} {shown(word)} is not known{inside} and {gone}; did you mean {meant}?"
+            advice = f"did you mean {meant}?"
         else:
-            message = f"{what} {shown(word)} is not known{inside} and {gone}; remove it"
-        self._report.warning(statement.where(), message, "misplaced-word" if home is not None else "unknown-word")
+            advice = "remove it"
+        self._report.warning(
+            statement.where(), f"{what} {shown(word)} is not known{inside} and {gone}; {advice}", "unknown-word"
+        )
 
     def _tell_not_done(self, without: str, statements: list[Statement]) -> None:
         """One message for all lines whose lack makes the same difference."""

@@ -15,6 +15,7 @@ from pyvrrp import limits
 from pyvrrp.config.frames import LENGTH, LISTS, Frame, Request
 from pyvrrp.config.lexer import clean
 from pyvrrp.config.load import Loaded
+from pyvrrp.config.report import Fault
 from pyvrrp.errand import errand
 from pyvrrp.model import Configuration, Diagnostic, Where
 
@@ -59,11 +60,13 @@ async def load_all_in_worker(
         left = left[len(found) :]
         if left:
             culprit = left.pop(0)
-            loaded[culprit] = Loaded(None, (Diagnostic(Where(clean(culprit)), problem),))
+            assert problem is not None
+            unread = Diagnostic(Where(clean(culprit)), str(problem), problem.code)
+            loaded[culprit] = Loaded(None, (unread,))
     return loaded
 
 
-async def _load_some(request: Request, timeout_s: float) -> tuple[list[Loaded], str]:
+async def _load_some(request: Request, timeout_s: float) -> tuple[list[Loaded], Fault | None]:
     """Run one worker. Returns what it made of the first of the files, and why it did not come to the next."""
     try:
         async with errand(_WORKER, msgspec.msgpack.encode(request), timeout_s=timeout_s) as done:
@@ -72,13 +75,16 @@ async def _load_some(request: Request, timeout_s: float) -> tuple[list[Loaded], 
                 await _collect(done.answer, len(request.paths), found)
             except (msgspec.DecodeError, EOFError) as error:
                 if done.status is None:
-                    return found, f"reading it took longer than {timeout_s:g} s and was given up; is its disk there?"
+                    text = f"reading it took longer than {timeout_s:g} s and was given up; is its disk there?"
+                    return found, Fault(text, "reader-slow")
                 if done.status != 0:
-                    return found, f"the process that read it {done.failure()}"
-                return found, f"the process that read it answered nonsense ({error}); {done.last_words()}"
-            return found, ""
+                    return found, Fault(f"the process that read it {done.failure()}", "reader-died")
+                text = f"the process that read it answered nonsense ({error}); {done.last_words()}"
+                return found, Fault(text, "reader-nonsense")
+            return found, None
     except OSError as error:
-        return [], f"the process that reads it cannot be started: {error.strerror}; try again"
+        text = f"the process that reads it cannot be started: {error.strerror}; try again"
+        return [], Fault(text, "reader-not-started")
 
 
 async def _collect(answer: int, count: int, found: list[Loaded]) -> None:

@@ -52,11 +52,11 @@ def read_prefix(word: str, family: int = 0) -> Prefix:
     found = address(text)
     widest = len(found) * 8
     if family and widest != (32 if family == 4 else 128):
-        raise BadValue(f"{shown(word)} is not IPv{family}; write an address of that family")
+        raise BadValue(f"{shown(word)} is not IPv{family}; write an address of that family", "prefix-family")
     try:
         return Prefix(found, integer(length, 0, widest) if slash else widest)
     except BadValue as problem:
-        raise BadValue(f"{shown(word)}: the prefix length {problem}") from None
+        raise BadValue(f"{shown(word)}: the prefix length {problem}", problem.code) from None
 
 
 def read_route(statement: Statement, report: Report, *, is_static: bool = False) -> Route | None:
@@ -64,7 +64,7 @@ def read_route(statement: Statement, report: Report, *, is_static: bool = False)
     try:
         return _Reader(statement, report, is_static=is_static).read()
     except LineFault as fault:
-        report.error(statement.where(fault.at), f"{fault}; the route is left out")
+        report.error(statement.where(fault.at), f"{fault}; the route is left out", fault.code)
         return None
 
 
@@ -103,10 +103,12 @@ class _Reader(RoutingLine):
         if self._is_default:
             destination = Prefix(bytes(16 if self._family == 6 else 4), 0)
         if destination is None:
-            raise LineFault(0, "the route has no destination; write an address, ADDR/LEN or default")
+            raise LineFault(
+                0, "the route has no destination; write an address, ADDR/LEN or default", "route-destination"
+            )
         for name in ("preference", "expires_s", "source_prefix"):
             if name in fields and self._family != 6:
-                raise LineFault(0, f"{_SIX_ONLY[name]} is for IPv6 routes only; remove it")
+                raise LineFault(0, f"{_SIX_ONLY[name]} is for IPv6 routes only; remove it", "ipv6-only-option")
         if self._or is not None:
             self._next_hops = [NextHop(via=fields.pop("via", None)), NextHop(via=self._or)]
         self._check_protocol()
@@ -129,8 +131,14 @@ class _Reader(RoutingLine):
         if self._destination is not None or self._is_default:
             with contextlib.suppress(BadValue):
                 read_prefix(word)
-                raise LineFault(self._words.at, f"{shown(word)} is a second destination; make a line of it")
-            raise LineFault(self._words.at, f"{shown(word)} is not known in a route; {nearest(word, _KNOWN)}")
+                raise LineFault(
+                    self._words.at,
+                    f"{shown(word)} is a second destination; make a line of it",
+                    "route-destination-twice",
+                )
+            raise LineFault(
+                self._words.at, f"{shown(word)} is not known in a route; {nearest(word, _KNOWN)}", "route-word"
+            )
         if word in {"default", "any", "all"}:
             self._is_default = True  # of the family that the other words have
             return
@@ -139,7 +147,7 @@ class _Reader(RoutingLine):
         except BadValue as problem:
             looks_like_one = re.match(r"[0-9a-fA-F]*[.:/]", word)
             text = str(problem) if looks_like_one else f"{shown(word)} is not known in a route; {nearest(word, _KNOWN)}"
-            raise LineFault(self._words.at, text) from None
+            raise LineFault(self._words.at, text, problem.code if looks_like_one else "route-word") from None
         self._settle(self._destination.family)
 
     def _on_to(self, word: str) -> None:
@@ -157,7 +165,9 @@ class _Reader(RoutingLine):
         self._or = self._address(word)
 
     def _deprecated(self, word: str, instead: str) -> None:
-        self._report.warning(self._statement.where(self._words.at), f"{word} is an old word; write {instead}")
+        self._report.warning(
+            self._statement.where(self._words.at), f"{word} is an old word; write {instead}", "old-word"
+        )
 
     def _on_dev(self, word: str) -> None:
         self._fields["dev"] = self._words.read(word, interface_name)
@@ -202,12 +212,16 @@ class _Reader(RoutingLine):
             self._fields["has_ecn"] = True
         if not self._fields.get("has_ecn"):
             feature = self._words.value(word)
-            raise LineFault(self._words.at, f"the feature {shown(feature)} is not known; ecn is the only one")
+            raise LineFault(
+                self._words.at, f"the feature {shown(feature)} is not known; ecn is the only one", "route-feature"
+            )
 
     def _on_pref(self, word: str) -> None:
         preference = self._words.value(word)
         if preference not in {"low", "medium", "high"}:
-            raise LineFault(self._words.at, f"pref {shown(preference)} is not known; write low, medium or high")
+            raise LineFault(
+                self._words.at, f"pref {shown(preference)} is not known; write low, medium or high", "route-pref"
+            )
         self._fields["preference"] = preference
 
     def _on_expires(self, word: str) -> None:
@@ -216,7 +230,9 @@ class _Reader(RoutingLine):
     def _on_ttl_propagate(self, word: str) -> None:
         text = self._words.value(word)
         if text not in {"enabled", "disabled"}:
-            raise LineFault(self._words.at, f"ttl-propagate {shown(text)} is not known; write enabled or disabled")
+            raise LineFault(
+                self._words.at, f"ttl-propagate {shown(text)} is not known; write enabled or disabled", "ttl-propagate"
+            )
         self._fields["propagates_ttl"] = text == "enabled"
 
     def _on_encap(self, _word: str) -> None:
@@ -227,13 +243,17 @@ class _Reader(RoutingLine):
 
     def _on_as(self, word: str) -> None:
         self._words.value(word)
-        raise LineFault(self._words.at, "as is for MPLS routes, which keepalived does not do either; remove it")
+        raise LineFault(
+            self._words.at, "as is for MPLS routes, which keepalived does not do either; remove it", "route-as"
+        )
 
     def _on_next_hop(self, _word: str) -> None:
         """All that follows: the next hops are last in a line."""
         words = self._words
         if "via" in self._fields:
-            raise LineFault(words.at, "a route with next hops has no via of its own; make a nexthop of it")
+            raise LineFault(
+                words.at, "a route with next hops has no via of its own; make a nexthop of it", "route-via-and-hops"
+            )
         hop: dict[str, Any] = {}
         while (word := words.next()) is not None:
             if word == "nexthop":
@@ -253,15 +273,23 @@ class _Reader(RoutingLine):
             elif word == "encap":
                 hop["encap"] = read_encap(words)
             elif word in _OPTIONS or word in _LOCKABLE or word in _PLAIN:
-                raise LineFault(words.at, f"{word} stands behind nexthop, which must be last; move it to the front")
+                raise LineFault(
+                    words.at,
+                    f"{word} stands behind nexthop, which must be last; move it to the front",
+                    "nexthop-not-last",
+                )
             else:
                 known = ("nexthop", "via", "dev", "weight", "onlink", "realms", "encap")
-                raise LineFault(words.at, f"{shown(word)} is not known in a nexthop; {nearest(word, known)}")
+                raise LineFault(
+                    words.at, f"{shown(word)} is not known in a nexthop; {nearest(word, known)}", "nexthop-word"
+                )
         self._next_hop_ends(hop)
 
     def _next_hop_ends(self, hop: dict[str, Any]) -> None:
         if "via" not in hop and "dev" not in hop:
-            raise LineFault(self._words.at, "a nexthop leads nowhere; write via ADDR or dev IF after it")
+            raise LineFault(
+                self._words.at, "a nexthop leads nowhere; write via ADDR or dev IF after it", "nexthop-nowhere"
+            )
         self._next_hops.append(NextHop(**hop))
 
 
@@ -310,14 +338,14 @@ def _milliseconds(word: str, per_ms: int) -> int:
     """`200ms`, `1.5s`, or a number of the kernel's units, of which a millisecond has `per_ms`. Raises BadValue."""
     found = _TIME.fullmatch(word)
     if not found:
-        raise BadValue(f"{shown(word)} is not a time; write milliseconds, or seconds with s behind")
+        raise BadValue(f"{shown(word)} is not a time; write milliseconds, or seconds with s behind", "time")
     whole, fraction, unit = found.groups()
     thousandths = int(whole) * 1000 + int((fraction or "").ljust(3, "0"))
     value = thousandths if (unit or "ms").startswith("s") else thousandths // 1000
     if unit is None:
         value //= per_ms
     if value > _U32 // 8:  # the kernel counts some in eighths
-        raise BadValue(f"{shown(word)} is too long; write a time of hours at most")
+        raise BadValue(f"{shown(word)} is too long; write a time of hours at most", "too-long")
     return value
 
 
@@ -330,7 +358,7 @@ def read_encap(words: Words) -> tuple[str, ...]:
         return kind, words.read("encap ila", _locator)
     options = _ENCAPS.get(kind)
     if options is None:
-        raise LineFault(words.at, f"encap {shown(kind)} is not known; write one of ip, ip6, mpls or ila")
+        raise LineFault(words.at, f"encap {shown(kind)} is not known; write one of ip, ip6, mpls or ila", "encap-type")
     found = [kind]
     while (word := words.peek()) in options:
         assert word is not None
@@ -345,7 +373,9 @@ def _labels(word: str) -> str:
 
 def _locator(word: str) -> str:
     if not re.fullmatch(r"[0-9a-fA-F]{1,4}(:[0-9a-fA-F]{1,4}){3}", word):
-        raise BadValue(f"{shown(word)} is not a locator; write four hexadecimal numbers with colons between")
+        raise BadValue(
+            f"{shown(word)} is not a locator; write four hexadecimal numbers with colons between", "ila-locator"
+        )
     return word
 
 
@@ -359,7 +389,7 @@ def _in_range(high: int) -> Callable[[str], str]:
 def _of_family(size: int) -> Callable[[str], str]:
     def check(word: str) -> str:
         if len(address(word)) != size:
-            raise BadValue(f"{shown(word)} is of the wrong family; write IPv{4 if size == 4 else 6}")
+            raise BadValue(f"{shown(word)} is of the wrong family; write IPv{4 if size == 4 else 6}", "encap-family")
         return word
 
     return check

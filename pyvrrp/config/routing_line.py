@@ -32,6 +32,7 @@ class RoutingLine:
                 self._words.at,
                 f"{shown(self._statement.words[self._words.at])} is IPv{family} in an IPv{self._family} {self.what}; "
                 "write addresses of one family",
+                "routing-family",
             )
         self._family = family
 
@@ -59,7 +60,9 @@ class RoutingLine:
     def _on_track_group(self, word: str) -> None:
         group = self._words.value(word)
         if not self._is_static:
-            raise LineFault(self._words.at - 1, f"track_group is for static {self.what}s only; remove it")
+            raise LineFault(
+                self._words.at - 1, f"track_group is for static {self.what}s only; remove it", "track-group-routing"
+            )
         self._fields["track_group"] = group
 
     def _check_protocol(self) -> None:
@@ -70,6 +73,6 @@ class RoutingLine:
                 self._statement.where(),
                 f"a {self.what} that is tracked has the protocol keepalived ({PROTOCOL_KEEPALIVED}), which is used; "
                 "add no_track to keep yours",
-                "conflict",
+                "tracked-protocol",
             )
             del fields["protocol"]

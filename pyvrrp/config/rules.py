@@ -40,7 +40,7 @@ class RuleReader:
         try:
             fields = _Line(statement, self._report, is_static=is_static).read()
         except LineFault as fault:
-            self._report.error(statement.where(fault.at), f"{fault}; the rule is left out")
+            self._report.error(statement.where(fault.at), f"{fault}; the rule is left out", fault.code)
             return None
         if "priority" not in fields:
             fields["priority"] = self._next_priority
@@ -48,7 +48,7 @@ class RuleReader:
                 statement.where(),
                 f"the rule has no priority, so {self._next_priority} is used; write priority N, "
                 "since rules are asked in the order of their priorities",
-                "missing-argument",
+                "rule-priority",
             )
             self._next_priority -= 1
         return Rule(**fields)
@@ -63,23 +63,37 @@ class _Line(RoutingLine):
         while (word := words.next()) is not None:
             option = _OPTIONS.get(word)
             if option is None:
-                raise LineFault(words.at, f"{shown(word)} is not known in a rule; {nearest(word, _OPTIONS)}")
+                raise LineFault(
+                    words.at, f"{shown(word)} is not known in a rule; {nearest(word, _OPTIONS)}", "rule-word"
+                )
             option(self, word)
         if "action" not in fields:
-            raise LineFault(0, "the rule has no action; write table T, goto N, nop, blackhole, prohibit or unreachable")
+            raise LineFault(
+                0,
+                "the rule has no action; write table T, goto N, nop, blackhole, prohibit or unreachable",
+                "rule-action",
+            )
         if fields["action"] == "goto":
             priority, target = fields.get("priority"), fields["target"]
             if priority is None:
-                raise LineFault(0, "a rule with goto needs a priority; write priority N, below its target")
+                raise LineFault(
+                    0, "a rule with goto needs a priority; write priority N, below its target", "goto-priority"
+                )
             if priority >= target:
-                raise LineFault(0, f"goto {target} leads back: the priority {priority} is not below it; change one")
+                raise LineFault(
+                    0, f"goto {target} leads back: the priority {priority} is not below it; change one", "goto-back"
+                )
         if fields["action"] != "lookup":
             for name, word in _LOOKUP_ONLY.items():
                 if name in fields:
-                    raise LineFault(0, f"{word} means nothing without a table; write table T, or remove {word}")
+                    raise LineFault(
+                        0,
+                        f"{word} means nothing without a table; write table T, or remove {word}",
+                        "lookup-only-option",
+                    )
         self._check_protocol()
         if fields.get("track_group") and not (fields.get("iif") or fields.get("oif")):
-            raise LineFault(0, "track_group needs an interface to look at; add iif IF or oif IF")
+            raise LineFault(0, "track_group needs an interface to look at; add iif IF or oif IF", "rule-track-group")
         family = self._family or 4
         for name in ("source", "destination"):
             if name in fields and not fields[name].length and not any(fields[name].address):
@@ -125,7 +139,8 @@ class _Line(RoutingLine):
     def _act(self, action: str, target: int | None = None) -> None:
         if "action" in self._fields:
             raise LineFault(
-                self._words.at, "the rule has two actions; keep one of table, goto, nop, blackhole, prohibit, l3mdev"
+                self._words.at, "the rule has two actions; keep one of table, goto, nop, blackhole, prohibit, l3mdev",
+                "rule-actions-two"
             )
         self._fields["action"] = action
         self._fields["target"] = target
@@ -145,7 +160,9 @@ class _Line(RoutingLine):
     def _on_type(self, word: str) -> None:
         action = self._words.value(word)
         if action not in _ACTIONS:
-            raise LineFault(self._words.at, f"type {shown(action)} is not known; {nearest(action, _ACTIONS)}")
+            raise LineFault(
+                self._words.at, f"type {shown(action)} is not known; {nearest(action, _ACTIONS)}", "rule-type"
+            )
         self._act(action)
 
 
@@ -204,11 +221,11 @@ def _range(word: str, high: int, must: str) -> tuple[int, int]:
     """`FIRST-LAST`, or one number unless `must` is in it."""
     found = _RANGE.fullmatch(word)
     if not found and (must or not word.isdecimal()):
-        raise BadValue(f"{shown(word)} is not a range; write FIRST-LAST")
+        raise BadValue(f"{shown(word)} is not a range; write FIRST-LAST", "range")
     first, last = (found[1], found[2]) if found else (word, word)
     pair = c_integer(str(int(first)), 0, high), c_integer(str(int(last)), 0, high)
     if pair[0] > pair[1]:
-        raise BadValue(f"{shown(word)} is empty; write the smaller number first")
+        raise BadValue(f"{shown(word)} is empty; write the smaller number first", "range-empty")
     return pair
 
 
@@ -218,4 +235,6 @@ def _ip_protocol(word: str) -> int:
     try:
         return socket.getprotobyname(word)
     except (OSError, ValueError):
-        raise BadValue(f"{shown(word)} is not known; write a number of 0..255, or a name as tcp or udp") from None
+        raise BadValue(
+            f"{shown(word)} is not known; write a number of 0..255, or a name as tcp or udp", "name-unknown"
+        ) from None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyvrrp import limits
-from pyvrrp.config.report import shown
+from pyvrrp.config.report import Fault, shown
 from pyvrrp.model import Where
 
 # A line that is too long. It begins at a line's begin only, so that no character is looked at twice.
@@ -39,15 +39,15 @@ class Source:
         return Where(self.file, line, column, "; ".join(part for part in (reads, self._use) if part))
 
 
-class Unreadable(Exception):
+class Unreadable(Fault):
     """The text says why, and what to do."""
 
 
-class TooMuch(Exception):
+class TooMuch(Fault):
     """A bound was met, so the rest is not read. The text says which, and what to do."""
 
-    def __init__(self, where: Where, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, where: Where, message: str, code: str) -> None:
+        super().__init__(message, code)
         self.where = where
 
 
@@ -68,6 +68,7 @@ class Budget:
             raise TooMuch(
                 Where(where.file, number, 1, where.origin),
                 f"the line has more than {limits.LINE_CHARS_MAX} characters; write several lines",
+                "line-long",
             )
         self.pieces_left -= text.count("\n") + 2 * (text.count("{") + text.count("}")) + 1
         if self.pieces_left < 0:
@@ -75,19 +76,23 @@ class Budget:
                 where,
                 f"there are more than {limits.CONFIG_PIECES_MAX} lines and braces in all; use several files, "
                 "each with its own -f",
+                "lines-many",
             )
 
     def made(self, text: str, where: Where) -> None:
         """A line that was made. One is never cheap: it counts as 32 characters at least."""
         if len(text) > limits.LINE_CHARS_MAX:
             most = limits.LINE_CHARS_MAX
-            raise TooMuch(where, f"it makes a line of more than {most} characters; write several lines")
+            raise TooMuch(
+                where, f"it makes a line of more than {most} characters; write several lines", "made-line-long"
+            )
         self.made_left -= max(len(text), 32)
         if self.made_left < 0:
             raise TooMuch(
                 where,
                 f"definitions and repetitions make more than {limits.MADE_CHARS_MAX >> 20} Mi characters of text, "
                 "and it has no end in sight; repeat less, or use several files",
+                "made-text-long",
             )
 
     def file(self, where: Where) -> None:
@@ -95,7 +100,8 @@ class Budget:
         self.files_left -= 1
         if self.files_left < 0:
             raise TooMuch(
-                where, f"more than {limits.CONFIG_FILES_MAX} files are included; is one included again and again?"
+                where, f"more than {limits.CONFIG_FILES_MAX} files are included; is one included again and again?",
+                "files-many"
             )
 
     def name(self, where: Where) -> None:
@@ -106,6 +112,7 @@ class Budget:
                 where,
                 f"the patterns of includes have more than {limits.GLOB_NAMES_MAX} files and directories searched; "
                 "write a narrower one",
+                "include-search",
             )
 
 
@@ -121,12 +128,12 @@ def read(path: str, bytes_left: int) -> tuple[bytes, os.stat_result]:
             _require_regular(status)
             data = stream.read(bytes_left + 1)
     except FileNotFoundError:
-        raise Unreadable("there is no such file; create it, or name another with -f") from None
+        raise Unreadable("there is no such file; create it, or name another with -f", "file-missing") from None
     except PermissionError:
-        raise Unreadable(f"it cannot be read by uid {os.geteuid()}; change its permissions") from None
+        raise Unreadable(f"it cannot be read by uid {os.geteuid()}; change its permissions", "file-forbidden") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise Unreadable(f"it cannot be read: {reason}; name a readable file with -f") from None
+        raise Unreadable(f"it cannot be read: {reason}; name a readable file with -f", "file-unreadable") from None
     require_text(data, bytes_left)
     return data, status
 
@@ -136,9 +143,9 @@ def require_text(data: bytes, bytes_left: int) -> None:
     if len(data) > bytes_left:
         mib = limits.CONFIG_BYTES_MAX >> 20
         what = "it is" if bytes_left == limits.CONFIG_BYTES_MAX else "with it the configuration is"
-        raise Unreadable(f"{what} larger than {mib} MiB; make several files of it, each with its own -f")
+        raise Unreadable(f"{what} larger than {mib} MiB; make several files of it, each with its own -f", "file-large")
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        raise Unreadable("it is UTF-16 text; save it as UTF-8")
+        raise Unreadable("it is UTF-16 text; save it as UTF-8", "file-utf-16")
 
 
 def _open(path: str, flags: int) -> int:
@@ -148,7 +155,7 @@ def _open(path: str, flags: int) -> int:
 
 def _require_regular(status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
-        raise Unreadable("it is a directory; name a file in it")
+        raise Unreadable("it is a directory; name a file in it", "file-directory")
     if not stat.S_ISREG(status.st_mode):
         kind = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}.get(stat.S_IFMT(status.st_mode), "a device")
-        raise Unreadable(f"it is {kind}, and only a regular file is read; write the text to one")
+        raise Unreadable(f"it is {kind}, and only a regular file is read; write the text to one", "file-irregular")

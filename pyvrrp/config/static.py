@@ -33,7 +33,7 @@ class InterfaceCheck:
                 self._report.warning(
                     statement.where(),
                     f"interface {shown(name)} does not exist; the {what} waits for it",
-                    "no-interface",
+                    "interface-absent",
                 )
 
 
@@ -69,7 +69,7 @@ class RoutingReader:
 
     def _is_twice(self, one: Route | Rule, found: Container[Route | Rule], line: Statement, what: str) -> bool:
         if one in found:
-            self._report.warning(line.where(), f"this {what} is listed twice; remove one", "duplicate")
+            self._report.warning(line.where(), f"this {what} is listed twice; remove one", "routing-line-twice")
         return one in found
 
 
@@ -103,7 +103,7 @@ class StaticReader:
                         self._report.error(
                             line.where(at),
                             f"there is no vrrp_instance {shown(name)}, it is left out; add it, or correct the name",
-                            "unknown-name",
+                            "unknown-instance",
                         )
         return tuple(members)
 
@@ -118,7 +118,7 @@ class StaticReader:
             if vip is None:
                 continue
             if (vip.address, vip.dev) in found:
-                self._report.warning(line.where(), "this address is listed twice; remove one", "duplicate")
+                self._report.warning(line.where(), "this address is listed twice; remove one", "static-address-twice")
                 continue
             self._check.tell(line, [vip.dev], "address")
             found[vip.address, vip.dev] = vip
@@ -143,7 +143,7 @@ class StaticReader:
                         line.where(at + 1),
                         f"there is no track_group {shown(line.words[at + 1])}, so losing this changes no instance; "
                         "add it, or correct the name",
-                        "unknown-name",
+                        "unknown-track-group",
                     )
 
     def delays(self, lines: Sequence[Statement]) -> tuple[InterfaceDelays, ...]:
@@ -157,7 +157,7 @@ class StaticReader:
                 self._report.error(
                     line.where(),
                     f"{shown(name)} has no delay and is left out; write IF DOWN_S [UP_S]",
-                    "missing-argument",
+                    "delay-missing",
                 )
                 continue
             self._surplus(line, 3)
@@ -166,13 +166,15 @@ class StaticReader:
                     len(line.words) == 2
                 )
             except BadValue as problem:
-                self._report.error(line.where(1), f"the delay of {shown(name)} {problem}; the line is left out")
+                self._report.error(
+                    line.where(1), f"the delay of {shown(name)} {problem}; the line is left out", problem.code
+                )
                 continue
             if name in found:
                 self._report.warning(
                     line.where(),
                     f"interface {shown(name)} has delays twice, and the last count; remove one",
-                    "duplicate",
+                    "delay-twice",
                 )
             self._check.tell(line, [name], "delay")
             found[name] = InterfaceDelays(name, down_us / 1_000_000, up_us / 1_000_000)
@@ -190,7 +192,7 @@ class StaticReader:
                 self._report.error(
                     line.where(1),
                     f"{shown(method)} is not known after an interface and is ignored; write MII, ETHTOOL or IOCTL",
-                    "unknown-word",
+                    "linkbeat-method",
                 )
                 method = None
             self._check.tell(line, [name], "polling")
@@ -223,12 +225,12 @@ class StaticReader:
                 try:
                     intervals[keyword] = seconds_us(statement.words[1], entry.low_us, entry.high_us) / 1_000_000
                 except BadValue as problem:
-                    self._report.error(statement.where(1), f"{keyword} {problem}; it is ignored")
+                    self._report.error(statement.where(1), f"{keyword} {problem}; it is ignored", problem.code)
         if not intervals or not names:
             lacking = "interval; add garp_interval or gna_interval" if names else "interface; add interface IF"
             if block.broken is None:
                 self._report.error(
-                    block.where(), f"garp_group has no {lacking}; the group is left out", "missing-keyword"
+                    block.where(), f"garp_group has no {lacking}; the group is left out", "garp-group-incomplete"
                 )
             return None
         return GarpGroup(
@@ -244,7 +246,9 @@ class StaticReader:
             return
         if name in taken or name in names:
             self._report.error(
-                line.where(at), f"interface {shown(name)} is in a garp_group already; it stays there", "duplicate"
+                line.where(at),
+                f"interface {shown(name)} is in a garp_group already; it stays there",
+                "garp-interface-twice",
             )
             return
         self._check.tell(line, [name], "pace")
@@ -254,7 +258,7 @@ class StaticReader:
         try:
             interface_name(line.words[at])
         except BadValue as problem:
-            self._report.error(line.where(at), f"{problem}; it is left out")
+            self._report.error(line.where(at), f"{problem}; it is left out", problem.code)
             return False
         return True
 
@@ -262,5 +266,5 @@ class StaticReader:
         if len(line.words) > most:
             rest = " ".join(shown(word) for word in line.words[most : most + 8])
             self._report.warning(
-                line.where(most), f"{rest}: not known here and ignored; make it a comment with #", "surplus-words"
+                line.where(most), f"{rest}: not known here and ignored; make it a comment with #", "line-words"
             )

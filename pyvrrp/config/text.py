@@ -83,7 +83,7 @@ class Text:
         if stat.S_ISREG(status.st_mode) and status.st_mode & 0o111:
             self._report.warning(
                 Where(clean(path)), "the file is executable, and keepalived does not read such a file; chmod -x it",
-                "include",
+                "file-executable",
             )
         yield from self._file(path, data, (status.st_dev, status.st_ino), 0)
 
@@ -106,42 +106,55 @@ class Text:
             for match in include.matches(pattern, str(Path(path).parent), lambda: self._budget.name(where)):
                 self._budget.file(where)
                 if match.problem:
-                    self._missing(where, f"{_shown_path(match.path)} is not included: {match.problem}", match, check)
+                    self._missing(
+                        where,
+                        f"{_shown_path(match.path)} is not included: {match.problem}",
+                        "not-included",
+                        match,
+                        check,
+                    )
                 elif match.check is Check.WILDCARD_MATCH:
                     if Check.WILDCARD_MATCH in check:
-                        self._missing(where, f"no file matches {shown(pattern)}; add one", match, check)
+                        self._missing(
+                            where, f"no file matches {shown(pattern)}; add one", "include-no-match", match, check
+                        )
                 else:
                     yield from self._include(match, check, path, where, depth)
         except include.TooMany:
             raise TooMuch(
                 where,
                 f"the braces make more than {limits.INCLUDE_ALTERNATIVES_MAX} names; write several includes",
+                "include-braces",
             ) from None
 
     def _include(self, match: include.Match, check: Check, path: str, where: Where, depth: int) -> Iterator[Piece]:
         name = _shown_path(match.path)
         if len(self._open) > limits.INCLUDE_DEPTH_MAX:
-            raise TooMuch(where, f"more than {limits.INCLUDE_DEPTH_MAX} files include one another; include less deep")
+            raise TooMuch(
+                where,
+                f"more than {limits.INCLUDE_DEPTH_MAX} files include one another; include less deep",
+                "include-depth",
+            )
         try:
             data, status = read(match.path, self._budget.bytes_left)
         except Unreadable as problem:
-            self._missing(where, f"{name} is not included: {problem}", match, check)
+            self._missing(where, f"{name} is not included: {problem}", "not-included", match, check)
             return
         identity = status.st_dev, status.st_ino
         if identity in self._open:
             message = f"{name} includes itself, so it is left out here; remove this line"
-            self._report.structure(where, message, "include")
+            self._report.structure(where, message, "include-itself")
             return
         self._definitions.enter(match.path)
         yield from self._file(match.path, data, identity, depth + 1)
         self._definitions.enter(path)
 
-    def _missing(self, where: Where, message: str, match: include.Match, check: Check) -> None:
+    def _missing(self, where: Where, message: str, code: str, match: include.Match, check: Check) -> None:
         if match.check in check:
             self.is_whole = False
-            self._report.structure(where, f"{message} (it must be there, so nothing is run without it)", "include")
+            self._report.structure(where, f"{message} (it must be there, so nothing is run without it)", code)
         else:
-            self._report.warning(where, message, "include")
+            self._report.warning(where, message, code)
 
     def set_level(self, words: list[str], where: Where) -> None:
         """include_check."""
@@ -151,7 +164,7 @@ class Text:
                 where,
                 f"include_check {shown(unknown[0])} is not known and ignored; "
                 f"write {', '.join(include.CHECKS)}, each with + or - before it if need be",
-                "bad-value",
+                "include-check-word",
             )
 
     def holds(self, condition: re.Match[str]) -> bool:
@@ -236,11 +249,13 @@ class _File:
     def _line(self, line: _Line) -> Iterator[Piece]:
         """The pieces of one line: what it begins with, for as long as that concerns us; then the rest."""
         if line.depth > limits.DEFINITION_DEPTH_MAX:
-            self._refuse(line, f"repetitions nest more than {limits.DEFINITION_DEPTH_MAX} deep")
+            self._refuse(line, f"repetitions nest more than {limits.DEFINITION_DEPTH_MAX} deep", "repeat-deep")
             return
         if line.source.is_written and line.text.lstrip(BLANKS).startswith("@!"):
             self._report.warning(
-                line.where(), "@! begins a comment, so the line is left out; write @^ for all but one id", "definition"
+                line.where(),
+                "@! begins a comment, so the line is left out; write @^ for all but one id",
+                "condition-bang",
             )
         line.text = cut_comment(line.text)
         may_be_conditional = True
@@ -302,12 +317,16 @@ class _File:
         line.depth += 1
         self._budget.made(text, line.where())
         if line.depth > limits.DEFINITION_DEPTH_MAX:
-            self._refuse(line, f"a definition uses itself, or others more than {limits.DEFINITION_DEPTH_MAX} deep")
+            self._refuse(
+                line,
+                f"a definition uses itself, or others more than {limits.DEFINITION_DEPTH_MAX} deep",
+                "definition-deep-line",
+            )
             return False
         return True
 
-    def _refuse(self, line: _Line, message: str) -> None:
-        self._report.structure(line.where(), f"{message}; the line is left out, mend it", "definition")
+    def _refuse(self, line: _Line, message: str, code: str) -> None:
+        self._report.structure(line.where(), f"{message}; the line is left out, mend it", code)
 
     def _rest(self, line: _Line) -> Iterator[Piece]:
         """A line that begins with nothing of ours: replace the names in it, and cut it."""
@@ -315,7 +334,7 @@ class _File:
             try:
                 text, last = self._definitions.expand(line.text, line.where())
             except BadUse as problem:
-                self._report.structure(line.where(), str(problem), "definition")
+                self._report.structure(line.where(), str(problem), problem.code)
                 return
             if last is not None:
                 yield from self._long(last, text, line)
@@ -326,7 +345,7 @@ class _File:
             self._report.warning(
                 line.where(),
                 "~SEQ and ~LST repeat a line only from its start; here they are words like others",
-                "definition",
+                "repeat-inside",
             )
         if line.column:
             self._budget.text(line.text, line.where())
@@ -350,7 +369,9 @@ class _File:
         """The lines of a definition; `before` stands before the first."""
         if line.depth >= limits.DEFINITION_DEPTH_MAX:
             deep = limits.DEFINITION_DEPTH_MAX
-            self._refuse(line, f"${definition.name} uses itself, or others more than {deep} deep")
+            self._refuse(
+                line, f"${definition.name} uses itself, or others more than {deep} deep", "definition-long-deep"
+            )
             return
         use = f"from ${definition.name}, used in {line.used_in}"
         source = Source(definition.file, is_written=False, use=use)
@@ -372,16 +393,16 @@ class _File:
         try:
             end = start.find(")", head.end())
             if end < 0:
-                raise BadRepeat("the ) is missing; add it after the last argument")
+                raise BadRepeat("the ) is missing; add it after the last argument", "repeat-parenthesis")
             arguments = start[head.end() : end]
             if kind != "LST":  # whose values are replaced when they are used
                 arguments, _ = self._definitions.expand(arguments, line.where())
             repeated = repeat(kind, arguments)
         except (BadRepeat, BadUse) as problem:
-            self._report.structure(line.where(), f"~{kind}: {problem}; the line is left out", "definition")
+            self._report.structure(line.where(), f"~{kind}: {problem}; the line is left out", problem.code)
             return
         except TooManyRounds as problem:
-            raise TooMuch(line.where(), str(problem)) from None
+            raise TooMuch(line.where(), str(problem), problem.code) from None
         rest = start[end + 1 :]
         column = line.column or len(line.text) - len(start) + 1
         source = self._source_of(line)
@@ -395,16 +416,16 @@ class _File:
         pattern = (named[2] or "").rstrip(BLANKS)
         if not pattern:
             message = f"{named[1]} lacks its file; write one, or a pattern as conf.d/*.conf"
-            self._report.error(line.where(), message, "missing-argument")
+            self._report.error(line.where(), message, "include-nothing")
             return
         if "$" in pattern:
             try:
                 pattern, last = self._definitions.expand(pattern, line.where())
             except BadUse as problem:
-                self._report.structure(line.where(), str(problem), "definition")
+                self._report.structure(line.where(), str(problem), problem.code)
                 return
             if last is not None:
-                self._refuse(line, f"${last.name} has several lines, so it names no file")
+                self._refuse(line, f"${last.name} has several lines, so it names no file", "include-long-definition")
                 return
         yield from self._layer.included(named[1], pattern, self._path, line.where(), line.depth)
 

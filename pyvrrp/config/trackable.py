@@ -68,12 +68,14 @@ class Trackables:
                 self._report.error(
                     block.where(),
                     f"{block.title} names no file, so nothing can track it; add file PATH",
-                    "missing-keyword",
+                    "track-file-without-file",
                 )
             return
         if not path.startswith("/"):
             self._report.warning(
-                block.where(), f"{block.title}: {shown(path)} is a relative path; write the full path, it begins with /"
+                block.where(),
+                f"{block.title}: {shown(path)} is a relative path; write the full path, it begins with /",
+                "file-relative",
             )
         self.files[name] = TrackFile(
             name=name,
@@ -95,7 +97,9 @@ class Trackables:
             try:
                 initial = integer(word, -_I32_MAX - 1, _I32_MAX)
             except BadValue as problem:
-                self._report.error(statement.where(at), f"init_file {problem}, or overwrite; {initial} is used")
+                self._report.error(
+                    statement.where(at), f"init_file {problem}, or overwrite; {initial} is used", problem.code
+                )
         return initial, overwrite
 
     def _process(self, name: str, block: Statement) -> None:
@@ -136,7 +140,7 @@ class Trackables:
                 self._report.error(
                     block.where(),
                     f"{block.title} names no process, so nothing can track it; add process NAME",
-                    "missing-keyword",
+                    "track-process-without-process",
                 )
             return
         if quorum_max == 0:
@@ -146,7 +150,7 @@ class Trackables:
                 block.where(),
                 f"{block.title}: quorum_max {quorum_max} is below quorum {quorum}, which no count meets; "
                 "quorum_max is ignored, write a larger one",
-                "conflict",
+                "quorum-order",
             )
             quorum_max = None
         if match is None and len(words) > 1:
@@ -156,7 +160,7 @@ class Trackables:
                 block.where(),
                 f"{block.title}: the kernel keeps 15 bytes of a name, so {shown(words[0])} is never found; "
                 "add full_command, or write its first 15",
-                "no-effect",
+                "process-name-long",
             )
         self.processes[name] = TrackProcess(
             name=name,
@@ -183,7 +187,7 @@ class Trackables:
             self._report.error(
                 statement.where(1),
                 f"process: the quote {quote} is not closed, so it is not counted; close it",
-                "quotes",
+                "process-quote",
             )
             return []
 
@@ -194,7 +198,8 @@ class Trackables:
         if word in {Match.INITIAL, Match.PARTIAL}:
             return Match(word)
         self._report.error(
-            statement.where(1), f"param_match {shown(word)} is not known; write initial, partial, or nothing for exact"
+            statement.where(1), f"param_match {shown(word)} is not known; write initial, partial, or nothing for exact",
+            "param-match"
         )
         return None
 
@@ -202,7 +207,7 @@ class Trackables:
         self._report.error(
             statement.where(),
             f"{statement.words[0]} was given before, and the first counts; remove this one",
-            "duplicate",
+            "given-before",
         )
 
     def _number(self, statement: Statement, default: int | None) -> int | None:
@@ -210,7 +215,7 @@ class Trackables:
         try:
             return integer(statement.words[1], int(keyword.low), int(keyword.high))
         except BadValue as problem:
-            self._report.error(statement.where(1), f"{statement.words[0]} {problem}; it is ignored")
+            self._report.error(statement.where(1), f"{statement.words[0]} {problem}; it is ignored", problem.code)
             return default
 
     def _delay(self, statement: Statement, default_us: int) -> int:
@@ -218,5 +223,5 @@ class Trackables:
         try:
             return seconds_us(statement.words[1], keyword.low_us, keyword.high_us)
         except BadValue as problem:
-            self._report.error(statement.where(1), f"{statement.words[0]} {problem}; it is ignored")
+            self._report.error(statement.where(1), f"{statement.words[0]} {problem}; it is ignored", problem.code)
             return default_us

@@ -34,11 +34,15 @@ def read_weight(
     try:
         number = integer(words[0], -WEIGHT_MAX - 1, WEIGHT_MAX + 1)
     except BadValue as problem:
-        report.error(statement.where(at), f"weight {str(problem).replace('254', str(largest))}; it is ignored")
+        report.error(
+            statement.where(at), f"weight {str(problem).replace('254', str(largest))}; it is ignored", problem.code
+        )
         return None
     if abs(number) > largest:
         number = largest if number > 0 else -largest
-        report.error(statement.where(at), f"weight {words[0]} is not in -{largest}..{largest}; {number} is used")
+        report.error(
+            statement.where(at), f"weight {words[0]} is not in -{largest}..{largest}; {number} is used", "weight-range"
+        )
     reverse = None
     rest = words[1:]
     if rest and rest[0] in {"reverse", "noreverse"}:
@@ -49,7 +53,7 @@ def read_weight(
         report.warning(
             statement.where(at + len(words) - len(rest)),
             f"{surplus}: not known after a weight and ignored; remove it",
-            "surplus-words",
+            "weight-words",
         )
     return Weight(number, reverse)
 
@@ -108,7 +112,7 @@ class TrackerReader:
                 self._report.error(
                     line.where(),
                     f"{keyword} {shown(name)} {defined.unusable[name]}, so it is not tracked here",
-                    "unknown-name",
+                    "tracker-unusable",
                 )
             elif name not in defined.by_name:
                 near = difflib.get_close_matches(name[:64], [*defined.by_name][:1000], n=1)
@@ -116,10 +120,12 @@ class TrackerReader:
                     line.where(),
                     f"there is no {keyword} {shown(name)}, so it is not tracked and its {defined.failing} changes "
                     f"nothing; " + (f"did you mean {near[0]}?" if near else "add one, or correct the name"),
-                    "unknown-name",
+                    "unknown-tracker",
                 )
             elif name in tracked:
-                self._report.error(line.where(), f"{keyword} {shown(name)} is tracked twice; remove one", "duplicate")
+                self._report.error(
+                    line.where(), f"{keyword} {shown(name)} is tracked twice; remove one", "tracked-twice"
+                )
             else:
                 definition = defined.by_name[name]
                 own = Tracked(name, definition.weight, definition.reverse)
@@ -134,12 +140,14 @@ class TrackerReader:
         for line in lines:
             name = line.words[0]
             if name in tracked:
-                self._report.error(line.where(), f"interface {shown(name)} is tracked twice; remove one", "duplicate")
+                self._report.error(
+                    line.where(), f"interface {shown(name)} is tracked twice; remove one", "interface-tracked-twice"
+                )
                 continue
             if not elsewhere and self._interfaces is not None and name not in self._interfaces:
                 self._report.warning(
                     line.where(), f"interface {shown(name)} does not exist; it counts as down until it does",
-                    "no-interface",
+                    "interface-absent",
                 )
             self._add(tracked, line, Tracked(name), WEIGHT_MAX, is_owner=is_owner)
         return tuple(tracked.values())
@@ -155,7 +163,7 @@ class TrackerReader:
             self._report.error(
                 line.where(),
                 f"priority 255 is not changed by weights, so {shown(name)} is not tracked; remove it",
-                "no-effect",
+                "weight-of-owner",
             )
             return
         tracked[name] = Tracked(name, weight, reverse)
@@ -167,13 +175,13 @@ class TrackerReader:
             self._report.warning(
                 line.where(1),
                 f"{rest}: not known after {shown(words[0])} and ignored; write weight, or # before it",
-                "surplus-words",
+                "tracker-words",
             )
             return None
         if len(words) == 2:
             self._report.error(
                 line.where(1), f"weight lacks its number and is ignored; write one in -{largest}..{largest} after it",
-                "missing-argument",
+                "weight-missing",
             )
             return None
         return read_weight(words[2:], line, 2, self._report, largest=largest)
@@ -207,7 +215,7 @@ class NotifyReader:
                 return
         if _FIELDS[keyword] in self._found:
             self._report.error(
-                statement.where(), f"{keyword} was given before, and the first counts; remove this one", "duplicate"
+                statement.where(), f"{keyword} was given before, and the first counts; remove this one", "given-before"
             )
         elif command := self._commands.notify(statement):
             self._found[_FIELDS[keyword]] = command

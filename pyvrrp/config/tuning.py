@@ -38,7 +38,7 @@ def apply_strict(settings: dict[str, Any], lines: dict[str, Statement], report: 
                 line.where(),
                 f"{line.words[0]} cannot be so in strict mode, {_shown(value)} is used; "
                 "remove the line, or add strict_mode no",
-                "conflict",
+                "strict-setting",
             )
         settings[field] = value
 
@@ -61,5 +61,9 @@ def settle_preempt_delay(
     if line is None or (preempt and state is not State.MASTER):
         return
     why = "state MASTER" if state is State.MASTER else "nopreempt"
-    report.error(line.where(), f"preempt_delay does nothing with {why} and is ignored; remove one of them", "conflict")
+    report.error(
+        line.where(),
+        f"preempt_delay does nothing with {why} and is ignored; remove one of them",
+        "preempt-delay-ignored",
+    )
     settings["preempt_delay_s"] = 0.0

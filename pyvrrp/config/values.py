@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pyvrrp.config.report import shown
+from pyvrrp.config.report import Fault, shown
 from pyvrrp.config.table.keyword import Keyword, Kind
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
@@ -27,19 +27,21 @@ NAME_MAX = 255  # of a file in a directory, as a network namespace is
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 
 
-class BadValue(ValueError):
+class BadValue(Fault):
     """A word is not what its keyword takes. The text says what is wrong, without the place."""
 
 
 def _not_a_number(word: str) -> BadValue:
     if word[-1:] in {",", ";"} and _MANY_DIGITS.fullmatch(word[:-1]):
         mark = "comma" if word[-1] == "," else "semicolon"
-        return BadValue(f"{shown(word)} is not a number; remove the {mark}")
+        return BadValue(f"{shown(word)} is not a number; remove the {mark}", "not-a-number")
     if word == "=":
-        return BadValue("= is not a number; remove it, the value follows after a blank")
+        return BadValue(f"{word} is not a number; remove it, the value follows after a blank", "not-a-number")
     if word[:1] == "$":
-        return BadValue(f"{shown(word)} is not defined above; define it before it is used, or write a number")
-    return BadValue(f"{shown(word)} is not a number; write decimal digits only")
+        return BadValue(
+            f"{shown(word)} is not defined above; define it before it is used, or write a number", "number-definition"
+        )
+    return BadValue(f"{shown(word)} is not a number; write decimal digits only", "not-a-number")
 
 
 def integer(word: str, low: int, high: int) -> int:
@@ -50,7 +52,7 @@ def integer(word: str, low: int, high: int) -> int:
             return value
     elif not _MANY_DIGITS.fullmatch(word):
         raise _not_a_number(word)
-    raise BadValue(f"{shown(word)} is not in {low}..{high}; write a number in that range")
+    raise BadValue(f"{shown(word)} is not in {low}..{high}; write a number in that range", "number-range")
 
 
 def clamped(keyword: Keyword, word: str) -> int | None:
@@ -66,13 +68,17 @@ def seconds_us(word: str, low_us: int, high_us: int) -> int:
     found = _DECIMAL.fullmatch(word)
     if not found or not (found[1] or found[2]):
         if _MANY_DIGITS.fullmatch(word):
-            raise BadValue(f"{shown(word)} is not in {_range(low_us, high_us)}; write a number in that range")
+            raise BadValue(
+                f"{shown(word)} is not in {_range(low_us, high_us)}; write a number in that range", "seconds-range"
+            )
         raise _not_a_number(word)
     if len(found[2] or "") > 6:
-        raise BadValue(f"{shown(word)} has more than 6 decimal places; write fewer")
+        raise BadValue(f"{shown(word)} has more than 6 decimal places; write fewer", "decimals-many")
     value = int(found[1] or "0") * _US + int((found[2] or "").ljust(6, "0"))
     if not low_us <= value <= high_us:
-        raise BadValue(f"{shown(word)} is not in {_range(low_us, high_us)}; write a number in that range")
+        raise BadValue(
+            f"{shown(word)} is not in {_range(low_us, high_us)}; write a number in that range", "seconds-range"
+        )
     return value
 
 
@@ -90,7 +96,7 @@ def boolean(word: str) -> bool:
         return True
     if word in OFF:
         return False
-    raise BadValue(f"{shown(word)} is not yes or no; write on, true or yes, or off, false or no")
+    raise BadValue(f"{shown(word)} is not yes or no; write on, true or yes, or off, false or no", "not-a-boolean")
 
 
 def choice(word: str, choices: Sequence[str]) -> str:
@@ -98,14 +104,16 @@ def choice(word: str, choices: Sequence[str]) -> str:
     if word in choices:
         return word
     wanted = " or ".join(choices)
-    raise BadValue(f"{shown(word)} is not {wanted}; write {wanted}")
+    raise BadValue(f"{shown(word)} is not {wanted}; write {wanted}", "not-a-choice")
 
 
 def group(word: str) -> bytes:
     """A multicast group, in network order."""
     value = address(word)
     if value[0] != 0xFF if len(value) == 16 else value[0] >> 4 != 14:
-        raise BadValue(f"{shown(word)} is not a multicast address; write one of 224.0.0.0/24, or of ff02::/16")
+        raise BadValue(
+            f"{shown(word)} is not a multicast address; write one of 224.0.0.0/24, or of ff02::/16", "not-multicast"
+        )
     return value
 
 
@@ -115,7 +123,8 @@ def namespace(word: str) -> str:
         return word
     if "/" in word or word in {".", ".."} or len(word.encode("utf-8", "surrogateescape")) > NAME_MAX:
         raise BadValue(
-            f"{shown(word)} cannot name a network namespace; write a name that ip netns shows, or an absolute path"
+            f"{shown(word)} cannot name a network namespace; write a name that ip netns shows, or an absolute path",
+            "namespace-name"
         )
     return word
 
@@ -150,29 +159,30 @@ def address(word: str) -> bytes:
     try:
         return socket.inet_pton(socket.AF_INET6 if ":" in word else socket.AF_INET, word)
     except (OSError, ValueError):  # ValueError: a NUL, or what cannot be encoded
-        raise BadValue(_bad_address(word)) from None
+        raise BadValue(f"{shown(word)} is not an IP address; {_address_advice(word)}", "not-an-address") from None
 
 
-def _bad_address(word: str) -> str:
+def _address_advice(word: str) -> str:
     if word[-1:] in {",", ";"}:
-        mark = "comma" if word[-1] == "," else "semicolon"
-        return f"{shown(word)} is not an IP address; remove the {mark}"
+        return f"remove the {'comma' if word[-1] == ',' else 'semicolon'}"
     if re.fullmatch(r"[0-9.]+", word):
-        return f"{shown(word)} is not an IP address; write four numbers of 0..255 with dots between"
-    return f"{shown(word)} is not an IP address; write an IPv4 or IPv6 address (names are not looked up)"
+        return "write four numbers of 0..255 with dots between"
+    return "write an IPv4 or IPv6 address (names are not looked up)"
 
 
 def broadcast(word: str, own: bytes, prefix_len: int) -> bytes:
     """The broadcast address of own/prefix_len: an address, `+` for host bits set, `-` for host bits clear."""
     if len(own) != 4:
-        raise BadValue("an IPv6 address has no broadcast address; remove it")
+        raise BadValue("an IPv6 address has no broadcast address; remove it", "broadcast-ipv6")
     if word in {"+", "-"}:
         if prefix_len > 30:
-            raise BadValue(f"a /{prefix_len} has no broadcast address; remove it or write a prefix up to /30")
+            raise BadValue(
+                f"a /{prefix_len} has no broadcast address; remove it or write a prefix up to /30", "broadcast-prefix"
+            )
         host_bits = (1 << (32 - prefix_len)) - 1
         number = int.from_bytes(own, "big")
         return (number | host_bits if word == "+" else number & ~host_bits).to_bytes(4, "big")
     value = address(word)
     if len(value) != 4:
-        raise BadValue(f"broadcast {shown(word)} is not an IPv4 address; write one, or +")
+        raise BadValue(f"broadcast {shown(word)} is not an IPv4 address; write one, or +", "broadcast-family")
     return value

@@ -30,16 +30,20 @@ def read_use_vmac(statement: Statement, report: Report) -> UseVmac:
                 try:
                     group = names.group(value)
                 except BadValue as problem:
-                    report.error(statement.where(min(at, len(words) - 1)), f"group {problem}; it is ignored")
+                    report.error(
+                        statement.where(min(at, len(words) - 1)), f"group {problem}; it is ignored", problem.code
+                    )
         elif _MAC.fullmatch(word):
             mac = bytes(int(part, 16) for part in word.split(":"))
             if mac[0] & 1 or not any(mac):
                 report.error(statement.where(at), f"{word} cannot be the MAC of an interface and is ignored; "
-                                                  "leave it out, or write one whose first byte is even")
+                                                  "leave it out, or write one whose first byte is even", "vmac-mac")
                 mac = b""
         elif word != "netlink_notify_msg":          # others hear of the interface as of any other
             if name:
-                report.error(statement.where(at), f"{shown(word)} is a second name and is ignored; remove it")
+                report.error(
+                    statement.where(at), f"{shown(word)} is a second name and is ignored; remove it", "vmac-name-twice"
+                )
             else:
                 name = _name(statement, at, report)
         at += 1
@@ -54,5 +58,6 @@ def _name(statement: Statement, at: int, report: Report) -> str:
         statement.where(at),
         f"{shown(word)} cannot be the name of an interface, and one is made up; write at most {INTERFACE_NAME_MAX} "
         "characters without a slash",
+        "vmac-name",
     )
     return ""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from pyvrrp.config.parser import Statement
-from pyvrrp.config.report import shown
+from pyvrrp.config.report import Fault, shown
 from pyvrrp.config.values import BadValue
 
 T = TypeVar("T")
@@ -20,11 +20,11 @@ T = TypeVar("T")
 _C_NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20}")
 
 
-class LineFault(Exception):
+class LineFault(Fault):
     """A line cannot be used. The text says what is wrong with the word at position `at`, and what to do."""
 
-    def __init__(self, at: int, text: str) -> None:
-        super().__init__(text)
+    def __init__(self, at: int, text: str, code: str) -> None:
+        super().__init__(text, code)
         self.at = at
 
 
@@ -59,7 +59,7 @@ class Words:
         """Take the value of an option. Raises LineFault if the line ends."""
         word = self.next()
         if word is None:
-            raise LineFault(self.at, f"{option} lacks its value; write it after {option}")
+            raise LineFault(self.at, f"{option} lacks its value; write it after {option}", "option-value")
         return word
 
     def read(self, option: str, convert: Callable[[str], T]) -> T:
@@ -68,7 +68,7 @@ class Words:
         try:
             return convert(word)
         except BadValue as problem:
-            raise LineFault(self.at, f"{option} {problem}") from None
+            raise LineFault(self.at, f"{option} {problem}", problem.code) from None
 
     def number(self, option: str, low: int, high: int) -> int:
         """Take a number, as c_integer(). Raises LineFault."""
@@ -82,11 +82,13 @@ def c_integer(word: str, low: int, high: int) -> int:
         try:
             value = int(word, 8 if is_octal else 0)
         except ValueError:
-            raise BadValue(f"{shown(word)} is not a number; an octal one has digits of 0 to 7") from None
+            raise BadValue(
+                f"{shown(word)} is not a number; an octal one has digits of 0 to 7", "not-a-number"
+            ) from None
         if low <= value <= high:
             return value
-        raise BadValue(f"{shown(word)} is not in {low}..{high}; write a number in that range")
-    raise BadValue(f"{shown(word)} is not a number; write decimal digits, or 0x and hexadecimal ones")
+        raise BadValue(f"{shown(word)} is not in {low}..{high}; write a number in that range", "number-range")
+    raise BadValue(f"{shown(word)} is not a number; write decimal digits, or 0x and hexadecimal ones", "not-a-number")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -81,12 +81,12 @@ def test_directories_and_patterns(good: Path, bad: Path, tmp_path: Path) -> None
     (tmp_path / "c.conf").mkdir()
     both = [str(good), str(bad)]
     assert files(str(tmp_path))[0][:2] == both
-    assert files(str(tmp_path / "?-*.conf")) == (both, "")
-    assert files(str(tmp_path / "*.conf")) == (both, "")
+    assert files(str(tmp_path / "?-*.conf")) == (both, None)
+    assert files(str(tmp_path / "*.conf")) == (both, None)
     odd = tmp_path / "[x].conf"
     odd.write_text("")
-    assert files(str(odd)) == ([str(odd)], "")
-    assert files("/no/such.conf") == (["/no/such.conf"], "")
+    assert files(str(odd)) == ([str(odd)], None)
+    assert files("/no/such.conf") == (["/no/such.conf"], None)
 
 
 def test_a_directory_or_pattern_without_files_is_unreadable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,7 +103,7 @@ def test_json(bad: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (found["instances"], [refused["name"] for refused in found["refused"]]) == (0, ["web"])
     word, vrid = found["diagnostics"]
     assert (word["severity"], word["line"], word["column"]) == ("warning", 2, 5)
-    assert (vrid["severity"], vrid["code"], vrid["file"], vrid["line"]) == ("error", "bad-value", str(bad), 4)
+    assert (vrid["severity"], vrid["code"], vrid["file"], vrid["line"]) == ("error", "number-range", str(bad), 4)
     assert vrid["message"].startswith("virtual_router_id 256 is not in 1..255")
 
 

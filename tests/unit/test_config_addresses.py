@@ -83,7 +83,8 @@ FAULTY = {
                                 "used; remove it, or make it a comment with #"),
     "192.0.2.6 notrack": (
         True,
-        "11: notrack: not known; ignored, the address 192.0.2.6 is used; did you mean no_track?",
+        "11: notrack: not known as an option of an address; ignored, the address 192.0.2.6 is used; "
+        "did you mean no_track?",
     ),
     "192.0.2.6 track_group g": (True, "1: track_group is for static addresses only and is ignored; remove it"),
     "192.0.2.6 autojoin": (

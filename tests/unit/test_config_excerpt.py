@@ -16,8 +16,8 @@ def shown(line: str, column: int, width: int = 80) -> list[str]:
 
 def test_place_and_kind() -> None:
     where = Where("k.conf", 4, 5)
-    assert headline(Diagnostic(where, "no")) == "k.conf:4:5: error: no"
-    assert headline(Diagnostic(where, "hm", is_error=False)) == "k.conf:4:5: warning: hm"
+    assert headline(Diagnostic(where, "no", "vrid-clash")) == "k.conf:4:5: error: no"
+    assert headline(Diagnostic(where, "hm", "vrid-clash", is_error=False)) == "k.conf:4:5: warning: hm"
     assert place(Where("k.conf")) == "k.conf"
     assert place(Where("k.conf", 3)) == "k.conf:3"
 
@@ -81,13 +81,17 @@ def test_a_huge_line_costs_no_more_than_a_short_one() -> None:
 
 
 def test_colours() -> None:
-    text = headline(Diagnostic(Where("k", 1), "no"), is_coloured=True)
+    text = headline(Diagnostic(Where("k", 1), "no", "vrid-clash"), is_coloured=True)
     assert text == "\x1b[1mk:1:\x1b[0m \x1b[1;31merror:\x1b[0m no"
     assert excerpt(Where("k", 1, 1), "ab", width=80, is_coloured=True)[1] == "      | \x1b[1;32m^~\x1b[0m"
 
 
 def test_a_line_that_is_not_known_is_left_out() -> None:
-    found = [Diagnostic(Where("k", 1, 1), "one"), Diagnostic(Where("k", 9, 1), "two"), Diagnostic(Where("j"), "three")]
+    found = [
+        Diagnostic(Where("k", 1, 1), "one", "vrid-clash"),
+        Diagnostic(Where("k", 9, 1), "two", "vrid-clash"),
+        Diagnostic(Where("j"), "three", "vrid-clash"),
+    ]
     assert numbers_of(found) == {"k": {1, 9}}
     assert list(rendered(found, {"k": {1: "ab"}}, width=80)) == [
         "k:1:1: error: one",

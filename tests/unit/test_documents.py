@@ -51,6 +51,10 @@ def test_the_counters_document_is_of_this_table() -> None:
     assert (ROOT / "docs" / "counters.md").read_text() == docs.counters_document(), "run make docs"
 
 
+def test_the_document_of_mistakes_is_of_these_sentences() -> None:
+    assert (ROOT / "docs" / "diagnostics.md").read_text() == docs.diagnostics_document(), "run make docs"
+
+
 def test_the_rules_document_is_of_these_tests() -> None:
     assert (ROOT / "docs" / "rules.md").read_text() == docs.rules_document(), "run make docs"
 

@@ -89,7 +89,8 @@ def test_rise_and_fall_and_keepalived_s_words(
         assert watch.counters.runs - before >= 2
         watch.stop()
         assert verdicts == [("chk", False), ("chk", True), ("chk", False)]
-        assert caplog.messages == [
+        # A machine that is busy may skip a run, which is told as well.
+        assert [message for message in caplog.messages if "has not ended within" not in message] == [
             "Script `chk` now returning 3",
             "VRRP_Script(chk) failed (exited with status 3)",
             "Script `chk` now returning 0",
