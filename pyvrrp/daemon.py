@@ -69,7 +69,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if options.umask is not None:
             os.umask(options.umask)
+        outer_fd = None
         if options.namespace is not None:
+            outer_fd = netns.here()
             netns.enter(options.namespace)
         if options.config_test:
             return _config_test(options)
@@ -77,17 +79,18 @@ def main(argv: list[str] | None = None) -> int:
             options = _absolute(options)
             _daemonize()
         with logging_to(options) as writer:
-            return _run(options, writer)
+            return _run(options, writer, outer_fd)
     except (PyvrrpError, OSError) as error:
         print(f"pyvrrpd: {error}", file=sys.stderr)
         return EXIT_FAILED
 
 
-def _run(options: Options, writer: Writer) -> int:
+def _run(options: Options, writer: Writer, outer_fd: int | None) -> int:
     """Run until asked to stop. Why it could not is in the log too: in the background nobody reads stderr."""
     try:
         with _pid_files(options.pid_file, options.vrrp_pid_file):
-            return asyncio.Runner(loop_factory=uvloop.new_event_loop).run(Daemon(options, writer).run())
+            daemon = Daemon(options, writer, outer_fd=outer_fd)
+            return asyncio.Runner(loop_factory=uvloop.new_event_loop).run(daemon.run())
     except (PyvrrpError, OSError) as error:
         log.error("%s", error)
         if not options.log_console:
@@ -98,8 +101,9 @@ def _run(options: Options, writer: Writer) -> int:
 class Daemon:
     """One run of the daemon, from the first configuration to the last script."""
 
-    def __init__(self, options: Options, writer: Writer) -> None:
-        self._options, self._writer = options, writer
+    def __init__(self, options: Options, writer: Writer, *, outer_fd: int | None = None) -> None:
+        """outer_fd: open on the network namespace in which it was started, if it has left that (-s)."""
+        self._options, self._writer, self._outer_fd = options, writer, outer_fd
         self._manager = ServiceManager()
         self._config_id = options.config_id or socket.gethostname().partition(".")[0]
         self._stop = asyncio.Event()
@@ -139,7 +143,7 @@ class Daemon:
             await pool.start()
             for problem in scheduling.apply([each.global_defs for each in configurations.values()]):
                 log.warning("%s", problem)
-            runtime = Runtime(reactor, pool)
+            runtime = Runtime(reactor, pool, outer_fd=self._outer_fd)
             await self._unless_stopped(runtime.start(configurations))
             if not self._stop.is_set():
                 # Only now: whoever asks is told of instances that run.

@@ -36,7 +36,7 @@ from pyvrrp.router import Router, addresses_of, wanted_of
 from pyvrrp.scripts.pool import ScriptPool
 from pyvrrp.statics import Statics
 from pyvrrp.statistics import readings
-from pyvrrp.track.files import FileWatch
+from pyvrrp.watches import Watches
 from vrrpcore.engine import EVENTS
 from vrrpcore.reactor import Reactor
 from vrrpcore.settings import Event
@@ -52,8 +52,8 @@ _EVENTS_PER_SLICE = 64          # about 1 ms of Python
 class Host:
     """Reactor, namespaces and routers of the whole daemon."""
 
-    def __init__(self, reactor: Reactor, pool: ScriptPool) -> None:
-        """Reactor and pool are the caller's to close."""
+    def __init__(self, reactor: Reactor, pool: ScriptPool, *, outer_fd: int | None = None) -> None:
+        """Reactor and pool are the caller's to close. outer_fd: see Watches."""
         self.reactor, self.engine, self.pool = reactor, reactor.engine, pool
         self.loop = asyncio.get_running_loop()
         self.changing = asyncio.Lock()          # held while routers or namespaces come and go
@@ -63,12 +63,12 @@ class Host:
         self.told = NotifyCounters()            # by notify scripts, of all scopes
         self.interests: Interests[Router] = Interests()
         self.shows_scopes = False               # instances are called scope/instance
+        self.watches = Watches(outer_fd)
         self.is_drained = False                 # by its operator: every instance stays out of MASTER
         self.chronicle = Chronicle()
         self.rivals = Rivals(reactor, self.chronicle)
         self._networks: dict[str | None, Network] = {}
         self._sender = Sender()
-        self._files: FileWatch | None = None
         self._watch = NamespaceWatch(self._namespaces_changed)
         self._following: asyncio.Task[None] | None = None
         self._look = asyncio.Event()
@@ -99,21 +99,13 @@ class Host:
         self.loop.remove_reader(self.reactor.fileno())
         self.rivals.close()
         self._watch.close()
-        if self._files is not None:
-            self._files.close()
+        self.watches.close()
         if self._following is not None:
             self._following.cancel()
             await asyncio.wait([self._following])
         for network in self._networks.values():
             await network.close(keep_filters=keep_filters)
         self._sender.close()
-
-    @property
-    def files(self) -> FileWatch:
-        """Who tells of changes of files, made at first use. Raises OSError."""
-        if self._files is None:
-            self._files = FileWatch()
-        return self._files
 
     # ---- routers
 

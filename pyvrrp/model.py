@@ -182,8 +182,8 @@ class Match(StrEnum):
     """How the parameters of a process are compared."""
 
     EXACT = "exact"
-    INITIAL = "initial"                 # the first ones are equal
-    PARTIAL = "partial"                 # the same, and the last may be longer
+    PARTIAL = "partial"                 # the first ones are equal
+    INITIAL = "initial"                 # the same, and the last of them may be longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -370,6 +370,8 @@ class GlobalDefs:
     cpu_affinity: tuple[int, ...] = ()  # none: all
     netlink_cmd_rcv_bytes: int | None = None
     netlink_monitor_rcv_bytes: int | None = None
+    process_monitor_rcv_bytes: int | None = None    # of the socket for news of processes
+    process_monitor_rcv_force: bool = False         # it may exceed the system's bound
     umask: int | None = None
     nftables: str = "pyvrrp"            # the name of the table for no_accept
     nftables_priority: int = -1

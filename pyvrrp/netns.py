@@ -23,6 +23,11 @@ def path_of(name: str) -> Path:
     return DIRECTORY / name
 
 
+def here() -> int:
+    """A descriptor that is open on the network namespace of the calling thread. Raises OSError."""
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
 def enter(name: str) -> None:
     """Enter a named network namespace, as `ip netns exec` does. A missing one is never created.
 

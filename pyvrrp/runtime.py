@@ -31,9 +31,13 @@ log = logging.getLogger("pyvrrp")
 class Runtime:
     """Runs any number of configurations on a reactor."""
 
-    def __init__(self, reactor: Reactor, pool: ScriptPool) -> None:
-        """Reactor and pool are the caller's to close. The daemon's own namespace is the calling thread's."""
-        self._host = Host(reactor, pool)
+    def __init__(self, reactor: Reactor, pool: ScriptPool, *, outer_fd: int | None = None) -> None:
+        """Reactor and pool are the caller's to close. The daemon's own namespace is the calling thread's.
+
+        outer_fd: open on the network namespace in which the daemon was started, if it has left that; the caller's to
+        close.
+        """
+        self._host = Host(reactor, pool, outer_fd=outer_fd)
         self.engine = reactor.engine
         self.moves = Moves(self._host)
         self._scopes: dict[str, Scope] = {}         # by path

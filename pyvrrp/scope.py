@@ -29,7 +29,7 @@ from pyvrrp.host import Host, in_slices
 from pyvrrp.interests import Interest
 from pyvrrp.journal import tell, tell_why
 from pyvrrp.membership import Memberships
-from pyvrrp.model import Configuration, FilterTable, GlobalDefs, Instance, State, SyncGroup, Tracked, Vip
+from pyvrrp.model import Configuration, FilterTable, GlobalDefs, Instance, State, SyncGroup, Vip
 from pyvrrp.netlink.objects import Thing
 from pyvrrp.network import Network
 from pyvrrp.pace import Paces
@@ -46,7 +46,7 @@ from pyvrrp.scripts.pool import ScopeRunner, ScriptPolicy, commands_of
 from pyvrrp.statics import Statics, statics_of
 from pyvrrp.telling import Telling
 from pyvrrp.track.priority import Contribution, Effective, effective
-from pyvrrp.tracking import Tracking
+from pyvrrp.tracking import Tracking, Tracks, tracks_of
 from vrrpcore.engine import EVENTS
 from vrrpcore.settings import Event, VrSettings
 
@@ -81,7 +81,7 @@ class Scope:
         self._groups: dict[str, SyncGroup] = {}
         self._tracking = Tracking(
             self._runner,
-            lambda: host.files,
+            host.watches,
             on_change=lambda kind, name: host.judge_soon(host.interests.concerned([(self, kind, name)])),
         )
         self._paces = Paces(host.engine)
@@ -220,6 +220,7 @@ class Scope:
         self._debounce.close()
         self._tracking.stop()
         self._elsewhere.stop()
+        self._host.watches.adopt(self, None)
 
     def stop_engine(self) -> None:
         """Shut every instance down: masters say priority 0, once the host sends."""
@@ -357,21 +358,16 @@ class Scope:
 
     # ---- what decides priority and FAULT
 
-    def _trackers_of(self, router: Router) -> tuple[Instance | SyncGroup, ...]:
-        """Who says what a router tracks: itself, and its group."""
-        group = self._groups.get(router.group or "")
-        return (router.instance,) if group is None else (router.instance, group)
+    def _tracks_of(self, router: Router) -> Tracks:
+        """What a router tracks, with what its group tracks for it."""
+        return tracks_of(router.instance, self._groups.get(router.group or ""))
 
-    def _effective(self, router: Router, interfaces: Iterable[Tracked]) -> Effective:
-        users = self._trackers_of(router)
+    def _effective(self, router: Router, tracks: Tracks) -> Effective:
         items = [
-            *self._tracking.contributions(
-                (tracked for user in users for tracked in user.track_scripts),
-                (tracked for user in users for tracked in user.track_files),
-            ),
+            *self._tracking.contributions(tracks),
             *(
                 Contribution(name, weight, self._is_up(router.network, name), reverse)
-                for name, weight, reverse in interfaces
+                for name, weight, reverse in tracks.interfaces
                 if weight
             ),
         ]
@@ -388,10 +384,11 @@ class Scope:
         placed, network = router.placed, router.network
         instance = placed.instance
         links = network.usable_links
-        interfaces = [tracked for user in self._trackers_of(router) for tracked in user.track_interfaces]
-        result = self._effective(router, interfaces)
+        tracks = self._tracks_of(router)
+        result = self._effective(router, tracks)
         faults, why = link_faults(
-            instance, interfaces, links, network.why_closed, is_up=partial(self._is_up, network), vmac=placed.vmac
+            instance, tracks.interfaces, links, network.why_closed,
+            is_up=partial(self._is_up, network), vmac=placed.vmac,
         )
         if refusal := network.vmac_problem(router.number):
             faults |= Fault.NO_VMAC
@@ -487,6 +484,7 @@ class Scope:
         self._runner.policy = policy_of(defs)
         self._configuration = configuration
         self._telling.adopt(configuration)
+        self._host.watches.adopt(self, defs)
         self._debounce.adopt(bounded(configuration.interface_delays, configuration.instances))
         self._paces.adopt(defs, configuration.garp_groups)
         per_s: dict[tuple[str | None, int], float] = {}
@@ -573,12 +571,13 @@ class Scope:
 
     def _interest(self, router: Router) -> None:
         """Note what a router's settings and faults depend on."""
-        users = self._trackers_of(router)
-        interfaces = [tracked for user in users for tracked in user.track_interfaces]
-        network = router.network
-        interests: list[Interest] = [(network, "link", name) for name in links_of(router.placed.instance, interfaces)]
-        interests += [(self, "script", tracked.name) for user in users for tracked in user.track_scripts]
-        interests += [(self, "file", tracked.name) for user in users for tracked in user.track_files]
+        tracks, network = self._tracks_of(router), router.network
+        interests: list[Interest] = [
+            (network, "link", name) for name in links_of(router.placed.instance, tracks.interfaces)
+        ]
+        interests += [(self, "script", tracked.name) for tracked in tracks.scripts]
+        interests += [(self, "file", tracked.name) for tracked in tracks.files]
+        interests += [(self, "process", tracked.name) for tracked in tracks.processes]
         if router.instance.source is not None:
             # A configured source address may be on any interface.
             interests.append((network, "address", router.instance.source))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from pyvrrp.model import Tracked
+
 PRIORITY_OWNER = 255        # RFC 5798 s5.2.4
 PRIORITY_MIN = 1
 PRIORITY_MAX = 254          # without being the owner
@@ -24,6 +26,20 @@ class Contribution(NamedTuple):
     def complaint(self) -> str:
         """Why it means FAULT, for people."""
         return f"{self.name} {'is well' if self.reverse else 'failed'}"
+
+
+class Quorum(NamedTuple):
+    """What tracked processes say now (K9). `ok` None: not counted yet."""
+
+    name: str
+    weight: int
+    ok: bool | None
+    reverse: bool = False
+
+    @property
+    def complaint(self) -> str:
+        """Why it means FAULT, for people."""
+        return f"track_process {self.name} {'has its quorum' if self.reverse else 'has no quorum'}"
 
 
 class Number(NamedTuple):
@@ -67,7 +83,7 @@ class Effective(NamedTuple):
         return bool(self.undecided)
 
 
-def delta(item: Contribution) -> int:
+def delta(item: Contribution | Quorum) -> int:
     """Return what a tracker adds to the priority (K2); 0 while it is undecided, as keepalived does
     (observed).
     """
@@ -76,7 +92,7 @@ def delta(item: Contribution) -> int:
     return -item.weight if item.reverse else item.weight
 
 
-def effective(base: int, contributions: Iterable[Contribution | Number]) -> Effective:
+def effective(base: int, contributions: Iterable[Contribution | Quorum | Number]) -> Effective:
     """Return effective priority and FAULT for base priority `base` (1..255).
 
     A weight of 0 has no part in the sum: failing (with `reverse`: being ok) means FAULT (K3). The owner of
@@ -99,3 +115,15 @@ def effective(base: int, contributions: Iterable[Contribution | Number]) -> Effe
             failed.append(item.complaint)
     priority = base if base == PRIORITY_OWNER else max(PRIORITY_MIN, min(PRIORITY_MAX, total))
     return Effective(priority, tuple(failed), tuple(undecided))
+
+
+def merged(own: Iterable[Tracked], of_group: Iterable[Tracked]) -> tuple[Tracked, ...]:
+    """What a member of a sync group tracks of one kind, with what its group tracks (K10).
+
+    What both track counts once: as the group says, unless the member tracks it without a weight.
+    """
+    found = {tracked.name: tracked for tracked in own}
+    for tracked in of_group:
+        if tracked.name not in found or found[tracked.name].weight:
+            found[tracked.name] = tracked
+    return tuple(found.values())

@@ -62,9 +62,8 @@ FLOOR = {  # "": __init__.py, the version
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
 MIDDLE = {
     "placing", "promotion", "network", "statics", "namespaces", "router", "debounce", "membership", "interests",
-    "journal", "pace", "elsewhere", "portrait", "tracking", "host", "bookends", "telling", "scope", "orders", "history",
-    "chronicle", "rivals",
-    "neighbours",
+    "journal", "pace", "elsewhere", "portrait", "tracking", "watches", "host", "bookends", "telling", "scope", "orders",
+    "history", "chronicle", "rivals", "neighbours",
 }
 SHELL: dict[str, set[str]] = {
     "": set(),
@@ -106,8 +105,9 @@ SHELL: dict[str, set[str]] = {
     "neighbours": FLOOR,                # of the machine, and what runs
     "portrait": FLOOR | {"control", "journal", "router"},
     "tracking": FLOOR | {"scripts", "track"},
+    "watches": FLOOR | {"netlink", "track"},
     "host": FLOOR | {
-        "interests", "journal", "namespaces", "netlink", "network", "notify", "router", "scripts", "statics", "track",
+        "interests", "journal", "namespaces", "netlink", "network", "notify", "router", "scripts", "statics", "watches",
         "chronicle", "rivals",
     },
     "bookends": FLOOR | {"scripts"},

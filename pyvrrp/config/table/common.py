@@ -34,9 +34,8 @@ def trackers(subject: str) -> tuple[Keyword, ...]:
         Keyword(
             "track_process",
             Kind.LINES,
-            f"Processes the {subject} needs.",
+            f"Processes the {subject} needs; with weight 0, too few or too many of them mean FAULT.",
             takes=WEIGHED,
-            without="processes are not watched, so their end changes no priority and causes no FAULT",
         ),
         Keyword(
             "track_bfd",

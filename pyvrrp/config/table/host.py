@@ -206,18 +206,19 @@ TUNING = (
     Keyword(
         "process_monitor_rcv_bufs",
         Kind.INTEGER,
-        "The receive buffer of the socket for news of processes.",
+        "The receive buffer of the socket for news of processes; of several files, the largest.",
         low=0,
         high=INT_MAX,
         unit="bytes",
-        without="it has the size that the system gives",
+        default="4194304, beyond the system's bound if it may",
+        field="process_monitor_rcv_bytes",
     ),
     Keyword(
         "process_monitor_rcv_bufs_force",
         Kind.BOOLEAN,
         "It may exceed the system's bound.",
         default="off",
-        without="it has the size that the system gives",
+        field="process_monitor_rcv_force",
     ),
     Keyword(
         "vrrp_rx_bufs_policy",

@@ -24,7 +24,6 @@ BLOCKS_AT_TOP = (
         Kind.BLOCK,
         "Processes that must run, to be tracked.",
         named=True,
-        without="processes are not watched",
     ),
     Keyword(
         "bfd_instance",
@@ -115,7 +114,7 @@ TRACK_PROCESS = (
     Keyword(
         "param_match",
         Kind.CHOICE,
-        "How parameters are compared: initial: the first ones; partial: and the last may be longer; nothing: all.",
+        "How parameters are compared: partial: the first ones; initial: and the last may be longer; nothing: all.",
         choices=("initial", "partial"),
         least=0,
         most=1,
