@@ -20,6 +20,7 @@ import logging
 import os
 import signal
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,6 @@ from pyvrrp.scripts.result import Lane, ScriptResult, shown
 log = logging.getLogger("pyvrrp.scripts")
 
 OnDone = Callable[[ScriptResult], None]
-_MESSAGES_PER_TURN = 64         # then the loop has its turn; 64 results take about 1 ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -398,12 +398,16 @@ class ScriptPool:
             self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
-        """Ask the spawner for as many runs as there are slots."""
+        """Ask the spawner for as many runs as there are slots, and as there is time in this turn."""
         self._pump_scheduled = False
         if self._sock is None:
             return              # when there is a spawner again
+        until_s = time.monotonic() + limits.SLICE_S
         for lane, queue in self._queues.items():
             while queue and self._free[lane] > 0:
+                if time.monotonic() >= until_s:
+                    self._schedule_pump()
+                    return
                 run = queue.popleft()
                 self._waiting.pop(run.request.run, None)
                 if run.on_done is None:
@@ -455,9 +459,9 @@ class ScriptPool:
 
     def _on_readable(self) -> None:
         assert self._loop is not None
-        for _ in range(_MESSAGES_PER_TURN):
-            if not self._receive():
-                break
+        until_s = time.monotonic() + limits.SLICE_S
+        while self._receive() and time.monotonic() < until_s:
+            pass
         if any(self._queues.values()):
             self._schedule_pump()
         self._check_idle()
