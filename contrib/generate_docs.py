@@ -7,6 +7,7 @@ openapi.json: the endpoints of the control API, from pyvrrp/control/endpoints.py
 state-machine.md: the table and the diagram of vrrpcore.fsm.
 counters.md: the names of what is counted, from pyvrrp.statistics.
 diagnostics.md: the codes of pyvrrp.config.codes, each with its sentence, found in the sources by sentences.py.
+metrics.md: what Prometheus is told, from pyvrrp.metrics.
 rules.md: the rules of rules.toml beside the tests that hold and that break each, found in the sources of the tests by
 their markers, @pytest.mark.rule("R5") and @pytest.mark.rule("R5", breaks=True).
 """
@@ -22,9 +23,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import sentences
 
-from pyvrrp import statistics
+from pyvrrp import limits, statistics
 from pyvrrp.config import codes, explain
 from pyvrrp.control import endpoints
+from pyvrrp.metrics.families import METRICS
 from vrrpcore import fsm
 
 ROOT = Path(__file__).parents[1]
@@ -261,11 +263,40 @@ def diagnostics_document() -> str:
     return "\n".join([*lines, ""])
 
 
+def metrics_document() -> str:
+    """What a scrape tells."""
+    lines = [
+        "# Metrics",
+        "",
+        "Made by `make docs` from the table in `pyvrrp/metrics/families.py`; a test compares the two.",
+        "",
+        "    curl --unix-socket /run/pyvrrp/pyvrrp.sock http://localhost/metrics",
+        "",
+        "Metrics of an instance have the labels `name`, `interface`, `vrid`, `family`, and `net_namespace` if it is",
+        "not in the daemon's own. Counters of an instance that are 0 are left out, but for adverts and changes of",
+        "state.",
+        f"The addresses have a series each only while all instances together have {limits.METRICS_VIPS_MAX} or fewer.",
+        "What `reason` and `kind` mean is in [counters.md](counters.md).",
+        "",
+        "| metric | type | meaning |",
+        "|---|---|---|",
+        *(f"| `{metric.name}` | {metric.kind} | {metric.help} |" for metric in METRICS.values()),
+        "",
+        "The histograms of the engine have no `_sum`: it keeps none.",
+        "",
+        "With `--metrics-compat` there are also the names of keepalived's exporters (`keepalived_vrrp_state` and the",
+        "like), for dashboards that exist. [contrib/grafana](../contrib/grafana) has a dashboard for each set of",
+        "names, [contrib/prometheus](../contrib/prometheus) alert rules.",
+    ]
+    return "\n".join([*lines, ""])
+
+
 def main(directory: str, manuals: str) -> None:
     """Write every generated document into `directory`, and manual pages into `manuals`."""
     (Path(directory) / "counters.md").write_text(counters_document())
     (Path(directory) / "openapi.json").write_text(openapi_document())
     (Path(directory) / "diagnostics.md").write_text(diagnostics_document())
+    (Path(directory) / "metrics.md").write_text(metrics_document())
     (Path(directory) / "keywords.md").write_text(explain.document())
     (Path(manuals) / "pyvrrp.conf.5").write_text(explain.manual_page())
     (Path(directory) / "state-machine.md").write_text(state_machine())

@@ -24,7 +24,7 @@ from typing import Any
 
 from pyvrrp.host import in_slices
 from pyvrrp.model import FOREVER_S, Command, Configuration, GlobalDefs, State, SyncGroup, Vip
-from pyvrrp.router import Router, addresses_of
+from pyvrrp.router import Router, set_addresses
 from vrrpcore.engine import Engine
 from vrrpcore.settings import VrStatus
 
@@ -156,7 +156,7 @@ def replace(path: str, parts: Iterable[str]) -> None:
 
 def data(router: Router, status: VrStatus | None) -> dict[str, Any]:
     """What keepalived's JSON calls `data` of an instance. status: None while the engine does not have it."""
-    instance, placed, there = router.instance, router.placed.instance, _set_addresses(router)
+    instance, placed, there = router.instance, router.placed.instance, set_addresses(router)
     learned_cs = status.master_adver_interval_cs if status is not None else 0
     found: dict[str, Any] = {
         "iname": router.title,
@@ -250,7 +250,7 @@ def statistics(name: str, stats: Mapping[str, int]) -> list[str]:
 
 def topology(router: Router, status: VrStatus | None) -> list[str]:
     """The lines of an instance in the state dump."""
-    instance, placed, there = router.instance, router.placed.instance, _set_addresses(router)
+    instance, placed, there = router.instance, router.placed.instance, set_addresses(router)
     lines = [f"  VRRP Version = {instance.version}"]
     if router.group is not None:
         lines.append(f"  Sync group = {router.group}")
@@ -313,8 +313,7 @@ def _section(title: str, lines: Iterable[str]) -> list[str]:
 
 def _address(vip: Vip, there: Container[Vip]) -> str:
     """An address as keepalived writes it: a host's without its length, `set` if the kernel has it now."""
-    whole = vip.prefix_len == len(vip.address) * 8
-    words = [str(ipaddress.ip_address(vip.address)) + ("" if whole else f"/{vip.prefix_len}")]
+    words = [vip.brief]
     if vip.broadcast is not None:
         words += ["brd", str(ipaddress.ip_address(vip.broadcast))]
     words += ["dev", vip.dev, "scope", _SCOPES.get(vip.scope, str(vip.scope))]
@@ -333,15 +332,6 @@ def _lifetime(vip: Vip) -> list[str]:
     if wanted_s == FOREVER_S or (wanted_s is None and vip.prefix_len < 128):
         return ["preferred_lft", "forever"]
     return ["preferred_lft", str(wanted_s)] if wanted_s else ["deprecated"]
-
-
-def _set_addresses(router: Router) -> frozenset[Vip]:
-    """The addresses of a router that the kernel has, as far as is known."""
-    applier = router.network.applier
-    status = applier.state(router.number) if applier is not None else None
-    if status is None or not status.wanted:
-        return frozenset()
-    return frozenset(addresses_of(router.placed.instance)).difference(status.missing)
 
 
 def _quoted(command: Command) -> str:

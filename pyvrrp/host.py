@@ -37,6 +37,8 @@ from pyvrrp.scripts.pool import ScriptPool
 from pyvrrp.statics import Statics
 from pyvrrp.statistics import readings
 from pyvrrp.watches import Watches
+from pyvrrp.statistics import Durations, readings
+from pyvrrp.track.files import FileWatch
 from vrrpcore.engine import EVENTS
 from vrrpcore.reactor import Reactor
 from vrrpcore.settings import Event
@@ -61,6 +63,7 @@ class Host:
         self.fifos = Fifos(umask=pool.umask)
         self.mailer = Mailer()
         self.told = NotifyCounters()            # by notify scripts, of all scopes
+        self.takeovers = Durations()            # from MASTER to the kernel's word that the addresses are set
         self.interests: Interests[Router] = Interests()
         self.shows_scopes = False               # instances are called scope/instance
         self.watches = Watches(outer_fd)

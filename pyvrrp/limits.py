@@ -111,4 +111,5 @@ NOTIFY_WAITS_S = 1.0                    # notify scripts wait this long for the 
 LEFTOVERS_S = 30.0                      # at start, for leftovers: an IPv6 address among 10,000 costs the kernel 2 ms
 STOP_ADDRESSES_S = 5.0                  # at stop, for the kernel to remove all addresses
 OVERDUE_S = 1.0                         # a timer later than this is not served: the service manager is told nothing
+METRICS_VIPS_MAX = 1_000                # addresses with a series of their own; storing more costs whoever scrapes
 LOG_QUEUE_MAX = 10_000                  # lines that wait for a slow log; more are dropped and counted

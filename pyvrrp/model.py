@@ -123,6 +123,12 @@ class Vip:
     def is_tracked(self) -> bool:
         return self.rare is None or self.rare.is_tracked
 
+    @property
+    def brief(self) -> str:
+        """The address, with its length if it is more than one host's."""
+        own = str(ipaddress.ip_address(self.address))
+        return own if self.prefix_len == len(self.address) * 8 else f"{own}/{self.prefix_len}"
+
     def __str__(self) -> str:
         own = str(ipaddress.ip_address(self.address))
         rare = self.options

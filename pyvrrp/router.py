@@ -97,6 +97,7 @@ class Router:
     settings: VrSettings | None = None
     state: State = State.INIT
     since_s: float = 0.0                # when it entered that state, seconds since the epoch
+    takeover_ns: int = 0                # when it became MASTER, by CLOCK_MONOTONIC, until its addresses are set
     priority: int = 0                   # effective
     is_started: bool = False            # no: an unweighted script has no result yet (keepalived's rule S10)
     faults: tuple[str, ...] = ()        # sentences, for people
@@ -128,6 +129,15 @@ class Router:
 def addresses_of(instance: Instance) -> tuple[Vip, ...]:
     """Every address that the instance's master has, in the order in which they are added (S15)."""
     return (*instance.vips, *instance.excluded)
+
+
+def set_addresses(router: Router) -> frozenset[Vip]:
+    """The addresses of a router that the kernel has, as far as is known."""
+    applier = router.network.applier
+    status = applier.state(router.number) if applier is not None else None
+    if status is None or not status.wanted:
+        return frozenset()
+    return frozenset(addresses_of(router.placed.instance)).difference(status.missing)
 
 
 def wanted_of(instance: Instance) -> tuple[Thing, ...]:

@@ -326,6 +326,7 @@ class Scope:
         why = tell_why(router, event)
         old, router.state = router.state, state
         router.has_other_master = False
+        router.takeover_ns = event.at_ns if state is State.MASTER else 0
         router.since_s = time.time() - (self._reactor.now_ns() - event.at_ns) / 1e9
         self._elsewhere.follow(router)
         router.history = recorded(router.history, Transition(router.since_s, old.name, state.name, why))
@@ -343,6 +344,9 @@ class Scope:
             del self._leaving[router.number]
             self._left(router)
             return
+        if present and router.takeover_ns:
+            self._host.takeovers.add(self._reactor.now_ns() - router.takeover_ns)
+            router.takeover_ns = 0
         if present and vips and router.state is State.MASTER:
             self._engine.announce(router.index, self._reactor.now_ns())
             self._host.kick()

@@ -122,6 +122,22 @@ HISTOGRAMS = {
     "send_batch": "Datagrams in a write",
 }
 UNBOUNDED = "inf"
+_DURATION_COLUMNS = 26                  # up to half a minute
+
+
+class Durations:
+    """How long something took, each time: a histogram like the engine's, with the sum beside it."""
+
+    __slots__ = ("columns", "sum_s")
+
+    def __init__(self) -> None:
+        self.columns = [0] * _DURATION_COLUMNS      # column k: below 2**k us and not below 2**(k - 1); the last: more
+        self.sum_s = 0.0
+
+    def add(self, ns: int) -> None:
+        """Count one duration."""
+        self.columns[min((max(ns, 0) // 1000).bit_length(), _DURATION_COLUMNS - 1)] += 1
+        self.sum_s += ns / 1e9
 
 
 def readings(totals: Mapping[str, int]) -> dict[str, dict[str, int]]:

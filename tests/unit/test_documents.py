@@ -47,6 +47,10 @@ def test_the_tests_that_the_architecture_names_are_there() -> None:
     assert {name for name in named if f"def {name}(" not in sources} == set()
 
 
+def test_the_metrics_document_is_of_this_table() -> None:
+    assert (ROOT / "docs" / "metrics.md").read_text() == docs.metrics_document(), "run make docs"
+
+
 def test_the_counters_document_is_of_this_table() -> None:
     assert (ROOT / "docs" / "counters.md").read_text() == docs.counters_document(), "run make docs"
 

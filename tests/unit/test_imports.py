@@ -77,6 +77,7 @@ SHELL: dict[str, set[str]] = {
     "model": {"errors", "limits", "routing"},
     "netns": {"errors", "linux"},
     "statistics": set(),
+    "metrics": FLOOR | {"statistics"},
     "config": FLOOR,
     "netlink": FLOOR,
     "scripts": FLOOR,
@@ -121,14 +122,15 @@ SHELL: dict[str, set[str]] = {
     "service": set(),                   # what a service manager is told
     "logs": FLOOR | {"options"},
     "dumps": FLOOR | {"host", "router"},
+    "scrape": FLOOR | {"host", "router", "metrics"},
     "daemon": WORKERS | MIDDLE | {
-        "runtime", "options", "scheduling", "service", "logs", "dumps", "moving", "operations",
+        "runtime", "options", "scheduling", "service", "logs", "dumps", "moving", "operations", "scrape",
     },
     "cli": WORKERS | MIDDLE | {"runtime", "options", "daemon", "simulate", "meter"},
 }
 KNOW_THE_CORE = {
     "network", "router", "journal", "pace", "elsewhere", "portrait", "host", "scope", "simulate", "meter", "runtime",
-    "daemon", "dumps", "rivals", "operations",
+    "daemon", "dumps", "rivals", "operations", "scrape",
 }
 ONLY_IN = {"pyroute2": "netlink", "uvloop": "daemon", "h11": "control"}
 

@@ -1,0 +1,1 @@
+"""What Prometheus is told: pure text from a look at the engine's arrays. Nothing is counted here."""

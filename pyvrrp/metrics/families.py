@@ -1,0 +1,210 @@
+"""The metrics: `pyvrrp_*`, in seconds and with `_total` where something is counted.
+
+METRICS is the one table of their names and meanings; docs/metrics.md is made from it. The counters of instances are
+those of pyvrrp/statistics.py: a few have a metric of their own, the others are labels of two, so that a reason to drop
+an advert is a value to sum over and not a name to know.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pyvrrp import limits
+from pyvrrp.metrics.exposition import Family, Value, column, histogram, labels, line
+from pyvrrp.model import State
+from pyvrrp.statistics import COUNTERS, Durations
+
+
+class Metric(NamedTuple):
+    """One line of the table."""
+
+    name: str
+    kind: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything that a scrape tells, of one moment. Sequences of instances are in one order."""
+
+    version: str
+    names: Sequence[str]                        # of each instance its labels
+    states: Sequence[int]                       # model.State
+    priorities: Sequence[int]                   # effective
+    since_s: Sequence[float]                    # the epoch's seconds at the last transition
+    heard_ago_s: Sequence[float]                # since the last advert; negative: none was heard
+    faults: Sequence[Sequence[str]]             # reasons, as words
+    counters: Callable[[str], Sequence[int]]    # one counter of all instances, by its name
+    totals: Mapping[str, int]                   # of the engine
+    histograms: Mapping[str, Sequence[int]]     # the engine's, by name; column k is below 2**k
+    drops: Mapping[tuple[int, str], int]        # of no instance: by address family and reason
+    vips: Sequence[tuple[str, bool]]            # labels of an address, whether it is set
+    vip_count: int = 0                          # of all, whether or not they are in `vips`
+    takeovers: Durations = field(default_factory=Durations)
+    others: Sequence[Family] = field(default_factory=tuple)     # of other parts of the daemon
+
+
+# Counters with a metric of their own.
+_OWN = {
+    "advert_rcvd": "pyvrrp_adverts_received_total",
+    "advert_sent": "pyvrrp_adverts_sent_total",
+    "become_master": "pyvrrp_became_master_total",
+    "release_master": "pyvrrp_released_master_total",
+    "pri_zero_rcvd": "pyvrrp_priority_zero_received_total",
+    "pri_zero_sent": "pyvrrp_priority_zero_sent_total",
+    "other_master": "pyvrrp_other_master_adverts_total",
+    "announce_sent": "pyvrrp_announcements_sent_total",
+    "send_err": "pyvrrp_send_errors_total",
+}
+# Kept even where they are 0: a rate needs its first value.
+_ALWAYS = ("advert_rcvd", "advert_sent", "become_master", "release_master")
+_ODD = ("addr_list_err", "first_addr_err", "interval_differs", "interval_short", "checksum_foreign", "unlisted_source")
+_DROPPED = tuple(c.name for c in COUNTERS if c.name not in _OWN and c.name not in _ODD)
+_TOTALS = {
+    "turns": ("pyvrrp_reactor_turns_total", "Times that the reactor ran"),
+    "timers_fired": ("pyvrrp_timers_fired_total", "Timers of all kinds"),
+    "stalls": ("pyvrrp_stalls_total", "Turns that came 10 ms late or more"),
+    "down_timers_held": ("pyvrrp_down_timers_held_total", "Takeovers put off until the receive queue had been read"),
+    "events_coalesced": ("pyvrrp_events_coalesced_total", "State changes told as one with a later one"),
+    "events_dropped": ("pyvrrp_events_dropped_total", "Other events for which there was no room"),
+    "datagrams_received": ("pyvrrp_datagrams_received_total", "Datagrams read"),
+    "receive_drops": ("pyvrrp_receive_drops_total", "Datagrams lost because a receive buffer was full"),
+    "datagrams_sent": ("pyvrrp_datagrams_sent_total", "Datagrams that the kernel took"),
+    "send_errors": ("pyvrrp_datagrams_refused_total", "Datagrams that the kernel refused"),
+    "clock_steps": ("pyvrrp_clock_steps_total", "Times that the wall clock was set"),
+}
+_LONGEST = {
+    "stall_longest_ns": ("pyvrrp_stall_longest_seconds", "The longest stall"),
+    "adver_late_longest_ns": ("pyvrrp_advert_lateness_longest_seconds", "The latest advert"),
+    "down_late_longest_ns": ("pyvrrp_takeover_lateness_longest_seconds", "The latest takeover"),
+}
+_HISTOGRAMS = {
+    "adver_late_us": ("pyvrrp_advert_lateness_seconds", "From an advert's deadline to the turn that sent it", 1e-6),
+    "down_late_us": ("pyvrrp_takeover_lateness_seconds", "From a takeover's deadline to the turn that began it", 1e-6),
+    "turn_late_us": ("pyvrrp_turn_lateness_seconds", "From when the reactor was due to its turn", 1e-6),
+    "receive_batch": ("pyvrrp_receive_batch_datagrams", "Datagrams in a read", 1.0),
+    "send_batch": ("pyvrrp_send_batch_datagrams", "Datagrams in a write", 1.0),
+}
+_MEANS = {counter.name: counter.means.split(";")[0].replace("`", "").replace("**", "") for counter in COUNTERS}
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("pyvrrp_build_info", "gauge", "Always 1; the version is a label"),
+        Metric("pyvrrp_instances", "gauge", "How many instances are in each state"),
+        Metric("pyvrrp_instance_state", "gauge", "0 INIT, 1 BACKUP, 2 MASTER, 3 FAULT"),
+        Metric("pyvrrp_instance_priority", "gauge", "Effective priority, after trackers"),
+        Metric("pyvrrp_instance_last_transition_timestamp_seconds", "gauge", "When its state began"),
+        Metric("pyvrrp_instance_advert_age_seconds", "gauge", "Since the last advert that it heard from another host"),
+        Metric("pyvrrp_instance_fault", "gauge", "1 for each reason why it is in FAULT"),
+        *(Metric(name, "counter", _MEANS[counter]) for counter, name in _OWN.items()),
+        Metric("pyvrrp_adverts_dropped_total", "counter",
+               "Adverts that were rejected, by reason; without a name: they belong to no instance"),
+        Metric("pyvrrp_adverts_differing_total", "counter",
+               "Adverts that were obeyed, and differ from what is configured"),
+        Metric("pyvrrp_vip_set", "gauge", "Whether an address is set"),
+        Metric("pyvrrp_vips", "gauge", "Addresses of all instances"),
+        Metric("pyvrrp_takeover_seconds", "histogram",
+               "From the turn that made an instance MASTER to the kernel's word that its addresses are set"),
+        *(Metric(name, "counter", means) for name, means in _TOTALS.values()),
+        *(Metric(name, "gauge", means) for name, means in _LONGEST.values()),
+        *(Metric(name, "histogram", means) for name, means, _ in _HISTOGRAMS.values()),
+    )
+}
+
+
+def families(now: Snapshot) -> Iterator[Family]:
+    """Every family, in the order of the table."""
+    yield _one("pyvrrp_build_info", 1, labels(version=now.version))
+    yield _family("pyvrrp_instances", _per_state(now.states))
+    yield _column(now, "pyvrrp_instance_state", now.states)
+    yield _column(now, "pyvrrp_instance_priority", now.priorities)
+    yield _column(now, "pyvrrp_instance_last_transition_timestamp_seconds", now.since_s, skip_zero=True)
+    yield _family("pyvrrp_instance_advert_age_seconds", (
+        line("pyvrrp_instance_advert_age_seconds", name, ago_s)
+        for name, ago_s in zip(now.names, now.heard_ago_s, strict=True) if ago_s >= 0
+    ))
+    yield _family("pyvrrp_instance_fault", (
+        line("pyvrrp_instance_fault", f"{name},{labels(reason=reason)}", 1)
+        for name, reasons in zip(now.names, now.faults, strict=True) for reason in reasons
+    ))
+    for counter, metric in _OWN.items():
+        yield _column(now, metric, now.counters(counter), skip_zero=counter not in _ALWAYS)
+    yield _family("pyvrrp_adverts_dropped_total", _dropped(now))
+    yield _family("pyvrrp_adverts_differing_total", (
+        each for counter in _ODD
+        for each in _labelled(now, "pyvrrp_adverts_differing_total", counter, labels(kind=counter))
+    ))
+    yield _family("pyvrrp_vip_set", (line("pyvrrp_vip_set", name, int(is_set)) for name, is_set in now.vips))
+    yield _one("pyvrrp_vips", now.vip_count)
+    yield _family("pyvrrp_takeover_seconds",
+                  histogram("pyvrrp_takeover_seconds", now.takeovers.columns, 1e-6, now.takeovers.sum_s))
+    for total, (metric, _) in _TOTALS.items():
+        yield _one(metric, now.totals.get(total, 0))
+    for total, (metric, _) in _LONGEST.items():
+        yield _one(metric, now.totals.get(total, 0) / 1e9)
+    for name, (metric, _, unit) in _HISTOGRAMS.items():
+        if name in now.histograms:
+            yield _family(metric, histogram(metric, now.histograms[name], unit))
+    yield from now.others
+
+
+def shown_vips(count: int) -> bool:
+    """Whether each address has a series of its own: not where they are so many that nobody could store them."""
+    return count <= limits.METRICS_VIPS_MAX
+
+
+def counter_columns(names: Sequence[str], rows: array[int], indexes: Sequence[int]) -> Callable[[str], Sequence[int]]:
+    """A reader of one counter of some instances.
+
+    rows: Engine.counters_array(), a row for each index. names: of its columns. indexes: of the instances, in order.
+    """
+    width, places = len(names), {name: place for place, name in enumerate(names)}
+    nothing = bytes(len(indexes))
+
+    def read(name: str) -> Sequence[int]:
+        if name not in places:
+            return nothing
+        everywhere = rows[places[name]::width]
+        return [everywhere[index] for index in indexes] if any(everywhere) else nothing
+
+    return read
+
+
+def _family(name: str, lines: Iterable[str]) -> Family:
+    metric = METRICS[name]
+    return Family(name, metric.kind, metric.help, lines)
+
+
+def _one(name: str, value: Value, of: str = "") -> Family:
+    return _family(name, [line(name, of, value)])
+
+
+def _column(now: Snapshot, name: str, values: Sequence[Value], *, skip_zero: bool = False) -> Family:
+    return _family(name, column(name, now.names, values, skip_zero=skip_zero))
+
+
+def _per_state(states: Sequence[int]) -> list[str]:
+    return [
+        line("pyvrrp_instances", labels(state=state.name), states.count(state))
+        for state in (State.MASTER, State.BACKUP, State.FAULT, State.INIT)
+    ]
+
+
+def _labelled(now: Snapshot, metric: str, counter: str, more: str) -> Iterator[str]:
+    values = now.counters(counter)
+    if any(values):
+        for name, value in zip(now.names, values, strict=True):
+            if value:
+                yield line(metric, f"{name},{more}", value)
+
+
+def _dropped(now: Snapshot) -> Iterator[str]:
+    for (family, reason), count in now.drops.items():
+        if count:
+            yield line("pyvrrp_adverts_dropped_total", labels(name="", family=family, reason=reason), count)
+    for counter in _DROPPED:
+        yield from _labelled(now, "pyvrrp_adverts_dropped_total", counter, labels(reason=counter))

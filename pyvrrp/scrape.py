@@ -1,0 +1,128 @@
+"""A scrape by Prometheus: a look at everything at one moment, then the text of it, a slice at a time.
+
+The arrays are copies of one moment. Labels are made once for each instance and kept, as ten thousand of them cost more
+than all the numbers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from pyvrrp import __version__
+from pyvrrp.host import in_slices
+from pyvrrp.metrics import compat
+from pyvrrp.metrics.exposition import Family, labels, render
+from pyvrrp.metrics.families import Snapshot, counter_columns, families, shown_vips
+from pyvrrp.model import Instance
+from pyvrrp.router import Fault, Router, addresses_of, set_addresses
+from pyvrrp.statistics import Durations
+from vrrpcore.counters import COUNTER_NAMES, HISTOGRAMS, TOTAL_NAMES
+from vrrpcore.engine import FAULT_GROUP_BIT
+from vrrpcore.reactor import Reactor
+
+_FAULTS = {int(fault): (fault.name or "").lower() for fault in Fault} | {FAULT_GROUP_BIT: "group"}
+
+
+class _Labels(NamedTuple):
+    """Of one instance, as long as it is the same."""
+
+    instance: Instance
+    title: str
+    own: str
+    compat: str
+
+
+class Scraper:
+    """Answers scrapes of one daemon."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        *,
+        routers: Callable[[], list[Router]],
+        takeovers: Durations,
+        drops: Callable[[], Mapping[tuple[int, str], int]],
+        others: Callable[[], Iterable[Family]] = lambda: (),
+        has_compat: bool = False,
+    ) -> None:
+        """drops: of no instance, by address family and reason. others: what else the daemon tells.
+
+        has_compat: with the names of keepalived's exporters as well.
+        """
+        self._reactor, self._routers, self._takeovers = reactor, routers, takeovers
+        self._drops, self._others, self._has_compat = drops, others, has_compat
+        self._labels: dict[int, _Labels] = {}       # by the router's number
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The text. Between two pieces the loop has had a turn."""
+        engine = self._reactor.engine
+        now_ns = self._reactor.now_ns()
+        routers = [router for router in self._routers() if router.index >= 0]
+        indexes = [router.index for router in routers]
+        status, rows, totals = engine.status_arrays(), engine.counters_array(), engine.totals_array()
+        known = [self._labels_of(router) async for router in in_slices(routers)]
+        self._labels = {router.number: each for router, each in zip(routers, known, strict=True)}
+        vip_count = sum(len(router.instance.vips) + len(router.instance.excluded) for router in routers)
+        heard = [status.peer_heard_ns[index] for index in indexes]
+        now = Snapshot(
+            version=__version__,
+            names=[each.own for each in known],
+            states=[status.state[index] for index in indexes],
+            priorities=[status.priority[index] for index in indexes],
+            since_s=[round(router.since_s, 3) for router in routers],
+            heard_ago_s=[round((now_ns - at_ns) / 1e9, 3) if at_ns else -1 for at_ns in heard],
+            faults=[_reasons(status.fault_reasons[index]) for index in indexes],
+            counters=counter_columns(COUNTER_NAMES, rows, indexes),
+            totals=dict(zip(TOTAL_NAMES, totals, strict=True)),
+            histograms={name: totals[columns.start:columns.stop] for name, columns in HISTOGRAMS.items()},
+            drops=self._drops(),
+            vips=self._vips(routers, known) if shown_vips(vip_count) else (),
+            vip_count=vip_count,
+            takeovers=self._takeovers,
+            others=tuple(self._others()),
+        )
+        told = families(now)
+        if self._has_compat:
+            addresses = _compat_addresses(routers) if shown_vips(vip_count) else ()
+            told = itertools.chain(told, compat.families(now, [each.compat for each in known], addresses))
+        for piece in render(told):
+            yield piece.encode()
+            await asyncio.sleep(0)
+
+    def _labels_of(self, router: Router) -> _Labels:
+        known = self._labels.get(router.number)
+        instance = router.instance
+        if known is not None and known.instance is instance and known.title == router.title:
+            return known
+        own = {"name": router.title, "interface": instance.interface, "vrid": instance.vrid, "family": instance.family}
+        if router.network.name is not None:
+            own["net_namespace"] = router.network.name
+        compat_own = compat.of_instance(router.title, instance.interface, instance.vrid)
+        return _Labels(instance, router.title, labels(**own), compat_own)
+
+    def _vips(self, routers: Sequence[Router], known: Sequence[_Labels]) -> list[tuple[str, bool]]:
+        found = []
+        for router, each in zip(routers, known, strict=True):
+            there = set_addresses(router)
+            found += [
+                (f"{each.own},{labels(address=vip.brief)}", vip in there)
+                for vip in addresses_of(router.placed.instance)
+            ]
+        return found
+
+
+def _compat_addresses(routers: Iterable[Router]) -> Iterable[compat.Address]:
+    for router in routers:
+        instance = router.placed.instance
+        for is_excluded, vips in ((False, instance.vips), (True, instance.excluded)):
+            for vip in vips:
+                yield compat.Address(
+                    router.title, instance.interface, instance.vrid, vip.brief, is_excluded, int(router.state)
+                )
+
+
+def _reasons(bits: int) -> tuple[str, ...]:
+    return tuple(word for bit, word in _FAULTS.items() if bits & bit) if bits else ()
