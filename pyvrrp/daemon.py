@@ -44,6 +44,7 @@ from pyvrrp.operations import Operations
 from pyvrrp.options import SIGNALS, Options, parse
 from pyvrrp.runtime import Runtime
 from pyvrrp.scope import Counts
+from pyvrrp.scrape import Scraper
 from pyvrrp.scripts.pool import ScriptPool
 from pyvrrp.service import ServiceManager
 from vrrpcore.reactor import Reactor
@@ -165,6 +166,10 @@ class Daemon:
     async def _control(self, runtime: Runtime) -> ControlServer | None:
         """Answer on the control socket, and for what only reads on a TCP port if a file asks for one."""
         all_defs = [each.global_defs for each in runtime.configurations.values()]
+
+        def counters() -> dict[str, dict[str, int]]:
+            return runtime.counters() | {"log": {"lines_dropped": self._writer.dropped}}
+
         operations = Operations(
             runtime,
             source=Source(
@@ -173,9 +178,13 @@ class Daemon:
                 config_id=self._config_id,
                 all_config=self._options.all_config,
             ),
-            counters=lambda: runtime.counters() | {"log": {"lines_dropped": self._writer.dropped}},
+            counters=counters,
             reload=self._reload_by_request,
             plan=self._plan,
+            scraper=Scraper(
+                runtime.reactor, routers=runtime.routers, takeovers=runtime.takeovers, counters=counters,
+                has_compat=self._options.metrics_compat,
+            ),
         )
         control = ControlServer(
             self._options.socket,
@@ -215,7 +224,7 @@ class Daemon:
         self._manager.ready(runtime.summary())
         loop = asyncio.get_running_loop()
         dumper = Dumper(
-            runtime.engine, routers=runtime.routers, groups=runtime.groups,
+            runtime.reactor.engine, routers=runtime.routers, groups=runtime.groups,
             configurations=lambda: runtime.configurations,
         )
         for number, dump in _DUMPS.items():

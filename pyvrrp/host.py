@@ -35,10 +35,8 @@ from pyvrrp.rivals import Rivals
 from pyvrrp.router import Router, addresses_of, wanted_of
 from pyvrrp.scripts.pool import ScriptPool
 from pyvrrp.statics import Statics
-from pyvrrp.statistics import readings
-from pyvrrp.watches import Watches
 from pyvrrp.statistics import Durations, readings
-from pyvrrp.track.files import FileWatch
+from pyvrrp.watches import Watches
 from vrrpcore.engine import EVENTS
 from vrrpcore.reactor import Reactor
 from vrrpcore.settings import Event

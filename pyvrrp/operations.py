@@ -28,7 +28,7 @@ from pyvrrp.control.actions import (
     ResumeRequest,
     SwitchoverRequest,
 )
-from pyvrrp.control.answers import Answer, Call, Handler, Lines, Refusal, Sliced, WithStatus, parts_of
+from pyvrrp.control.answers import Answer, Call, Handler, Lines, Refusal, Sliced, Text, WithStatus, parts_of
 from pyvrrp.control.protocol import ConfigurationReply, InstancesReply, Source, rfc3339
 from pyvrrp.host import in_slices
 from pyvrrp.model import State
@@ -37,6 +37,7 @@ from pyvrrp.orders import Order
 from pyvrrp.router import Router
 from pyvrrp.runtime import Runtime
 from pyvrrp.scope import Scope
+from pyvrrp.scrape import Scraper
 
 log = logging.getLogger("pyvrrp")
 
@@ -55,10 +56,11 @@ class Operations:
         counters: Callable[[], dict[str, dict[str, int]]],
         reload: Callable[[], Awaitable[ReloadReply]],
         plan: Callable[[], Awaitable[dict[str, Any]]],
+        scraper: Scraper,
     ) -> None:
         """`source`, `reload` and `plan` are the daemon's; `counters` is what belongs to no instance."""
         self._runtime, self._source, self._counters = runtime, source, counters
-        self._reload, self._plan = reload, plan
+        self._reload, self._plan, self._scraper = reload, plan, scraper
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -70,6 +72,7 @@ class Operations:
             "events": self._events,
             "configuration": self._configuration,
             "healthz": self._health,
+            "metrics": self._metrics,
             "plan": self._planned,
             "reload": self._reloaded,
             "switchover": self._switchover,
@@ -116,6 +119,9 @@ class Operations:
             instances=self._runtime.state_counts(), problems=self._runtime.problems(),
         )
         return reply if is_ok else WithStatus(HTTPStatus.SERVICE_UNAVAILABLE, reply)
+
+    async def _metrics(self, _: Call) -> Answer:
+        return Text(await self._scraper.look())
 
     async def _planned(self, _: Call) -> Answer:
         return await self._plan()

@@ -62,6 +62,7 @@ class Options:
     keep_vips: bool = False                 # -V: at stop addresses stay and no priority 0 is sent
     umask: int | None = None
     socket: str | None = DEFAULT_SOCKET     # None: --no-socket
+    metrics_compat: bool = False            # the names of keepalived's exporters as well
     warnings: tuple[str, ...] = ()          # one sentence each, for the log
 
 
@@ -96,6 +97,7 @@ OPTIONS = (
     Option("u", "umask", "MASK", "umask for the files that are written"),
     Option("", "socket", "PATH", f"control socket; default {DEFAULT_SOCKET}"),
     Option("", "no-socket", "", "no control socket"),
+    Option("", "metrics-compat", "", "tell Prometheus the names of keepalived's exporters as well"),
     Option("", "signum", "WORD", "print a signal's number: " + ", ".join(SIGNALS)),
     Option("v", "version", "", "print the version"),
     Option("h", "help", "", "print this"),
@@ -178,6 +180,7 @@ def parse(argv: Sequence[str]) -> Options:
         all_config=given.all_config,
         keep_vips=given.dont_release_vrrp,
         umask=_umask(parser, given.umask),
+        metrics_compat=given.metrics_compat,
         socket=None if given.no_socket else given.socket or DEFAULT_SOCKET,
         warnings=tuple(
             f"--{option.long} has no effect: {option.help}"

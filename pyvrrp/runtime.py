@@ -23,6 +23,7 @@ from pyvrrp.neighbours import warnings
 from pyvrrp.router import Router
 from pyvrrp.scope import Counts, Scope
 from pyvrrp.scripts.pool import ScriptPool
+from pyvrrp.statistics import Durations
 from vrrpcore.reactor import Reactor
 
 log = logging.getLogger("pyvrrp")
@@ -38,7 +39,7 @@ class Runtime:
         close.
         """
         self._host = Host(reactor, pool, outer_fd=outer_fd)
-        self.engine = reactor.engine
+        self.reactor = reactor
         self.moves = Moves(self._host)
         self._scopes: dict[str, Scope] = {}         # by path
         self._said: list[str] = []                  # of the machine, at the start or the last reload
@@ -257,6 +258,11 @@ class Runtime:
     def groups(self) -> list[tuple[str, SyncGroup, State]]:
         """Every sync group: what people call it, itself, and its state."""
         return [each for scope in self._scopes.values() for each in scope.groups()]
+
+    @property
+    def takeovers(self) -> Durations:
+        """How long the kernel took for the addresses of a new MASTER."""
+        return self._host.takeovers
 
     def summary(self) -> str:
         """How many instances are in which state, in a line."""

@@ -6,9 +6,8 @@ than all the numbers.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pyvrrp import __version__
@@ -44,20 +43,20 @@ class Scraper:
         *,
         routers: Callable[[], list[Router]],
         takeovers: Durations,
-        drops: Callable[[], Mapping[tuple[int, str], int]],
+        counters: Callable[[], Mapping[str, Mapping[str, int]]],
         others: Callable[[], Iterable[Family]] = lambda: (),
         has_compat: bool = False,
     ) -> None:
-        """drops: of no instance, by address family and reason. others: what else the daemon tells.
+        """counters: what belongs to no instance, as status has it. others: what else the daemon tells.
 
         has_compat: with the names of keepalived's exporters as well.
         """
         self._reactor, self._routers, self._takeovers = reactor, routers, takeovers
-        self._drops, self._others, self._has_compat = drops, others, has_compat
+        self._counters, self._others, self._has_compat = counters, others, has_compat
         self._labels: dict[int, _Labels] = {}       # by the router's number
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """The text. Between two pieces the loop has had a turn."""
+    async def look(self) -> Iterator[bytes]:
+        """What there is to tell now: the text in pieces, each made when it is asked for, in one turn of the loop."""
         engine = self._reactor.engine
         now_ns = self._reactor.now_ns()
         routers = [router for router in self._routers() if router.index >= 0]
@@ -66,6 +65,7 @@ class Scraper:
         known = [self._labels_of(router) async for router in in_slices(routers)]
         self._labels = {router.number: each for router, each in zip(routers, known, strict=True)}
         vip_count = sum(len(router.instance.vips) + len(router.instance.excluded) for router in routers)
+        counters = self._counters()
         heard = [status.peer_heard_ns[index] for index in indexes]
         now = Snapshot(
             version=__version__,
@@ -78,19 +78,21 @@ class Scraper:
             counters=counter_columns(COUNTER_NAMES, rows, indexes),
             totals=dict(zip(TOTAL_NAMES, totals, strict=True)),
             histograms={name: totals[columns.start:columns.stop] for name, columns in HISTOGRAMS.items()},
-            drops=self._drops(),
+            drops={
+                (family, reason): count
+                for family in (4, 6) for reason, count in counters.get(f"ipv{family}", {}).items()
+            },
             vips=self._vips(routers, known) if shown_vips(vip_count) else (),
             vip_count=vip_count,
             takeovers=self._takeovers,
+            log_lines_dropped=counters.get("log", {}).get("lines_dropped", 0),
             others=tuple(self._others()),
         )
         told = families(now)
         if self._has_compat:
             addresses = _compat_addresses(routers) if shown_vips(vip_count) else ()
             told = itertools.chain(told, compat.families(now, [each.compat for each in known], addresses))
-        for piece in render(told):
-            yield piece.encode()
-            await asyncio.sleep(0)
+        return (piece.encode() for piece in render(told))
 
     def _labels_of(self, router: Router) -> _Labels:
         known = self._labels.get(router.number)

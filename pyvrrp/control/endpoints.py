@@ -68,6 +68,7 @@ ENDPOINTS = (
     Endpoint("openapi", "GET", "/v1/openapi.json", "This description", dict[str, Any]),
     Endpoint("healthz", "GET", "/healthz", "Whether the daemon runs its instances: 200, or 503 with the reasons",
              a.HealthReply, refusals=(503,)),
+    Endpoint("metrics", "GET", "/metrics", "All numbers, as Prometheus reads them", kind=Kind.TEXT),
     Endpoint("reload", "POST", "/v1/reload",
              "Read the files again and go over to them, as SIGHUP does; the answer comes when that is done",
              a.ReloadReply, a.ReloadRequest, changes=True, refusals=(409,)),

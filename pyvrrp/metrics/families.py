@@ -44,6 +44,7 @@ class Snapshot:
     vips: Sequence[tuple[str, bool]]            # labels of an address, whether it is set
     vip_count: int = 0                          # of all, whether or not they are in `vips`
     takeovers: Durations = field(default_factory=Durations)
+    log_lines_dropped: int = 0
     others: Sequence[Family] = field(default_factory=tuple)     # of other parts of the daemon
 
 
@@ -110,6 +111,7 @@ METRICS = {
         Metric("pyvrrp_takeover_seconds", "histogram",
                "From the turn that made an instance MASTER to the kernel's word that its addresses are set"),
         *(Metric(name, "counter", means) for name, means in _TOTALS.values()),
+        Metric("pyvrrp_log_lines_dropped_total", "counter", "Log lines dropped while the log was stuck"),
         *(Metric(name, "gauge", means) for name, means in _LONGEST.values()),
         *(Metric(name, "histogram", means) for name, means, _ in _HISTOGRAMS.values()),
     )
@@ -149,6 +151,7 @@ def families(now: Snapshot) -> Iterator[Family]:
     for name, (metric, _, unit) in _HISTOGRAMS.items():
         if name in now.histograms:
             yield _family(metric, histogram(metric, now.histograms[name], unit))
+    yield _one("pyvrrp_log_lines_dropped_total", now.log_lines_dropped)
     yield from now.others
 
 

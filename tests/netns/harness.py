@@ -397,6 +397,11 @@ class Daemon:
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
         """Ask pyvrrpd's control socket; the status and the decoded JSON."""
+        status, answer = self.fetch(path, method, body)
+        return status, json.loads(answer)
+
+    def fetch(self, path: str, method: str = "GET", body: dict[str, Any] | None = None) -> tuple[int, bytes]:
+        """Ask pyvrrpd's control socket; the status and the answer as it is."""
         connection = http.client.HTTPConnection("localhost", timeout=20)
         connection.sock = socket.socket(socket.AF_UNIX)
         try:
@@ -404,7 +409,7 @@ class Daemon:
             connection.sock.connect(str(self.socket))
             connection.request(method, path, None if body is None else json.dumps(body))
             answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
+            return answer.status, answer.read()
         finally:
             connection.close()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from netns.harness import IP, START_S, Daemon, Kind, run, until
 from netns.harness import lab as laboratory
@@ -113,6 +114,8 @@ def daemons() -> Iterator[list[Daemon]]:
             node, _ = lab.pair()
             run(IP, "-n", node.namespace, "link", "add", "down0", "type", "veth", "peer", "name", "down1")
             daemon = lab.daemon(kind, node)
+            if kind == "pyvrrpd":
+                daemon.options = ("--metrics-compat",)
             daemon.configure(TEXT)
             daemon.start()
             made.append(daemon)
@@ -160,6 +163,32 @@ def test_the_json_is_that_of_keepalived(daemons: list[Daemon]) -> None:
     assert ours["down"]["stats"]["advert_sent"] == 0
     path = daemons[1].directory / "keepalived.json"
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_metrics_say_what_the_dump_says(daemons: list[Daemon]) -> None:
+    dumped = instances(daemons[1])
+    status, text = daemons[1].fetch("/metrics")
+    assert status == 200
+    found = {
+        (sample.name, *(sample.labels.get(label, "") for label in ("name", "iname", "address", "ip_address"))): sample
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+    }
+    for name, each in dumped.items():
+        assert found["pyvrrp_instance_state", name, "", "", ""].value == each["data"]["state"]
+        assert found["pyvrrp_became_master_total", name, "", "", ""].value == each["stats"]["become_master"]
+        assert found["keepalived_become_master_total", "", name, "", ""].value == each["stats"]["become_master"]
+        assert found["pyvrrp_adverts_sent_total", name, "", "", ""].value >= each["stats"]["advert_sent"]
+        for kind, fields in (("vips", "keepalived_vrrp_state"), ("evips", "keepalived_vrrp_excluded_state")):
+            for vip in each["data"].get(kind, ()):
+                address = vip.split()[0]
+                assert found[fields, "", name, "", address].value == each["data"]["state"]
+                is_set = found["pyvrrp_vip_set", name, "", address, ""]
+                assert is_set.value == vip.endswith(" set")
+                assert is_set.labels["interface"] == "eth0"
+    assert found["pyvrrp_takeover_seconds_count", "", "", "", ""].value == 3
+    assert [key[0] for key in found if key[0] == "pyvrrp_instance_fault"] == ["pyvrrp_instance_fault"]
+    assert found["pyvrrp_instance_fault", "down", "", "", ""].labels["reason"] == "track_interface"
 
 
 def test_the_texts_have_the_lines_that_tools_read(daemons: list[Daemon]) -> None:

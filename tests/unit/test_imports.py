@@ -96,7 +96,7 @@ SHELL: dict[str, set[str]] = {
     "chronicle": FLOOR | {"control"},
     "rivals": FLOOR | {"chronicle", "control", "journal", "router"},
     "moving": FLOOR | {"control", "host", "journal", "router"},
-    "operations": WORKERS | MIDDLE | {"moving", "runtime"},
+    "operations": WORKERS | MIDDLE | {"moving", "runtime", "scrape"},
     "namespaces": FLOOR,
     "debounce": FLOOR | {"netlink"},
     "membership": FLOOR | {"router"},
