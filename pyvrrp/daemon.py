@@ -45,6 +45,7 @@ from pyvrrp.options import SIGNALS, Options, parse
 from pyvrrp.runtime import Runtime
 from pyvrrp.scope import Counts
 from pyvrrp.scrape import Scraper
+from pyvrrp.scripts.examine import why_unsafe
 from pyvrrp.scripts.pool import ScriptPool
 from pyvrrp.service import ServiceManager
 from vrrpcore.reactor import Reactor
@@ -410,7 +411,11 @@ def _config_test(options: Options) -> int:
     """`-t`: say everything that is wrong with the files. Returns keepalived's exit status, 0, 4 or 5."""
     config_id = options.config_id or socket.gethostname().partition(".")[0]
     checked = check(
-        options.config_files, config_id=config_id, interfaces=_interfaces(), all_config=options.all_config
+        options.config_files,
+        config_id=config_id,
+        interfaces=_interfaces(),
+        all_config=options.all_config,
+        why_unsafe=why_unsafe,
     )
     text = "".join(f"{line}\n" for line in report(checked))
     if options.config_test_log is not None:

@@ -14,6 +14,7 @@ import sys
 from typing import TextIO
 
 from pyvrrp.config.check import WIDTH, as_json, check, exit_status, report, summary
+from pyvrrp.model import Command, GlobalDefs
 
 DEFAULT_CONFIG = "/etc/keepalived/keepalived.conf"
 
@@ -66,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
             interfaces=interfaces,
             all_config=arguments.all_config,
             stdin=sys.stdin.buffer,
+            why_unsafe=why_unsafe,
         )
     finally:
         gc.enable()
@@ -77,6 +79,13 @@ def run(arguments: argparse.Namespace) -> int:
         lines = [*report(checked, width=width(sys.stdout), is_coloured=is_coloured(sys.stdout)), *summary(checked)]
         sys.stdout.write("\n".join(lines) + "\n")
     return exit_status(checked)
+
+
+def why_unsafe(command: Command, defs: GlobalDefs) -> str | None:
+    """Why enable_script_security forbids a command. What knows it is imported when it is asked."""
+    from pyvrrp.scripts import examine
+
+    return examine.why_unsafe(command, defs)
 
 
 def width(stream: TextIO) -> int:

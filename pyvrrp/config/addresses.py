@@ -7,6 +7,7 @@ without the reader of options.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -63,6 +64,9 @@ def _without_dev(statement: Statement, report: Report) -> None:
         "or interface to the instance",
         "address-without-interface",
     )
+
+
+_ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}(/[0-9]+)?[,;]?|[0-9a-fA-F:]*::?[0-9a-fA-F:.]*(/[0-9]+)?[,;]?")
 
 
 class _Reader:
@@ -142,7 +146,9 @@ class _Reader:
         found = [words[i] for i in self._unknown]
         options = "an option" if len(found) == 1 else "options"
         advice = nearest(found[0], _KNOWN) if len(found) == 1 else "remove it, or make it a comment with #"
-        if found[0] in {"netmask", "mask"}:
+        if _ADDRESS.fullmatch(found[0]):
+            advice = "write each address on a line of its own"
+        elif found[0] in {"netmask", "mask"}:
             advice = f"write the length of its prefix, as {shown(words[0].partition('/')[0])}/24 for 255.255.255.0"
         self._report.warning(
             self._statement.where(self._unknown[0]),

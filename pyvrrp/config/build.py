@@ -7,7 +7,7 @@ scripts, instances and groups are made. Last come the checks between instances: 
 from __future__ import annotations
 
 import pwd
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from pyvrrp.config.values import BadValue, integer, seconds_us
 from pyvrrp.model import (
     Command,
     Configuration,
+    GlobalDefs,
     Instance,
     Refused,
     SyncGroup,
@@ -35,16 +36,28 @@ from pyvrrp.model import (
 _DEFAULT_SCRIPT_USER = "keepalived_script"
 
 
+# Why enable_script_security forbids a command; None: it does not.
+WhyUnsafe = Callable[[Command, GlobalDefs], str | None]
+
+
 def build(
-    statements: Sequence[Statement], *, host_name: str, interfaces: frozenset[str] | None, report: Report
+    statements: Sequence[Statement],
+    *,
+    host_name: str,
+    interfaces: frozenset[str] | None,
+    report: Report,
+    why_unsafe: WhyUnsafe | None = None,
 ) -> Configuration:
-    """Make the configuration. interfaces: the names that exist, None: do not check."""
-    return _Builder(host_name, interfaces, report).build(statements)
+    """Make the configuration. interfaces: the names that exist, None: do not check. why_unsafe: None: do not ask."""
+    return _Builder(host_name, interfaces, report, why_unsafe).build(statements)
 
 
 class _Builder:
-    def __init__(self, host_name: str, interfaces: frozenset[str] | None, report: Report) -> None:
+    def __init__(
+        self, host_name: str, interfaces: frozenset[str] | None, report: Report, why_unsafe: WhyUnsafe | None
+    ) -> None:
         self._report = report
+        self._why_unsafe = why_unsafe
         self._interfaces = interfaces
         self._commands = Commands(report)
         self._globals = GlobalReader(host_name, self._commands, report)
@@ -76,6 +89,9 @@ class _Builder:
         user, group = self._globals.script_user or (_default_script_user(), None)
         defs = self._globals.finish(user, group)
         names = frozenset(block.words[1] for block in blocks["vrrp_instance"] if len(block.words) > 1)
+        if self._why_unsafe is not None and defs.enable_script_security:
+            why_unsafe = self._why_unsafe
+            self._commands.examine(lambda command: why_unsafe(command, defs))
         static = StaticReader(self._interfaces, names, self._routing, self._report)
         track_groups = static.track_groups(blocks["track_group"])
         return Configuration(
@@ -108,12 +124,12 @@ class _Builder:
         interval_s: float = 1.0
         timeout_s: float | None = None
         weight, rise, fall = 0, 1, 1
-        has_script = reverse = init_fail = False
+        reverse = init_fail = False
+        line: Statement | None = None
         for statement in block.statements:
             name = statement.words[0]
             if name == "script":
-                has_script = True
-                command = self._commands.script(statement)
+                line, command = statement, self._commands.script(statement)
             elif name == "interval":
                 interval_s = self._seconds(statement, interval_s)
             elif name == "timeout":
@@ -130,7 +146,7 @@ class _Builder:
                 fall = self._integer(statement, "vrrp_script", fall)
             elif name == "user":
                 account = self._commands.account(statement, "runs of this script")
-        if not has_script and block.broken is None:
+        if line is None and block.broken is None:
             self._report.error(
                 block.where(),
                 f'{block.title} has no script, so it counts as failed; add script "COMMAND" to it',
@@ -138,6 +154,8 @@ class _Builder:
             )
         if command is not None and account is not None:
             command = replace(command, user=account[0], group=account[1])
+        if line is not None and command is not None:
+            self._commands.note(line, command)
         return TrackScript(
             name=block.words[1],
             command=command,

@@ -5,6 +5,7 @@ A name on the command line is a file, a directory (its *.conf files) or a patter
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pyvrrp import limits
+from pyvrrp.config.build import WhyUnsafe
 from pyvrrp.config.codes import KIND_OF
 from pyvrrp.config.excerpt import counted, numbers_of, rendered
 from pyvrrp.config.lexer import clean, decode
@@ -50,25 +52,27 @@ def check(
     interfaces: frozenset[str] | None,
     all_config: bool = False,
     stdin: BinaryIO | None = None,
+    why_unsafe: WhyUnsafe | None = None,
 ) -> list[Checked]:
     """Load every file that is meant, in the order given. interfaces: those that exist; None: do not look.
 
-    all_config: as in load(). stdin: what the name - stands for; None: for a file that is called so.
+    all_config, why_unsafe: as in load(). stdin: what the name - stands for; None: for a file that is called so.
     """
+    read = functools.partial(
+        load, config_id=config_id, interfaces=interfaces, all_config=all_config, why_unsafe=why_unsafe
+    )
     checked = []
     for name in names:
         if name == "-" and stdin is not None:
             data = stdin.read(limits.CONFIG_BYTES_MAX + 1)
-            loaded = load(STDIN, config_id=config_id, interfaces=interfaces, all_config=all_config, data=data)
-            checked.append(Checked(STDIN, loaded, data))
+            checked.append(Checked(STDIN, read(STDIN, data=data), data))
             continue
         found, why_none = files(name)
         if why_none:
             unreadable = Loaded(None, (Diagnostic(Where(clean(name)), str(why_none), why_none.code),))
             checked.append(Checked(name, unreadable))
         for path in found:
-            loaded = load(path, config_id=config_id, interfaces=interfaces, all_config=all_config)
-            checked.append(Checked(path, loaded))
+            checked.append(Checked(path, read(path)))
     return checked
 
 

@@ -88,7 +88,7 @@ _OF_KIND = {
     "no-interface": "interface-absent",
     "script": """
         command-nul program-missing program-not-a-file program-not-executable program-not-in-path
-        program-relative program-unseen
+        program-relative program-unseen script-insecure
         """,
     "conflict": """
         accept-strict auth-strict auth-version-3 broadcast-beside-peer broadcast-ipv6 family-mixed

@@ -14,11 +14,12 @@ import pwd
 import re
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
-from pyvrrp.config.lexer import BLANKS, word_columns
+from pyvrrp.config.lexer import BLANKS, clean, word_columns
 from pyvrrp.config.parser import Statement
-from pyvrrp.config.report import Fault, Report, shown
+from pyvrrp.config.report import Fault, Report, shown, shown_path
 from pyvrrp.model import Command, Where
 
 _QUOTED = r'"(?:\\.|[^"\\])*"|' + r"'(?:\\.|[^'\\])*'"
@@ -94,6 +95,7 @@ class Commands:
         self._report = report
         self._problems: dict[str, Fault | None] = {}
         self._accounts: dict[tuple[str | None, str | None], str] = {}
+        self._found: list[tuple[Where, str, Command]] = []  # in the order of reading, with their keywords
 
     def script(self, statement: Statement) -> Command | None:
         """The command of a vrrp_script, whose user has a keyword of its own; None if it cannot be read."""
@@ -125,7 +127,29 @@ class Commands:
                 "notify-account",
             )
             return None
-        return self._command(statement, words[0], user, group, TOLD)
+        command = self._command(statement, words[0], user, group, TOLD)
+        if command is not None:
+            self.note(statement, command)
+        return command
+
+    def note(self, statement: Statement, command: Command) -> None:
+        """Keep a command for examine(), once it is known whom it runs as."""
+        self._found.append((statement.where(1), statement.words[0], command))
+
+    def examine(self, why_unsafe: Callable[[Command], str | None]) -> None:
+        """Report every command that enable_script_security forbids. why_unsafe: why, None if it does not."""
+        known: dict[tuple[str, str | None, str | None], str | None] = {}
+        for where, keyword, command in self._found:
+            key = command.argv[0], command.user, command.group
+            if key not in known:
+                known[key] = why_unsafe(command)
+            if why := known[key]:
+                self._report.error(
+                    where,
+                    f"{keyword} is not run under enable_script_security: {shown_path(clean(why))}; let it, and all "
+                    "directories above it, belong to root, and nobody else write to them (or run it as another user)",
+                    "script-insecure",
+                )
 
     def account(self, statement: Statement, whose: str) -> tuple[str, str | None]:
         """User and group of a line. If they do not exist, that is reported, and what runs as them fails.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
-from pyvrrp.config.build import build
+from pyvrrp.config.build import WhyUnsafe, build
 from pyvrrp.config.lexer import clean
 from pyvrrp.config.parser import parse
 from pyvrrp.config.report import Report
@@ -59,12 +59,14 @@ def load(
     interfaces: frozenset[str] | None,
     all_config: bool = False,
     data: bytes | None = None,
+    why_unsafe: WhyUnsafe | None = None,
 ) -> Loaded:
     """Read a keepalived.conf with all that it includes. Raises nothing for anything that a file may hold or be.
 
     config_id: what `@word` lines are compared with. interfaces: the names in the file's namespace; None: do not
     check. all_config: a missing include is always an error (-e). data: the text, where it is read already; path is
-    then only what it is called, and where relative includes begin.
+    then only what it is called, and where relative includes begin. why_unsafe: asked of every command if the file
+    says enable_script_security.
     """
     report = Report()
     text = Text(report, config_id=config_id, all_config=all_config)
@@ -75,6 +77,8 @@ def load(
     except TooMuch as problem:
         report.structure(problem.where, str(problem), problem.code)
         return Loaded(None, report.finish())
-    configuration = build(statements, host_name=socket.gethostname(), interfaces=interfaces, report=report)
+    configuration = build(
+        statements, host_name=socket.gethostname(), interfaces=interfaces, report=report, why_unsafe=why_unsafe
+    )
     # What is missing by its author's own word ends it, but only after everything else has been told, too.
     return Loaded(configuration if text.is_whole else None, report.finish())

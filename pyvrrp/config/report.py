@@ -25,6 +25,11 @@ def shown(word: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in word)
 
 
+def shown_path(path: str) -> str:
+    """A path in a message: whole, so that it can be copied."""
+    return path if path.isprintable() and len(path) <= 255 else shown(path)
+
+
 class Report:
     """The diagnostics of one load, in the order of the lines they speak of."""
 

@@ -26,7 +26,7 @@ from pyvrrp.config.definitions import DEFINITION, BadUse, Definition, Definition
 from pyvrrp.config.include import Check
 from pyvrrp.config.lexer import BLANKS, Lexer, Piece, again_at, clean, cut_comment, decode, unescaped
 from pyvrrp.config.repeat import HEAD, BadRepeat, TooManyRounds, repeat
-from pyvrrp.config.report import Report, shown
+from pyvrrp.config.report import Report, shown, shown_path
 from pyvrrp.config.source import Budget, Source, TooMuch, Unreadable, read, require_text
 from pyvrrp.model import Where
 
@@ -46,12 +46,6 @@ def has_language(text: str) -> bool:
     if "$" in text or "~" in text:
         return True
     return ("@" in text or "include" in text or "random_seed" in text) and _LANGUAGE.search(text) is not None
-
-
-def _shown_path(path: str) -> str:
-    """A path in a message: whole, so that it can be copied."""
-    path = clean(path)
-    return path if path.isprintable() and len(path) <= 255 else shown(path)
 
 
 _NO_FILE = (0, 0)  # device and inode of what came in as a text
@@ -108,7 +102,7 @@ class Text:
                 if match.problem:
                     self._missing(
                         where,
-                        f"{_shown_path(match.path)} is not included: {match.problem}",
+                        f"{shown_path(clean(match.path))} is not included: {match.problem}",
                         "not-included",
                         match,
                         check,
@@ -128,7 +122,7 @@ class Text:
             ) from None
 
     def _include(self, match: include.Match, check: Check, path: str, where: Where, depth: int) -> Iterator[Piece]:
-        name = _shown_path(match.path)
+        name = shown_path(clean(match.path))
         if len(self._open) > limits.INCLUDE_DEPTH_MAX:
             raise TooMuch(
                 where,

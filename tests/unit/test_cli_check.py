@@ -165,3 +165,15 @@ def test_standard_input(
         "    1 |         priorty 5",
         "      |         ^~~~~~~",
     ]
+
+
+def test_a_script_that_others_could_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script, path = tmp_path / "check.sh", tmp_path / "k.conf"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o777)
+    text = f"global_defs {{\nenable_script_security\nscript_user root\n}}\nvrrp_script c {{\nscript {script}\n}}\n"
+    path.write_text(text)
+    assert main(["check", str(path)]) == 5
+    assert capsys.readouterr().out.startswith(f"{path}:6:8: error: script is not run under enable_script_security: ")
+    path.write_text(text.replace("enable_script_security\n", ""))
+    assert main(["check", str(path)]) == 0

@@ -3,7 +3,8 @@
 import pytest
 from config_texts import instance, messages, one
 
-from pyvrrp.model import Command, Tracked
+from pyvrrp.config import load
+from pyvrrp.model import Command, GlobalDefs, Tracked
 
 
 def test_script(read) -> None:
@@ -174,3 +175,32 @@ def test_second_notify_is_told(read) -> None:
 
 
 # Between instances
+
+
+SECURE = "global_defs {{\n{0}\nscript_user root\n}}\nvrrp_script c {{\nscript \"{1} -x\"\nuser nobody\n}}\n"
+
+
+def test_enable_script_security_is_asked_of_every_command(tmp_path) -> None:
+    """Once it is known whom it runs as; the place is that of the command."""
+    path, asked = tmp_path / "k.conf", []
+
+    def why_unsafe(command: Command, defs: GlobalDefs) -> str | None:
+        asked.append((command, defs.script_user))
+        return "/x can be written by anybody" if command.user is None else None
+
+    for word in ("enable_script_security", ""):
+        path.write_text(SECURE.format(word, "/bin/false") + instance('notify "/bin/true 1"', "notify_fault /bin/true"))
+        loaded = load(str(path), config_id="x", interfaces=None, why_unsafe=why_unsafe)
+        if word:
+            assert [(each.where.line, each.where.column, each.code, each.is_error) for each in loaded.diagnostics] == [
+                (12, 9, "script-insecure", True),
+                (13, 14, "script-insecure", True),
+            ]
+            assert loaded.diagnostics[1].message == (
+                "notify_fault is not run under enable_script_security: /x can be written by anybody; let it, and all "
+                "directories above it, belong to root, and nobody else write to them (or run it as another user)"
+            )
+    assert asked == [
+        (Command(("/bin/false", "-x"), "nobody"), "root"), (Command(("/bin/true", "1")), "root"),
+    ], "each program and user once, and nothing without the word"
+
