@@ -30,6 +30,7 @@ from pyvrrp.control.actions import (
 )
 from pyvrrp.control.answers import Answer, Call, Handler, Lines, Refusal, Sliced, Text, WithStatus, parts_of
 from pyvrrp.control.protocol import ConfigurationReply, InstancesReply, Source, rfc3339
+from pyvrrp.control.trackers import TrackersReply
 from pyvrrp.host import in_slices
 from pyvrrp.model import State
 from pyvrrp.moving import Unit, usual_limit_s
@@ -69,6 +70,7 @@ class Operations:
             "instances": self._instances,
             "instance": self._instance,
             "scopes": self._scopes,
+            "trackers": self._trackers,
             "events": self._events,
             "configuration": self._configuration,
             "healthz": self._health,
@@ -101,6 +103,12 @@ class Operations:
 
     async def _scopes(self, _: Call) -> Answer:
         return self._runtime.scope_statuses()
+
+    async def _trackers(self, _: Call) -> Answer:
+        head = TrackersReply(
+            version=__version__, pid=os.getpid(), process_news=self._runtime.process_news(), trackers=[]
+        )
+        return Sliced(head, self._runtime.trackers())
 
     async def _events(self, call: Call) -> Answer:
         name = call.query.get("instance")

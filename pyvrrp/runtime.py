@@ -16,6 +16,7 @@ from pyvrrp.bookends import run_scripts
 from pyvrrp.chronicle import Chronicle
 from pyvrrp.config.scopes import scope_names
 from pyvrrp.control.protocol import REFUSED, InstanceDetails, InstanceStatus, ScopesReply, ScopeStatus
+from pyvrrp.control.trackers import FileStatus, ProcessNews, ProcessStatus, ScriptStatus
 from pyvrrp.host import Host
 from pyvrrp.model import Configuration, State, SyncGroup
 from pyvrrp.moving import Moves
@@ -24,6 +25,7 @@ from pyvrrp.router import Router
 from pyvrrp.scope import Counts, Scope
 from pyvrrp.scripts.pool import ScriptPool
 from pyvrrp.statistics import Durations
+from pyvrrp.tracker_status import process_news
 from vrrpcore.reactor import Reactor
 
 log = logging.getLogger("pyvrrp")
@@ -250,6 +252,16 @@ class Runtime:
         """How every instance stands, scope by scope, those that are refused last in each."""
         for scope in list(self._scopes.values()):
             yield from scope.instances()
+
+    def trackers(self) -> Iterator[ScriptStatus | FileStatus | ProcessStatus]:
+        """How everything stands that is tracked, scope by scope."""
+        for scope in list(self._scopes.values()):
+            yield from scope.trackers()
+
+    def process_news(self) -> ProcessNews | None:
+        """How processes are counted; None: nobody tracks any."""
+        watches = self._host.watches
+        return process_news(watches.processes, watches.why_untold) if watches.counts_processes else None
 
     def routers(self) -> list[Router]:
         """Every instance that runs, scope by scope."""

@@ -22,6 +22,7 @@ from pyvrrp import limits
 from pyvrrp.bookends import policy_of
 from pyvrrp.config.plan import plan_in_turns
 from pyvrrp.control.protocol import REFUSED, InstanceDetails, InstanceStatus
+from pyvrrp.control.trackers import FileStatus, ProcessStatus, ScriptStatus
 from pyvrrp.debounce import Debounce, bounded
 from pyvrrp.elsewhere import Elsewhere
 from pyvrrp.history import Transition, recorded
@@ -46,6 +47,7 @@ from pyvrrp.scripts.pool import ScopeRunner, ScriptPolicy, commands_of
 from pyvrrp.statics import Statics, statics_of
 from pyvrrp.telling import Telling
 from pyvrrp.track.priority import Contribution, Effective, effective
+from pyvrrp.tracker_status import tracker_statuses
 from pyvrrp.tracking import Tracking, Tracks, tracks_of
 from vrrpcore.engine import EVENTS
 from vrrpcore.settings import Event, VrSettings
@@ -289,6 +291,12 @@ class Scope:
         """The instances of a sync group; None: there is none of that name."""
         found = self._groups.get(group)
         return None if found is None else [self._by_name[name] for name in found.members if name in self._by_name]
+
+    def trackers(self) -> Iterator[ScriptStatus | FileStatus | ProcessStatus]:
+        """How everything stands that is tracked."""
+        return tracker_statuses(
+            self._tracking, lambda name: f"{self.name}/{name}" if self._host.shows_scopes else name
+        )
 
     # ---- what happened
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
+from pyvrrp import limits
 from pyvrrp.model import Configuration, Instance, SyncGroup, Tracked, TrackFile, TrackProcess, TrackScript
 from pyvrrp.scripts.result import ScriptRunner
 from pyvrrp.track.files import FileTracker, FileWatch, initialise
@@ -52,6 +54,23 @@ def tracks_of(instance: Instance, group: SyncGroup | None) -> Tracks:
     return Tracks(*(merged(mine, its) for mine, its in zip(own, of_group, strict=True)))
 
 
+class User(NamedTuple):
+    """An instance or sync group that tracks something, and how that counts there."""
+
+    name: str
+    is_group: bool
+    weight: int
+    reverse: bool
+
+
+@dataclass(slots=True)
+class Users:
+    """All who track one thing."""
+
+    count: int = 0
+    first: list[User] = field(default_factory=list)     # TRACKED_BY_SHOWN at most
+
+
 class Watches(Protocol):
     """Who tells of changes, for all scopes; see pyvrrp.watches."""
 
@@ -72,6 +91,7 @@ class Tracking:
     def __init__(self, runner: ScriptRunner, watches: Watches, *, on_change: Callable[[str, str], None]) -> None:
         self._runner, self._watches, self._on_change = runner, watches, on_change
         self._verdicts: dict[str, bool] = {}            # of the command before, until the new one has its own
+        self._users: dict[str, dict[str, Users]] = {"script": {}, "file": {}, "process": {}}
         # By name, for status too
         self.scripts: dict[str, ScriptTracker] = {}
         self.files: dict[str, FileTracker] = {}
@@ -79,17 +99,14 @@ class Tracking:
 
     def adopt(self, configuration: Configuration, *, is_start: bool) -> None:
         """Track what a configuration does, and nothing else. is_start: files get the numbers of init_file."""
-        users: list[Instance | SyncGroup] = [*configuration.instances, *configuration.groups]
-        self._adopt_scripts(
-            _named(configuration.scripts, {tracked.name for user in users for tracked in user.track_scripts})
-        )
-        self._adopt_files(
-            _named(configuration.track_files, {tracked.name for user in users for tracked in user.track_files}),
-            is_start=is_start,
-        )
-        self._adopt_processes(
-            _named(configuration.track_processes, {tracked.name for user in users for tracked in user.track_processes})
-        )
+        self._users = users = _users_of(configuration)
+        self._adopt_scripts(_named(configuration.scripts, users["script"]))
+        self._adopt_files(_named(configuration.track_files, users["file"]), is_start=is_start)
+        self._adopt_processes(_named(configuration.track_processes, users["process"]))
+
+    def users(self, kind: str, name: str) -> Users:
+        """Who tracks the script, file or process of a name."""
+        return self._users[kind].get(name) or Users()
 
     def stop(self) -> None:
         """Track nothing more."""
@@ -175,5 +192,21 @@ class Tracking:
                 )
 
 
-def _named(definitions: tuple[T, ...], names: set[str]) -> dict[str, T]:
+def _users_of(configuration: Configuration) -> dict[str, dict[str, Users]]:
+    """By kind and name. Few of many instances track anything, so this is one cheap pass."""
+    found: dict[str, dict[str, Users]] = {"script": {}, "file": {}, "process": {}}
+    users: tuple[Instance | SyncGroup, ...] = (*configuration.instances, *configuration.groups)
+    for user in users:
+        for kind, tracks in (
+            ("script", user.track_scripts), ("file", user.track_files), ("process", user.track_processes)
+        ):
+            for tracked in tracks:
+                of = found[kind].setdefault(tracked.name, Users())
+                of.count += 1
+                if of.count <= limits.TRACKED_BY_SHOWN:
+                    of.first.append(User(user.name, isinstance(user, SyncGroup), tracked.weight, tracked.reverse))
+    return found
+
+
+def _named(definitions: tuple[T, ...], names: Collection[str]) -> dict[str, T]:
     return {definition.name: definition for definition in definitions if definition.name in names}

@@ -47,6 +47,11 @@ class Watches:
             watch.follow(is_told=self._events is not None)
         return self._processes
 
+    @property
+    def counts_processes(self) -> bool:
+        """Whether anybody ever asked for processes."""
+        return self._processes is not None
+
     def adopt(self, scope: Hashable, defs: GlobalDefs | None) -> None:
         """Go by the process_monitor_rcv_bufs of a scope, None when it is gone; of several the largest counts."""
         self._buffers.pop(scope, None)

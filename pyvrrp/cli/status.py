@@ -52,6 +52,8 @@ COLUMNS = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `status` takes."""
     parser.add_argument("name", metavar="NAME", nargs="?", help="all that is known of this instance")
+    parser.add_argument("--scripts", action="store_true",
+                        help="what is tracked: scripts, files, processes; NAME is then one of these")
     parser.add_argument("--json", action="store_true", help="the daemon's answer as JSON, with RFC 8347's statistics")
     parser.add_argument("--watch", metavar="SECONDS", nargs="?", type=duration_s, const=2.0, help="again and again")
 
@@ -73,6 +75,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _asked(arguments: argparse.Namespace) -> tuple[int, list[str]]:
     """The exit status, and what is to be printed."""
+    if arguments.scripts:
+        from pyvrrp.cli import trackers  # it needs what is here
+
+        return trackers.asked(ControlClient(arguments.socket), arguments.name, as_json=arguments.json)
     reply = everything = ControlClient(arguments.socket).instances()
     if arguments.name is not None:
         chosen = [status for status in reply.instances if status.name == arguments.name]

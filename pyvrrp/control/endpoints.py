@@ -18,6 +18,7 @@ import msgspec
 from pyvrrp import __version__
 from pyvrrp.control import actions as a
 from pyvrrp.control import protocol as p
+from pyvrrp.control import trackers as t
 
 
 class Kind(Enum):
@@ -57,6 +58,8 @@ ENDPOINTS = (
              p.InstanceDetails, refusals=(404,)),
     Endpoint("scopes", "GET", "/v1/scopes", "The files that are run, and how many instances of each are in which state",
              p.ScopesReply),
+    Endpoint("trackers", "GET", "/v1/trackers",
+             "The scripts, files and processes that are tracked: how each stands, and who tracks it", t.TrackersReply),
     Endpoint("events", "GET", "/v1/events",
              "What happens from now on, an object on each line; an empty line now and then shows that it goes on",
              a.EventLine, kind=Kind.LINES,

@@ -62,6 +62,18 @@ class ScriptTracker:
         """The verdict; None before the first result."""
         return self._verdict.up
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is under way, or waits for its turn."""
+        return self._run is not None
+
+    @property
+    def next_s(self) -> float | None:
+        """In how many seconds the next run is due; None: none is."""
+        if self._timer is None or self.script.command is None:
+            return None
+        return round(max(0.0, self._next_s - asyncio.get_running_loop().time()), 3)
+
     def start(self) -> None:
         """Run it now and then once per interval. To be called in the event loop, once, or again after
         stop().

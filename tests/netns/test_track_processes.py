@@ -213,6 +213,25 @@ def test_the_same_processes_come_to_the_same(lab: Lab, kind: Kind, processes: Pr
     wait_states(daemon, "BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER", "FAULT")
 
 
+def check_status(daemon: Daemon, processes: Processes) -> None:
+    """What is said of the script, the file and the process of the group."""
+    answer = daemon.get("/v1/trackers")
+    assert answer["process_news"]["is_told"]
+    script, file, needed = answer["trackers"]
+    group = {"name": "G", "is_group": True, "weight": 0, "reverse": False}
+    assert script["tracked_by"] == [group | {"weight": 10}]
+    assert (script["kind"], script["name"], script["ok"], script["last_status"]) == ("script", "check", True, 0)
+    assert script["runs"] >= 1
+    assert 0 < script["last_duration_s"] < WAIT_S
+    assert script["next_s"] <= script["interval_s"] == 1
+    assert (file["kind"], file["number"], file["users"]) == ("file", 0, 2)
+    assert file["tracked_by"] == [group | {"name": "VI_1", "is_group": False, "weight": 1}, group | {"weight": 2}]
+    assert needed == {
+        "kind": "process", "name": "needed", "process": [processes.name], "ok": True, "count": 1, "quorum": 1,
+        "quorum_max": None, "is_waiting": False, "changes": 0, "users": 1, "tracked_by": [group],
+    }
+
+
 @BOTH
 @pytest.mark.keepalived("K9", "K10")
 @pytest.mark.usefixtures("told")
@@ -257,6 +276,8 @@ vrrp_sync_group G {{
     for name, vrid in (("VI_1", 1), ("VI_2", 2)):
         wait_states(daemon, "BACKUP", "MASTER", name=name)
         wait_priority(peer, BASE + 10, vrid)
+    if kind == "pyvrrpd":
+        check_status(daemon, processes)
     number.write_text("7\n")
     for vrid in (1, 2):
         wait_priority(peer, BASE + 10 + 14, vrid)

@@ -62,8 +62,8 @@ FLOOR = {  # "": __init__.py, the version
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
 MIDDLE = {
     "placing", "promotion", "network", "statics", "namespaces", "router", "debounce", "membership", "interests",
-    "journal", "pace", "elsewhere", "portrait", "tracking", "watches", "host", "bookends", "telling", "scope", "orders",
-    "history", "chronicle", "rivals", "neighbours",
+    "journal", "pace", "elsewhere", "portrait", "tracking", "tracker_status", "watches", "host", "bookends", "telling",
+    "scope", "orders", "history", "chronicle", "rivals", "neighbours",
 }
 SHELL: dict[str, set[str]] = {
     "": set(),
@@ -106,6 +106,7 @@ SHELL: dict[str, set[str]] = {
     "neighbours": FLOOR,                # of the machine, and what runs
     "portrait": FLOOR | {"control", "journal", "router"},
     "tracking": FLOOR | {"scripts", "track"},
+    "tracker_status": FLOOR | {"control", "track", "tracking"},
     "watches": FLOOR | {"netlink", "track"},
     "host": FLOOR | {
         "interests", "journal", "namespaces", "netlink", "network", "notify", "router", "scripts", "statics", "watches",
