@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from pyvrrp import limits
 from pyvrrp.chronicle import Chronicle
+from pyvrrp.duplicates import Duplicates
 from pyvrrp.errors import NetlinkError
 from pyvrrp.interests import Interest, Interests
 from pyvrrp.journal import text
@@ -68,6 +69,7 @@ class Host:
         self.is_drained = False                 # by its operator: every instance stays out of MASTER
         self.chronicle = Chronicle()
         self.rivals = Rivals(reactor, self.chronicle)
+        self.duplicates = Duplicates(self.loop, self.chronicle)
         self._networks: dict[str | None, Network] = {}
         self._sender = Sender()
         self._watch = NamespaceWatch(self._namespaces_changed)
@@ -99,6 +101,7 @@ class Host:
         self.fifos.close()
         self.loop.remove_reader(self.reactor.fileno())
         self.rivals.close()
+        await self.duplicates.close()
         self._watch.close()
         self.watches.close()
         if self._following is not None:

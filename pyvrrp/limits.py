@@ -107,6 +107,10 @@ SPLIT_ADVERTS = 3                       # of the other MASTER that may be missin
 # Runtime
 SLICE_S = 0.001                         # of Python work, before the reactor has its turn
 STALL_TOLD_S = 0.1                      # shorter stalls are counted, not told: a busy host has many
+DUPLICATES_AFTER_S = 2.0                # from having its addresses: whoever had them has given them up by then
+DUPLICATES_ANSWER_S = 1.0               # for answers, after the last question
+DUPLICATES_AGAIN_S = 60.0               # where there was an answer
+DUPLICATES_PAUSE_S = 0.02               # after 1 ms of asking: some 5,000 questions a second
 PACER_BUSY_S = 0.1                      # until an announcement of garp_extra_if whose gap is not over is tried again
 NOTIFY_WAITS_S = 1.0                    # notify scripts wait this long for the addresses of a change
 LEFTOVERS_S = 30.0                      # at start, for leftovers: an IPv6 address among 10,000 costs the kernel 2 ms

@@ -197,6 +197,10 @@ class Network:
             os.close(self._fd)
         self._fd = -1
 
+    def inside(self) -> contextlib.AbstractContextManager[None]:
+        """Have the calling thread in this namespace, which is open."""
+        return self._inside()
+
     @contextlib.contextmanager
     def _inside(self) -> Iterator[None]:
         """Have the calling thread in this namespace."""

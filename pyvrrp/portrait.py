@@ -50,6 +50,8 @@ def portrait(
         faults.append(router.waits)
     if refusal := router.network.problem(router.number):
         faults.append(refusal)
+    if router.state is State.MASTER:
+        faults += router.duplicates
     since_ns = seen.since_ns or now_ns
     return InstanceStatus(
         name=router.title,

@@ -112,6 +112,7 @@ class Router:
     group_error: str | None = None      # why its multicast group could not be joined
     group_retry: asyncio.TimerHandle | None = None  # when that is tried again
     group_attempts: int = 0             # that failed in a row
+    duplicates: tuple[str, ...] = ()    # sentences: which of its addresses another host has
     counted_since_s: float = 0.0        # when its counters began at 0, seconds since the epoch
     order: Order | None = None          # what its operator has ordered of it
     aside: str = ""                     # why it stays out of MASTER, as the engine was told; empty: it does not

@@ -358,6 +358,8 @@ class Scope:
         if present and vips and router.state is State.MASTER:
             self._engine.announce(router.index, self._reactor.now_ns())
             self._host.kick()
+            if self._configuration.global_defs.detects_duplicates:
+                self._host.duplicates.look(router)
         self._telling.applied(router)
 
     def on_lost(self, router: Router, thing: Thing) -> None:

@@ -1,6 +1,7 @@
 """F12: another host holds a virtual address. Taking it over is not held up by duplicate address detection.
 
-With detection an IPv6 address is tentative for a second and more, or for ever if it is found elsewhere.
+With detection an IPv6 address is tentative for a second and more, or for ever if it is found elsewhere. That another
+host has the address is told, where the file asks for that.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def test_the_takeover_does_not_wait(lab: Lab) -> None:
     right.ip("address", "add", f"{VIP6}/64", "dev", "eth0", "nodad")
     daemon = lab.daemon("pyvrrpd", left)
     daemon.configure(
-        instance("V4", vips=[f"{VIP4}/32"]) + instance("V6", vips=["fe80::100/64", f"{VIP6}/64"])
+        "global_defs {\n    pyvrrp_detect_duplicates\n}\n"
+        + instance("V4", vips=[f"{VIP4}/32"]) + instance("V6", vips=["fe80::100/64", f"{VIP6}/64"])
     )
     daemon.start()
     for name, vip in (("V4", VIP4), ("V6", VIP6)):
@@ -33,3 +35,11 @@ def test_the_takeover_does_not_wait(lab: Lab) -> None:
     assert f"inet6 {VIP6}/64" in shown
     assert "tentative" not in shown
     assert "dadfailed" not in shown
+
+    mac = right.ip("link", "show", "eth0").partition("link/ether ")[2].split()[0]
+    for name, vip in (("V4", VIP4), ("V6", VIP6)):
+        sentence = f"{vip} is on another host too, at {mac}"
+        daemon.wait_log(rf"\({name}\) {sentence}; take it away there", 10)
+        assert sentence in daemon.instance(name)["faults"]
+        assert daemon.instance(name)["state"] == "MASTER"
+    assert "fe80::100 is on another" not in daemon.log(), "nor does anybody have that one"

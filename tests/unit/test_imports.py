@@ -64,6 +64,7 @@ MIDDLE = {
     "placing", "promotion", "network", "statics", "namespaces", "router", "debounce", "membership", "interests",
     "journal", "pace", "elsewhere", "portrait", "tracking", "tracker_status", "watches", "host", "bookends", "telling",
     "scope", "orders", "history", "chronicle", "rivals", "neighbours",
+    "duplicates",
 }
 SHELL: dict[str, set[str]] = {
     "": set(),
@@ -103,6 +104,7 @@ SHELL: dict[str, set[str]] = {
     "journal": FLOOR | {"router"},
     "pace": FLOOR,
     "elsewhere": FLOOR | {"router"},
+    "duplicates": FLOOR | {"chronicle", "netlink", "network", "router"},
     "neighbours": FLOOR,                # of the machine, and what runs
     "portrait": FLOOR | {"control", "journal", "router"},
     "tracking": FLOOR | {"scripts", "track"},
@@ -110,7 +112,7 @@ SHELL: dict[str, set[str]] = {
     "watches": FLOOR | {"netlink", "track"},
     "host": FLOOR | {
         "interests", "journal", "namespaces", "netlink", "network", "notify", "router", "scripts", "statics", "watches",
-        "chronicle", "rivals",
+        "chronicle", "rivals", "duplicates",
     },
     "bookends": FLOOR | {"scripts"},
     "telling": FLOOR | {"host", "notify", "router", "scripts"},

@@ -140,6 +140,13 @@ _OWN = (
         field="max_scripts",
     ),
     Keyword(
+        "pyvrrp_detect_duplicates",
+        Kind.FLAG,
+        "A MASTER asks, 2 s after it has its addresses, whether another host has them; who answers is told.",
+        since="pyvrrp",
+        field="detects_duplicates",
+    ),
+    Keyword(
         "pyvrrp_socket_group",
         Kind.TEXT,
         "The group of users that may read the control socket; only root may change anything. From a start on.",
