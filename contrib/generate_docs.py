@@ -3,6 +3,7 @@
     generate_docs.py DIRECTORY MANUALS
 
 keywords.md and the manual page pyvrrp.conf.5: the table of keywords in pyvrrp/config/table.
+pyvrrp.1 and pyvrrpd.8: the parsers of the command lines, see manuals.py.
 openapi.json: the endpoints of the control API, from pyvrrp/control/endpoints.py.
 state-machine.md: the table and the diagram of vrrpcore.fsm.
 counters.md: the names of what is counted, from pyvrrp.statistics.
@@ -22,6 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import sentences
+from manuals import pyvrrp_page, pyvrrpd_page
 
 from pyvrrp import limits, statistics
 from pyvrrp.config import codes, explain
@@ -299,6 +301,8 @@ def main(directory: str, manuals: str) -> None:
     (Path(directory) / "metrics.md").write_text(metrics_document())
     (Path(directory) / "keywords.md").write_text(explain.document())
     (Path(manuals) / "pyvrrp.conf.5").write_text(explain.manual_page())
+    (Path(manuals) / "pyvrrp.1").write_text(pyvrrp_page())
+    (Path(manuals) / "pyvrrpd.8").write_text(pyvrrpd_page())
     (Path(directory) / "state-machine.md").write_text(state_machine())
     (Path(directory) / "rules.md").write_text(rules_document())
 

@@ -10,7 +10,7 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from pyvrrp import __version__
@@ -64,12 +64,20 @@ VERBS = {
     "priority": Verb("pyvrrp.cli.priority", "have an instance use another priority for some time", True),
     "garp": Verb("pyvrrp.cli.garp", "announce the addresses once more", True),
     "reload": Verb("pyvrrp.cli.reload", "have the files read again, and say what came of it", True),
+    "completion": Verb("pyvrrp.cli.completion", "have a shell complete words: bash, zsh or fish"),
     "demo": Verb("pyvrrp.cli.demo", "watch an address move between two hosts that are made for it"),
 }
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments, with `verb` and `socket`. Raises SystemExit."""
+    asked = next((word for word in argv if word in VERBS), None)
+    parser, _ = parser_of((asked,) if asked else ())
+    return parser.parse_args(argv)
+
+
+def parser_of(whole: Collection[str]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser, and those of the verbs by name; only those in `whole` know their arguments."""
     parser = argparse.ArgumentParser(
         prog="pyvrrp",
         description="Check keepalived.conf files; see and operate a running pyvrrpd.",
@@ -79,9 +87,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"pyvrrp {__version__}")
     _add_socket(parser, DEFAULT_SOCKET)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    asked = next((word for word in argv if word in VERBS), None)
+    parsers = {}
     for name, verb in VERBS.items():
-        sub = verbs.add_parser(
+        parsers[name] = sub = verbs.add_parser(
             name,
             help=verb.summary,
             description=f"{verb.summary[0].upper()}{verb.summary[1:]}.",
@@ -91,9 +99,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         if verb.asks_daemon:
             # SUPPRESS as a default leaves alone what was given before the verb.
             _add_socket(sub, argparse.SUPPRESS)
-        if name == asked:
+        if name in whole:
             importlib.import_module(verb.module).add_arguments(sub)
-    return parser.parse_args(argv)
+    return parser, parsers
 
 
 def _add_socket(parser: argparse.ArgumentParser, default: str) -> None:

@@ -51,6 +51,11 @@ def test_the_metrics_document_is_of_this_table() -> None:
     assert (ROOT / "docs" / "metrics.md").read_text() == docs.metrics_document(), "run make docs"
 
 
+def test_the_manual_pages_are_of_these_parsers() -> None:
+    for name, page in (("pyvrrp.1", docs.pyvrrp_page()), ("pyvrrpd.8", docs.pyvrrpd_page())):
+        assert (ROOT / "man" / name).read_text() == page, "run make docs"
+
+
 def test_the_counters_document_is_of_this_table() -> None:
     assert (ROOT / "docs" / "counters.md").read_text() == docs.counters_document(), "run make docs"
 
