@@ -16,7 +16,7 @@ FILL = "..."
 _SOURCES = Path(__file__).parents[1] / "pyvrrp" / "config"
 _TELL = frozenset(
     (
-        *("error", "warning", "structure", "tell", "refuse", "_refuse", "_no_effect", "_ignored", "_missing"),
+        *("error", "warning", "hint", "structure", "tell", "refuse", "_refuse", "_no_effect", "_ignored", "_missing"),
         *("Fault", "BadValue", "LineFault", "BadUse", "BadRepeat", "TooMuch", "TooManyRounds", "Unreadable"),
         *("RefusedInstance", "Diagnostic"),
     )
@@ -43,7 +43,7 @@ def uncoded() -> list[str]:
     found = []
     for path in sorted(_SOURCES.glob("*.py")):
         for call in ast.walk(ast.parse(path.read_text())):
-            if isinstance(call, ast.Call) and _name(call.func) in {"error", "warning", "structure"}:
+            if isinstance(call, ast.Call) and _name(call.func) in {"error", "warning", "hint", "structure"}:
                 code = call.args[2] if len(call.args) > 2 else None
                 if code is None or (isinstance(code, ast.Constant) and code.value not in KIND_OF):
                     found.append(f"{path.name}:{call.lineno}")

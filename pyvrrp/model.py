@@ -46,10 +46,16 @@ class Diagnostic:
     code: str                   # the kind of mistake, for programs: one of pyvrrp/config/codes.py
     is_error: bool = True       # False: a warning, the file runs as it is meant
     is_structural: bool = False     # its blocks may not be what its author meant: no reload goes by it
+    is_hint: bool = False       # nothing is wrong, so that no exit status counts it; not an error either
+
+    @property
+    def severity(self) -> str:
+        """error, warning or hint."""
+        return "hint" if self.is_hint else "error" if self.is_error else "warning"
 
     def __str__(self) -> str:
         origin = f" ({self.where.origin})" if self.where.origin else ""
-        return f"{self.where}: {'' if self.is_error else 'warning: '}{self.message}{origin}"
+        return f"{self.where}: {'' if self.is_error else f'{self.severity}: '}{self.message}{origin}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 from pyvrrp.config.commands import Commands
 from pyvrrp.config.global_defs import GlobalReader, apply_setting
+from pyvrrp.config.hints import process_looked_for
 from pyvrrp.config.instance import RefusedInstance, build_instance
 from pyvrrp.config.keywords import INDEX, Kind
 from pyvrrp.config.named import named
@@ -156,6 +157,13 @@ class _Builder:
             command = replace(command, user=account[0], group=account[1])
         if line is not None and command is not None:
             self._commands.note(line, command)
+            if (process := process_looked_for(command.argv)) is not None:
+                self._report.hint(
+                    line.where(1),
+                    f"script: this looks through all processes every {interval_s:g} s; a vrrp_track_process with "
+                    f"`process {process}`, tracked in track_process, is told at once and runs nothing",
+                    "script-for-process",
+                )
         return TrackScript(
             name=block.words[1],
             command=command,

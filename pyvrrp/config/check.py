@@ -100,9 +100,12 @@ def exit_status(checked: Sequence[Checked]) -> int:
 
 
 def report(checked: Sequence[Checked], *, width: int = WIDTH, is_coloured: bool = False) -> Iterator[str]:
-    """Lines of text: every diagnostic of every file, with the line that it speaks of."""
+    """Lines of text: every diagnostic and hint of every file, with the line that it speaks of."""
     for one in checked:
         diagnostics = one.loaded.diagnostics
+        if one.loaded.hints:
+            everything = (*diagnostics, *one.loaded.hints)
+            diagnostics = tuple(sorted(everything, key=lambda found: (found.where.file, found.where.line)))
         lines_of = {
             file: _lines(file, numbers, one.data if file == one.path else None)
             for file, numbers in numbers_of(diagnostics).items()
@@ -128,8 +131,12 @@ def _found(one: Checked) -> str:
     if refused:
         runs = f"{instances} of {counted(instances + refused, 'instance')} would run"
     if not one.loaded.diagnostics:
-        return f"{runs}, nothing to report"
-    return f"{counted(one.errors, 'error')}, {counted(one.warnings, 'warning')}; {runs}"
+        return f"{runs}, nothing to report{_hinted(one)}"
+    return f"{counted(one.errors, 'error')}, {counted(one.warnings, 'warning')}{_hinted(one)}; {runs}"
+
+
+def _hinted(one: Checked) -> str:
+    return f", {counted(len(one.loaded.hints), 'hint')}" if one.loaded.hints else ""
 
 
 def _lines(file: str, numbers: set[int], data: bytes | None) -> dict[int, str]:
@@ -156,20 +163,22 @@ def as_json(checked: Sequence[Checked]) -> dict[str, object]:
                     {"name": refused.name, "reason": refused.reason}
                     for refused in (one.loaded.configuration.refused if one.loaded.configuration else ())
                 ],
-                "diagnostics": [
-                    {
-                        "severity": "error" if diagnostic.is_error else "warning",
-                        "kind": KIND_OF[diagnostic.code],
-                        "code": diagnostic.code,
-                        "file": diagnostic.where.file,
-                        "line": diagnostic.where.line,
-                        "column": diagnostic.where.column,
-                        "message": diagnostic.message,
-                        "origin": diagnostic.where.origin,
-                    }
-                    for diagnostic in one.loaded.diagnostics
-                ],
+                "diagnostics": [_as_json(diagnostic) for diagnostic in one.loaded.diagnostics],
+                "hints": [_as_json(hint) for hint in one.loaded.hints],
             }
             for one in checked
         ],
+    }
+
+
+def _as_json(diagnostic: Diagnostic) -> dict[str, object]:
+    return {
+        "severity": diagnostic.severity,
+        "kind": KIND_OF[diagnostic.code],
+        "code": diagnostic.code,
+        "file": diagnostic.where.file,
+        "line": diagnostic.where.line,
+        "column": diagnostic.where.column,
+        "message": diagnostic.message,
+        "origin": diagnostic.where.origin,
     }

@@ -35,7 +35,8 @@ def place(where: Where) -> str:
 
 def headline(diagnostic: Diagnostic, *, is_coloured: bool = False) -> str:
     """`file:line:column: error: sentence`."""
-    kind, colour = ("error", RED) if diagnostic.is_error else ("warning", YELLOW)
+    kind = diagnostic.severity
+    colour = {"error": RED, "warning": YELLOW}.get(kind, GREEN)
     origin = f" ({diagnostic.where.origin})" if diagnostic.where.origin else ""
     if is_coloured:
         return f"{BOLD}{place(diagnostic.where)}:{PLAIN} {colour}{kind}:{PLAIN} {diagnostic.message}{origin}"

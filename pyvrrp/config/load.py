@@ -25,6 +25,7 @@ class Loaded:
 
     configuration: Configuration | None
     diagnostics: tuple[Diagnostic, ...]
+    hints: tuple[Diagnostic, ...] = ()      # what could be better, though nothing is wrong
 
     @property
     def exit_status(self) -> int:
@@ -81,4 +82,4 @@ def load(
         statements, host_name=socket.gethostname(), interfaces=interfaces, report=report, why_unsafe=why_unsafe
     )
     # What is missing by its author's own word ends it, but only after everything else has been told, too.
-    return Loaded(configuration if text.is_whole else None, report.finish())
+    return Loaded(configuration if text.is_whole else None, report.finish(), report.hints)

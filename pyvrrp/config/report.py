@@ -35,6 +35,7 @@ class Report:
 
     def __init__(self) -> None:
         self._found: list[Diagnostic] = []
+        self._hints: list[Diagnostic] = []
         self._left_out = 0
 
     def error(self, where: Where, message: str, code: str) -> None:
@@ -48,6 +49,16 @@ class Report:
     def warning(self, where: Where, message: str, code: str) -> None:
         """The file runs as it is meant, but its author should look at this."""
         self._add(Diagnostic(where, message, is_error=False, code=code))
+
+    def hint(self, where: Where, message: str, code: str) -> None:
+        """Nothing is wrong, and there is something better."""
+        if len(self._hints) < limits.DIAGNOSTICS_MAX:
+            self._hints.append(Diagnostic(where, message, is_error=False, is_hint=True, code=code))
+
+    @property
+    def hints(self) -> tuple[Diagnostic, ...]:
+        """All hints; none of them is in what finish() returns."""
+        return tuple(self._hints)
 
     def _add(self, diagnostic: Diagnostic) -> None:
         if len(self._found) < limits.DIAGNOSTICS_MAX:
