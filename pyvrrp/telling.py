@@ -7,13 +7,14 @@ order: the state's own script, `notify`, the FIFOs, mail (keepalived's rule N1).
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from collections.abc import Iterable, Mapping
 
 from pyvrrp import limits
 from pyvrrp.host import Host
-from pyvrrp.model import Configuration, GlobalDefs, State, SyncGroup
+from pyvrrp.model import Configuration, GlobalDefs, Notify, State, SyncGroup
 from pyvrrp.notify.fifos import Wanted
 from pyvrrp.notify.mail import Account, account_of, mail_of
 from pyvrrp.notify.scripts import Notifier, Stopping
@@ -122,10 +123,13 @@ class Telling:
         router.due += router.untold
         router.untold = []
         self._tell(router)
-        if router.instance.notify.tells_deleted:
-            self._say(router, Untold(DELETED, router.priority, None), mails=True)
+        notify = router.instance.notify
+        if notify.tells_deleted:
+            self._say(router, Untold(DELETED, router.priority, None), notify, mails=True)
         else:
-            self._say(router, Untold(State.FAULT.name, router.priority, None), mails=was is not State.FAULT)
+            # `notify` and the FIFOs are told, notify_fault is not: it was no fault.
+            untold = Untold(State.FAULT.name, router.priority, None)
+            self._say(router, untold, dataclasses.replace(notify, fault=None), mails=was is not State.FAULT)
 
     def states(self, routers: Iterable[Router]) -> None:
         """Write how everything stands to the FIFOs, if the file wants that after a reload."""
@@ -162,18 +166,18 @@ class Telling:
         elif router.due:
             router.due.append(untold)
         else:
-            self._say(router, untold, mails=False)
+            self._say(router, untold, router.instance.notify, mails=False)
 
     def _tell(self, router: Router) -> None:
         due, router.due = router.due, []
         for untold in due:
             if untold.state is not None:
                 router.told = untold.state
-            self._say(router, untold, mails=untold.state is not None)
+            self._say(router, untold, router.instance.notify, mails=untold.state is not None)
 
-    def _say(self, router: Router, untold: Untold, *, mails: bool) -> None:
+    def _say(self, router: Router, untold: Untold, notify: Notify, *, mails: bool) -> None:
         instance = router.instance
-        self.notifier.instance_changed(instance.name, instance.notify, untold.what, untold.priority)
+        self.notifier.instance_changed(instance.name, notify, untold.what, untold.priority)
         self._report(INSTANCE, instance.name, untold.what, untold.priority, mails=mails and instance.smtp_alert)
 
     def _tell_group(self, group: SyncGroup, states: set[State | None]) -> None:

@@ -21,6 +21,7 @@ from pyvrrp.scripts.result import Lane, ScriptResult, ScriptRunner, shown
 log = logging.getLogger("pyvrrp.notify")
 
 _POLL_S = 0.01          # between two looks whether a pipe is empty
+_LAST_LINE_S = 0.05     # for a reader to handle the last line that it has read
 
 
 class Wanted(NamedTuple):
@@ -111,11 +112,13 @@ class Fifos:
         return sum(pipe.writer.waiting for pipe in self._pipes.values())
 
     async def settle(self, timeout_s: float = limits.FIFO_STOP_S) -> None:
-        """Wait until those pipes that have a reader of ours are empty, `timeout_s` at most."""
+        """Wait until those pipes that have a reader of ours are empty, `timeout_s` at most, and a moment more."""
         loop = asyncio.get_running_loop()
         until_s = loop.time() + timeout_s
         while self._is_read() and loop.time() < until_s:  # noqa: ASYNC110  nothing tells of a pipe that is empty
             await asyncio.sleep(_POLL_S)
+        if any(pipe.run is not None for pipe in self._pipes.values()):
+            await asyncio.sleep(_LAST_LINE_S)
 
     def _is_read(self) -> bool:
         """Whether a reader of ours still has something to read."""
