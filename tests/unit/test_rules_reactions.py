@@ -44,6 +44,15 @@ class TestLower:
         assert engine.status(0).state == STATES["MASTER"]
         assert engine.counters(0)["other_master"] == 1
 
+    @pytest.mark.rule("S10")
+    @pytest.mark.parametrize(("tells", "events"), [(False, 1), (True, 3)])
+    def test_each_is_told_where_it_is_wanted(self, tells: bool, events: int) -> None:
+        engine = master(tells_lower=tells)
+        engine.take_events()
+        for _ in range(3):
+            engine.receive_datagram(**advert(priority=99), now_ns=NOW_NS)
+        assert [event.kind for event in engine.take_events()] == [EVENTS["other_master"]] * events
+
     @pytest.mark.rule("S10", breaks=True)
     def test_priority_0_is_answered_all_the_same(self) -> None:
         engine = master(lower_prio_no_advert=True, announces=announces(1))
