@@ -122,6 +122,14 @@ class Router:
         self.placed = self.next = Placed(self.instance)
 
     @property
+    def is_moving(self) -> bool:
+        """An interface of it gets another name: what is said of either means nothing before all are settled."""
+        return self.placed is not self.next and any(
+            old.name != new.name and (old.base, old.mac) == (new.base, new.mac)
+            for old in self.placed.vmacs for new in self.next.vmacs
+        )
+
+    @property
     def title(self) -> str:
         """How people call it: scope/instance once there is more than one scope."""
         return self.scope.title_of(self.instance)

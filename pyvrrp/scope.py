@@ -395,6 +395,8 @@ class Scope:
 
     def judge(self, router: Router) -> None:
         """Bring the engine to what configuration, links and trackers say of a router now."""
+        if router.is_moving:
+            return                      # a reload is at it, and judges it when it has settled
         placed, network = router.placed, router.network
         instance = placed.instance
         links = network.usable_links

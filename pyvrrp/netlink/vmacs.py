@@ -92,7 +92,7 @@ class Vmacs:
         self._above: dict[str, dict[str, _Entry]] = {}          # of a base, by name
         self._refused: dict[Hashable, list[Vmac]] = {}          # those that another key has already
         self._queue: deque[_Entry] = deque()
-        self._queued: set[str] = set()                  # by name
+        self._queued: set[_Entry] = set()
         self._leaving: deque[int] = deque()             # indexes of interfaces to be removed
         self._is_busy = False
         self._wake = asyncio.Event()
@@ -132,10 +132,14 @@ class Vmacs:
     def configure(self, key: Hashable, vmacs: Sequence[Vmac]) -> None:
         """Set the interfaces of `key`: what is missing is made, what it had besides is removed."""
         refused = []
+        # The kernel has a MAC once on a base: of two the later counts, and an interface may only have another name.
+        vmacs = list({(vmac.base, vmac.mac): vmac for vmac in vmacs}.values())
+        for vmac in vmacs:
+            self._rename(key, vmac)
         for entry in list(self._of.get(key, {}).values()):
             if entry.vmac not in vmacs:
                 self._drop(entry)
-        for vmac in dict.fromkeys(vmacs):
+        for vmac in vmacs:
             rival = self._rival(vmac)
             if rival is None:
                 entry = self._entries[vmac.name] = self._at[vmac.base, vmac.mac] = _Entry(key, vmac)
@@ -147,6 +151,19 @@ class Vmacs:
         self._refused.pop(key, None)
         if refused:
             self._refused[key] = refused
+
+    def _rename(self, key: Hashable, vmac: Vmac) -> None:
+        """Have an interface of `key` go on under another name, if it has the MAC and the name is free."""
+        entry = self._at.get((vmac.base, vmac.mac))
+        if entry is None or entry.key != key or entry.vmac.name == vmac.name or vmac.name in self._entries or (
+            entry.vmac._replace(name=vmac.name) != vmac
+        ):
+            return
+        for entries in (self._entries, self._of[key], self._above[vmac.base]):
+            del entries[entry.vmac.name]
+            entries[vmac.name] = entry
+        entry.vmac = vmac
+        self._enqueue(entry)
 
     def _rival(self, vmac: Vmac) -> _Entry | None:
         return self._entries.get(vmac.name) or self._at.get((vmac.base, vmac.mac))
@@ -181,7 +198,7 @@ class Vmacs:
                     self._leaving.popleft()
                     continue
                 entry = self._queue.popleft()
-                self._queued.discard(entry.vmac.name)
+                self._queued.discard(entry)
                 if self._entries.get(entry.vmac.name) is entry:
                     await self._try(entry)
             self._is_busy = False
@@ -220,8 +237,8 @@ class Vmacs:
         self._settled.set()
 
     def _enqueue(self, entry: _Entry) -> None:
-        if not self._is_closed and entry.vmac.name not in self._queued:
-            self._queued.add(entry.vmac.name)
+        if not self._is_closed and entry not in self._queued:
+            self._queued.add(entry)
             self._queue.append(entry)
             self._wake.set()
 
@@ -290,6 +307,17 @@ class Vmacs:
         if base is not None and link is not None and link.index == entry.index:
             return ""
         before, entry.index = entry.index, 0
+        if link is None and (own := self._links.by_index.get(before)) is not None and base is not None and (
+            own.macvlan is not None and (own.macvlan.base, own.mac) == (base.index, vmac.mac)
+        ):
+            try:
+                await self._netlink.request(_named(before, vmac.name))
+            except NetlinkError as error:
+                if error.errno != EBUSY:            # before Linux 6.2 an interface that is up keeps its name
+                    raise
+            else:
+                entry.index = before
+                return ""
         if before:
             await self._reports.forget(before)
         if base is None:
@@ -450,6 +478,10 @@ def _create(vmac: Vmac, base: int) -> bytes:
 
 def _up(index: int) -> bytes:
     return _message(RTM_NEWLINK, 0, ("IFLA_IFALIAS", f"{_ALIAS} {os.getpid()}"), index=index, up=True)
+
+
+def _named(index: int, name: str) -> bytes:
+    return _message(RTM_NEWLINK, 0, ("IFLA_IFNAME", name), index=index)
 
 
 def _delete(index: int) -> bytes:
