@@ -67,6 +67,7 @@ def _without_dev(statement: Statement, report: Report) -> None:
 
 
 _ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}(/[0-9]+)?[,;]?|[0-9a-fA-F:]*::?[0-9a-fA-F:.]*(/[0-9]+)?[,;]?")
+_INTERFACE = re.compile(r"[a-z][a-z-]*[0-9][a-z0-9.-]{0,12}")
 
 
 class _Reader:
@@ -146,9 +147,11 @@ class _Reader:
         found = [words[i] for i in self._unknown]
         options = "an option" if len(found) == 1 else "options"
         advice = nearest(found[0], _KNOWN) if len(found) == 1 else "remove it, or make it a comment with #"
-        if _ADDRESS.fullmatch(found[0]):
+        if _ADDRESS.fullmatch(found[0]) and not found[0].startswith("255."):
             advice = "write each address on a line of its own"
-        elif found[0] in {"netmask", "mask"}:
+        elif advice.startswith("remove") and _INTERFACE.fullmatch(found[0]):
+            advice = f"write dev {found[0]} if that is an interface"
+        elif found[0] in {"netmask", "mask"} or found[0].startswith("255."):
             advice = f"write the length of its prefix, as {shown(words[0].partition('/')[0])}/24 for 255.255.255.0"
         self._report.warning(
             self._statement.where(self._unknown[0]),

@@ -84,7 +84,8 @@ class Gathered:
     def _on_state(self, statement: Statement) -> None:
         word = statement.words[1]
         if word not in {"MASTER", "BACKUP"}:
-            said = f"state {shown(word)} is not MASTER or BACKUP; BACKUP is used, write that"
+            advice = "write it in capitals" if word.upper() in {"MASTER", "BACKUP"} else "write that"
+            said = f"state {shown(word)} is not MASTER or BACKUP; BACKUP is used, {advice}"
             self._report.error(statement.where(1), said, "state-unknown")
             word = "BACKUP"
         if self.state is State.MASTER:
@@ -297,7 +298,8 @@ class Gathered:
         self._report.error(
             statement.where(),
             f"{what} {show(found)} is IPv{family} in an IPv{self.family} instance and is left out; "
-            "remove it, or make an instance of its own for it",
+            + ("move it to virtual_ipaddress_excluded" if what == "address" else "remove it")
+            + ", or make an instance of its own for it",
             "family-mixed",
         )
         return False

@@ -149,10 +149,11 @@ class _Maker:
             )
         interfaces = None if "net_namespace" in given.settings else self._defaults.interfaces
         if given.interface_line is not None and interfaces is not None and given.interface not in interfaces:
+            is_marked = given.interface[-1:] in {";", ","}
             self._report.warning(
                 given.interface_line.where(1),
                 f"interface {shown(given.interface)} does not exist; the instance is FAULT until it does, "
-                "or correct the name",
+                + (f"or remove the {given.interface[-1]}" if is_marked else "or correct the name"),
                 "interface-absent",
             )
         if given.source_line is not None and given.source in given.peers:

@@ -54,10 +54,17 @@ _FOREIGN_AT_TOP = frozenset(
 TOP_BLOCKS = _FOREIGN_AT_TOP | {keyword.name for keyword in TABLE[TOP] if keyword.is_block}
 
 
+_STEM = 5  # letters that a keyword begins with, and that are enough to know it
+
+
 def suggestion(word: str, block: str) -> str:
     """The keyword of a block that someone may have meant by a word, or "" if none is near."""
-    near = difflib.get_close_matches(word[:64], INDEX[block], n=1, cutoff=0.75)
-    return near[0] if near else ""
+    word = word[:64].lower()
+    near = difflib.get_close_matches(word, INDEX[block], n=1, cutoff=0.75)
+    if near:
+        return near[0]
+    longer = [known for known in INDEX[block] if known.startswith(word)] if len(word) >= _STEM else []
+    return min(longer, key=len, default="")
 
 
 def home_of(word: str) -> str | None:

@@ -142,16 +142,25 @@ class _Parser:
             if frame.statement is not None and frame.statement.broken is None:
                 frame.statement.broken = statement.where(), f"{keyword.name} lacks its argument"
             return keyword.named  # a block without a name is still a block
-        if count > keyword.most and keyword.kind is not Kind.COMMAND:
-            surplus = " ".join(shown(word) for word in statement.words[1 + keyword.most :][:8])
-            self._report.warning(
-                statement.where(1 + keyword.most),
-                f"{keyword.name} takes {'no' if not keyword.most else f'only {keyword.most}'} "
-                f"argument{'s' if keyword.most != 1 else ''}, the rest is ignored: {surplus}; "
-                "remove it, or make it a comment with #",
-                "words-surplus",
-            )
+        if count > keyword.most and keyword.kind is not Kind.COMMAND and not keyword.is_block:
+            self._tell_surplus(statement, keyword, frame.block)
         return True
+
+    def _tell_surplus(self, statement: Statement, keyword: Keyword, block: str) -> None:
+        """Words behind the last argument, which keepalived swallows."""
+        rest = statement.words[1 + keyword.most :]
+        advice = "remove it, or make it a comment with #"
+        if statement.words[1] in {"=", ":"}:
+            advice = f"remove the {statement.words[1]}"
+        elif own := next((word for word in rest if word in INDEX[block]), ""):
+            advice = f"write {own} on a line of its own"
+        self._report.warning(
+            statement.where(1 + keyword.most),
+            f"{keyword.name} takes {'no' if not keyword.most else f'only {keyword.most}'} "
+            f"argument{'s' if keyword.most != 1 else ''}, the rest is ignored: "
+            f"{' '.join(shown(word) for word in rest[:8])}; {advice}",
+            "words-surplus",
+        )
 
     # Braces
 
@@ -172,6 +181,9 @@ class _Parser:
             last.keyword = INDEX[TOP].get(last.words[0])
             if last.keyword is not None:
                 self._take(last, last.keyword, frame)
+        keyword = last.keyword if frame.mode is _Mode.KEYWORDS else None
+        if keyword is not None and keyword.is_block and len(last.words) - 1 > keyword.most:
+            self._tell_surplus(last, keyword, frame.block)
         self._frames.append(self._frame_of(last, frame))
 
     def _frame_of(self, statement: Statement, frame: _Frame) -> _Frame:
@@ -240,8 +252,10 @@ class _Parser:
         if keyword is None:
             self._unknown(statement, frame.block, is_block=False)
         elif keyword.kind in BLOCKS:
+            inside = " ".join(shown(word) for word in statement.words[1 + keyword.most :][:8])
+            advice = f"write {inside} on a line between {{ and }}" if inside else "add it"
             self._report.structure(
-                statement.where(), f"{statement.title} is not followed by {{; add it", "block-missing"
+                statement.where(), f"{statement.title} is not followed by {{; {advice}", "block-missing"
             )
             # Where the next line makes no sense in the enclosing block, it is the inside of this one.
             if following is not None and following.words[0] not in INDEX[frame.block]:
@@ -255,6 +269,10 @@ class _Parser:
         if hidden := next((character for character in word if not character.isprintable()), ""):
             called = "a no-break space" if hidden == "\xa0" else "a character that cannot be seen"
             advice = f"it holds {called} ({shown(hidden)}), write an ordinary blank there"
+        elif (bare := word.strip('":;,=')) != word and (bare in INDEX[block] or home_of(bare) is not None):
+            advice = f"write {bare} without the {word.replace(bare, '', 1)}"
+        elif len(statement.words) > 1 and statement.words[1] == "=" and word[:1] == "$":
+            advice = f"to define it, write {shown(word)}=VALUE without a blank"
         elif (home := home_of(word)) is not None:
             self._report.warning(
                 statement.where(),

@@ -8,7 +8,7 @@ from pyvrrp.model import Diagnostic, Where
 _SHOWN_MAX = 60  # characters of a word in a message: enough to find it
 
 
-class Fault(ValueError):
+class Fault(Exception):
     """What is wrong and what to do, without the place, and its code (see codes.py)."""
 
     def __init__(self, text: str, code: str) -> None:

@@ -31,7 +31,7 @@ class BadValue(Fault):
     """A word is not what its keyword takes. The text says what is wrong, without the place."""
 
 
-def _not_a_number(word: str) -> BadValue:
+def _not_a_number(word: str, advice: str = "write decimal digits only") -> BadValue:
     if word[-1:] in {",", ";"} and _MANY_DIGITS.fullmatch(word[:-1]):
         mark = "comma" if word[-1] == "," else "semicolon"
         return BadValue(f"{shown(word)} is not a number; remove the {mark}", "not-a-number")
@@ -41,7 +41,7 @@ def _not_a_number(word: str) -> BadValue:
         return BadValue(
             f"{shown(word)} is not defined above; define it before it is used, or write a number", "number-definition"
         )
-    return BadValue(f"{shown(word)} is not a number; write decimal digits only", "not-a-number")
+    return BadValue(f"{shown(word)} is not a number; {advice}", "not-a-number")
 
 
 def integer(word: str, low: int, high: int) -> int:
@@ -71,7 +71,7 @@ def seconds_us(word: str, low_us: int, high_us: int) -> int:
             raise BadValue(
                 f"{shown(word)} is not in {_range(low_us, high_us)}; write a number in that range", "seconds-range"
             )
-        raise _not_a_number(word)
+        raise _not_a_number(word, "write seconds, as 1 or 0.5, without a unit")
     if len(found[2] or "") > 6:
         raise BadValue(f"{shown(word)} has more than 6 decimal places; write fewer", "decimals-many")
     value = int(found[1] or "0") * _US + int((found[2] or "").ljust(6, "0"))
@@ -165,6 +165,8 @@ def address(word: str) -> bytes:
 def _address_advice(word: str) -> str:
     if word[-1:] in {",", ";"}:
         return f"remove the {'comma' if word[-1] == ',' else 'semicolon'}"
+    if word[:1] == "$":
+        return "define it above, with $NAME=ADDRESS"
     if re.fullmatch(r"[0-9.]+", word):
         return "write four numbers of 0..255 with dots between"
     return "write an IPv4 or IPv6 address (names are not looked up)"

@@ -475,6 +475,6 @@ class TestLimits:
         loaded = load(str(path), config_id="x", interfaces=None)
         assert loaded.configuration is None
         assert [(d.where.line, d.where.column, d.code) for d in loaded.diagnostics] == [
-            (1, 1, "definition"),
-            (2, 3, "limit"),
+            (1, 1, "condition-bang"),
+            (2, 3, "repeat-rounds"),
         ]

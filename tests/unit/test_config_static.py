@@ -304,7 +304,9 @@ BAD_DELAYS = {
     "eth1": "2: eth1 has no delay and is left out; write IF DOWN_S [UP_S]",
     "eth1 256": "2: the delay of eth1 256 is not in 0..255 seconds; write a number in that range; the line is left out",
     "eth1 -1": "2: the delay of eth1 -1 is not in 0..255 seconds; write a number in that range; the line is left out",
-    "eth1 1 x": "2: the delay of eth1 x is not a number; write decimal digits only; the line is left out",
+    "eth1 1 x": (
+        "2: the delay of eth1 x is not a number; write seconds, as 1 or 0.5, without a unit; the line is left out"
+    ),
     "eth1 1 2 3": "2: warning: 3: not known here and ignored; make it a comment with #",
     "eth9 1": "2: warning: interface eth9 does not exist; the delay waits for it",
     "eth0 2\neth0 1": "3: warning: interface eth0 has delays twice, and the last count; remove one",

@@ -84,7 +84,7 @@ def test_surplus_words_are_a_warning() -> None:
     assert statements == [("vrrp_instance A", ["nopreempt advert_int 3", "priority 100 my own"])]
     assert messages == [
         "f:2: warning: nopreempt takes no arguments, the rest is ignored: advert_int 3; "
-        "remove it, or make it a comment with #",
+        "write advert_int on a line of its own",
         "f:3: warning: priority takes only 1 argument, the rest is ignored: my own; "
         "remove it, or make it a comment with #",
     ]
