@@ -232,7 +232,7 @@ class Host:
         ]
 
     def counters(self) -> dict[str, dict[str, int]]:
-        """What belongs to no instance: dropped datagrams by address family, the reactor's own totals, who was told."""
+        """What belongs to no instance: dropped datagrams by address family, the reactor's own totals, scripts."""
         engine = self.engine
         found: dict[str, dict[str, int]] = {}
         for network in self.networks:
@@ -249,6 +249,8 @@ class Host:
             **{f"mail_{name}": count for name, count in dataclasses.asdict(self.mailer.counters).items()},
             "mail_waiting": self.mailer.waiting,
         }
+        pool = self.pool
+        found["scripts"] = dataclasses.asdict(pool.counters) | {"running": pool.running, "waiting": pool.waiting}
         return found
 
     # ---- the engine's events

@@ -114,6 +114,22 @@ NOTIFY = {
     "mail_dropped": "Mails that were dropped: too many were waiting, or the daemon stopped",
     "mail_waiting": "Mails that nobody has begun to send",
 }
+# What ran scripts, of all scopes together: notify scripts, checks, and those that read FIFOs.
+SCRIPTS = {
+    "runs": "Runs that were asked for",
+    "failures": "Those that did not end with status 0 in time, or could not be run",
+    "timeouts": "Runs that were ended because their time was over",
+    "kills": "Of those, the ones that ignored SIGTERM and got SIGKILL",
+    "refused": "Runs that `enable_script_security` did not allow",
+    "overflows": "Runs that were not even queued: 100,000 were waiting",
+    "slow": "Runs that lasted longer than 10 s and lent their place to another",
+    "output_cut": "Runs that wrote more than the 4096 bytes that are kept for the log",
+    "output_unlogged": "Lines of output that were not logged: more than 100 in that second",
+    "spawner_restarts": "Times that the process which runs scripts died and was started again",
+    "orphans": "Scripts of such a dead process that were ended",
+    "running": "Scripts that run now",
+    "waiting": "Runs that wait for their turn",
+}
 HISTOGRAMS = {
     "adver_late_us": "How late adverts were sent, in microseconds",
     "down_late_us": "How late Master_Down_Timers fired, in microseconds",

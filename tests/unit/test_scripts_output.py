@@ -1,6 +1,7 @@
 """What scripts write, from the pipe to the log; and the end of the scripts of a spawner that was killed."""
 
 import asyncio
+import dataclasses
 import functools
 import logging
 import os
@@ -13,10 +14,10 @@ from pathlib import Path
 import pytest
 from running_scripts import LOOPS, gone, run_with_pool, sh, until
 
-from pyvrrp import limits
+from pyvrrp import limits, statistics
 from pyvrrp.scripts import leftovers
 from pyvrrp.scripts.output_log import OutputLog
-from pyvrrp.scripts.pool import ScriptPolicy, ScriptPool
+from pyvrrp.scripts.pool import PoolCounters, ScriptPolicy, ScriptPool
 from pyvrrp.scripts.result import Lane, ScriptResult
 
 Runner = Callable[..., None]
@@ -204,3 +205,7 @@ def test_notes_hold_what_runs_and_nothing_else(with_pool: Runner, tmp_path: Path
         assert pool._notes.pids() == []
 
     with_pool(main)
+
+
+def test_everything_that_is_counted_has_its_meaning() -> None:
+    assert set(statistics.SCRIPTS) == {*dataclasses.asdict(PoolCounters()), "running", "waiting"}
