@@ -123,13 +123,10 @@ cdef class Engine:
         Raises ValueError when the settings are not valid, or another router already hears the same adverts.
         """
         cdef uint32_t i = self.table.allocate()
-        cdef uint32_t k
         try:
             self.wheel.reserve(self.table.capacity * TIMERS_PER_VR)
             self.announcer.reserve(self.table.capacity)
             self.budget.reserve(self.table.capacity)
-            for k in range(TIMERS_PER_VR):
-                self.wheel._timers[i * TIMERS_PER_VR + k].owner = i * TIMERS_PER_VR + k
             self._configure(i, settings)
         except BaseException:
             self._free_router(i)
@@ -411,7 +408,7 @@ cdef class Engine:
         """
         cdef uint32_t due[DUE_BATCH]
         cdef size_t fired = 0, found, k
-        cdef uint32_t owner, i
+        cdef uint32_t i
         while fired < limit:
             found = self.wheel.advance(now_ns, due, DUE_BATCH if limit - fired > DUE_BATCH else limit - fired)
             if found == 0:
@@ -419,19 +416,18 @@ cdef class Engine:
             fired += found
             self.total[TOTAL_TIMERS_FIRED] += found
             for k in range(found):
-                self.table.fetch_sender(self.wheel._timers[due[k]].owner // TIMERS_PER_VR)
+                self.table.fetch_sender(due[k] // TIMERS_PER_VR)
             for k in range(found):
-                if self.wheel._timers[due[k]].owner % TIMERS_PER_VR == TIMER_ADVER:
-                    self.table.fetch_advert(self.wheel._timers[due[k]].owner // TIMERS_PER_VR)
+                if due[k] % TIMERS_PER_VR == TIMER_ADVER:
+                    self.table.fetch_advert(due[k] // TIMERS_PER_VR)
             for k in range(found):
-                owner = self.wheel._timers[due[k]].owner
-                i = owner // TIMERS_PER_VR
-                if owner % TIMERS_PER_VR == TIMER_ADVER:
+                i = due[k] // TIMERS_PER_VR
+                if due[k] % TIMERS_PER_VR == TIMER_ADVER:
                     count_adver_late(self.total, now_ns - self.wheel._timers[due[k]].deadline_ns)
                     self.machine.dispatch(i, EV_ADVER_TIMER, now_ns, NULL, NULL)
-                elif owner % TIMERS_PER_VR == TIMER_ANNOUNCE:
+                elif due[k] % TIMERS_PER_VR == TIMER_ANNOUNCE:
                     self.announcer.fire(i, &self.table.vrs[i], now_ns)
-                elif owner % TIMERS_PER_VR == TIMER_LOWER:
+                elif due[k] % TIMERS_PER_VR == TIMER_LOWER:
                     lower_timer(self.table.vrs, i, self.wheel, self.announcer, now_ns)
                 elif self._may_expire(i, now_ns):
                     self.machine.dispatch(i, EV_MASTER_DOWN_TIMER, now_ns, NULL, NULL)

@@ -13,12 +13,13 @@ cdef enum vr_state_t:
     ST_FAULT = 3
     ST_COUNT = 4
 
-# Timers of one router: timer index = router index * TIMERS_PER_VR + one of these.
+# Timers of one router: timer index = router index * TIMERS_PER_VR + one of these. A timer is 24 bytes, and those of a
+# router begin with a cache line or in its middle: the first and the last of them never lie across two.
 cdef enum vr_timer_t:
-    TIMER_ADVER = 0
-    TIMER_MASTER_DOWN = 1
-    TIMER_ANNOUNCE = 2
-    TIMER_LOWER = 3             # announcements after a lower advert
+    TIMER_MASTER_DOWN = 0
+    TIMER_ANNOUNCE = 1
+    TIMER_LOWER = 2             # announcements after a lower advert
+    TIMER_ADVER = 3
     TIMERS_PER_VR = 4           # a power of two, so that owner and timer part by a shift
 
 cdef enum:

@@ -7,19 +7,19 @@ cdef enum:
     WHEEL_LEVEL_BITS = 6
     WHEEL_SLOTS = 64                # of one level
     WHEEL_LEVELS = 5                # 64**5 ticks: 19 hours; a later deadline waits in the last slot and is filed again
+    WT_SLOT_MASK = (1 << WHEEL_TICK_SHIFT) - 1      # where a slot's number stands: level * WHEEL_SLOTS + slot
     WT_NONE = 0xFFFFFFFF            # no timer
 
-cdef struct wtimer_t:               # 32 bytes, in a dense array, named by index: arming never allocates
+cdef struct wtimer_t:               # 24 bytes, in a dense array, named by index: arming never allocates
     int64_t deadline_ns             # the truth
-    int64_t slotted_ns              # the deadline it was filed under; never later than the truth
+    int64_t booked                  # the tick it was filed under, below it the number of its slot; INT64_MAX: not armed
     uint32_t prev
     uint32_t next
-    uint32_t owner                  # for the caller: which Virtual Router, which of its timers
-    uint32_t slot                   # level * WHEEL_SLOTS + slot that it is in; WT_NONE: not armed
 
 cdef struct wslot_t:
     int64_t earliest_ns             # never later than the earliest deadline in the slot
     uint32_t head
+    uint32_t tail                   # without meaning if the slot is empty
 
 
 @cython.final
@@ -39,7 +39,7 @@ cdef class TimerWheel:
         One that has passed fires at the next advance(); a negative one counts as 0.
         """
         cdef wtimer_t *timer = &self._timers[i]
-        if timer.slot != <uint32_t>WT_NONE and deadline_ns >= timer.slotted_ns:
+        if deadline_ns > (timer.booked | WT_SLOT_MASK):
             timer.deadline_ns = deadline_ns     # later: advance() will find it and file it again
         else:
             self._file(i, deadline_ns)
@@ -49,7 +49,7 @@ cdef class TimerWheel:
     cdef int64_t deadline_ns(self, uint32_t i) noexcept nogil       # -1: not armed
     cdef size_t advance(self, int64_t now_ns, uint32_t *due, size_t due_max) noexcept nogil
     cdef int64_t next_deadline_ns(self) noexcept nogil              # -1: nothing armed
-    cdef void _cascade(self, uint32_t k) noexcept nogil
+    cdef size_t _cascade(self, uint32_t k, int64_t now_ns, uint32_t *due, size_t due_max) noexcept nogil
     cdef size_t _expire(self, uint32_t k, int64_t now_ns, uint32_t *due, size_t due_max) noexcept nogil
     cdef uint32_t _next_slot(self, int64_t *start_tick) noexcept nogil
     cdef int64_t _checked(self, i) except -1

@@ -11,12 +11,17 @@ What holds between calls: - below the highest level an occupied slot is ahead of
 or ahead of it); - the highest level is a ring: the slot `distance` ahead, 1 to 63, is a slot of the coming
 19 hours; what is due later waits in the one 63 ahead and is filed again from there; - a timer is in a slot
 that starts no later than its deadline, unless the deadline had passed when it was filed; - `earliest_ns` of
-a slot is no later than any deadline in it.
+a slot is no later than any deadline in it; above level 0 it lies in the time of the slot.
 
 Arming is lazy. An armed timer that gets a later deadline stays where it is, at the cost of one store, and
 is filed again when time reaches its slot. That is what every advert heard does to its Master_Down_Timer.
 The price is that next_deadline_ns() may name a moment that is no deadline any more, once per slot: the
 advance() at that moment files all of the slot again.
+
+With 100,000 timers a look at any of them is a look at memory, and that is most of what they cost. So a timer
+is 24 bytes: where it is filed stands below its tick in one word. Time goes to the earliest deadline of a
+slot, not to where the slot begins, so that timers are filed as low as can be, and fire from a higher level
+if they can; and a long slot is gone through from both ends.
 
 The wheel knows no clock: `now_ns` comes from the caller. It is not thread-safe. A timer is an index into
 one dense array, so that neither arming nor firing allocates. Idea and layout follow tokio's wheel
@@ -34,6 +39,7 @@ cdef extern from "<stdlib.h>" nogil:
 cdef extern from *:
     int clz64 "__builtin_clzll"(unsigned long long value) noexcept nogil
     int ctz64 "__builtin_ctzll"(unsigned long long value) noexcept nogil
+    void prefetch "__builtin_prefetch"(const void *memory) noexcept nogil
 
 cdef enum:
     SLOT_MASK = WHEEL_SLOTS - 1
@@ -41,7 +47,9 @@ cdef enum:
     TOP_SHIFT = TOP_LEVEL * WHEEL_LEVEL_BITS
 
 assert WHEEL_SLOTS == 1 << WHEEL_LEVEL_BITS == 64, "a level's occupied slots are the bits of one uint64_t"
-assert sizeof(wtimer_t) == 32, "two timers to a cache line"
+assert WHEEL_LEVELS * WHEEL_SLOTS <= WT_SLOT_MASK, "a slot's number fits below a tick"
+
+cdef int64_t UNBOOKED = INT64_MAX       # no deadline is later
 
 
 @cython.final
@@ -80,8 +88,8 @@ cdef class TimerWheel:
             return 0
         if timer_count > <size_t>WT_NONE:
             raise OverflowError(f"a wheel holds at most {WT_NONE} timers, not {timer_count}")
-        # From a cache line on, so that no timer lies across two; the size has to be a multiple of one.
-        timers = <wtimer_t *>aligned_alloc(64, (timer_count + 1) // 2 * 64)
+        # From a cache line on; the size has to be a multiple of one.
+        timers = <wtimer_t *>aligned_alloc(64, (timer_count * sizeof(wtimer_t) + 63) // 64 * 64)
         if timers == NULL:
             raise MemoryError(f"no memory for {timer_count} timers")
         if self._capacity:
@@ -89,32 +97,42 @@ cdef class TimerWheel:
         free(self._timers)
         for i in range(self._capacity, timer_count):
             timers[i].deadline_ns = -1
-            timers[i].slotted_ns = -1
-            timers[i].prev = WT_NONE
-            timers[i].next = WT_NONE
-            timers[i].owner = WT_NONE
-            timers[i].slot = WT_NONE
+            timers[i].booked = UNBOOKED
+            timers[i].prev = timers[i].next = WT_NONE
         self._timers = timers
         self._capacity = timer_count
         return 0
 
     cdef void _file(self, uint32_t i, int64_t deadline_ns) noexcept nogil:
-        """arm(), of a timer that does not stay in the slot that it is in."""
-        if self._timers[i].slot != <uint32_t>WT_NONE:
+        """arm(), of a timer whose deadline is not in a later tick than the one that it was filed under."""
+        cdef wtimer_t *timer = &self._timers[i]
+        cdef wslot_t *slot
+        if deadline_ns < 0:
+            deadline_ns = 0
+        if timer.booked == UNBOOKED:
+            self._armed_count += 1
+        elif (deadline_ns ^ timer.booked) >> WHEEL_TICK_SHIFT == 0:
+            # It does stay: only the slot's earliest may have to follow.
+            slot = &self._slots[timer.booked & WT_SLOT_MASK]
+            timer.deadline_ns = deadline_ns
+            slot.earliest_ns = min(slot.earliest_ns, deadline_ns)
+            return
+        else:
             self._unlink(i)
-        self._link(i, deadline_ns if deadline_ns > 0 else 0)
+        self._link(i, deadline_ns)
 
     cdef void disarm(self, uint32_t i) noexcept nogil:
         """Cancel timer `i`; nothing happens if it is not armed."""
-        if self._timers[i].slot != <uint32_t>WT_NONE:
+        if self._timers[i].booked != UNBOOKED:
             self._unlink(i)
+            self._armed_count -= 1
 
     cdef bint is_armed(self, uint32_t i) noexcept nogil:
-        return self._timers[i].slot != <uint32_t>WT_NONE
+        return self._timers[i].booked != UNBOOKED
 
     cdef int64_t deadline_ns(self, uint32_t i) noexcept nogil:
         """Return when timer `i` fires; -1: it is not armed."""
-        if self._timers[i].slot == <uint32_t>WT_NONE:
+        if self._timers[i].booked == UNBOOKED:
             return -1
         return self._timers[i].deadline_ns
 
@@ -140,23 +158,57 @@ cdef class TimerWheel:
                 return fired
             self._elapsed_tick = start
             if k >= <uint32_t>WHEEL_SLOTS:
-                self._cascade(k)
+                # Nothing is due before the slot's earliest: time need not stop at its beginning.
+                self._elapsed_tick = min(target, self._slots[k].earliest_ns >> WHEEL_TICK_SHIFT)
+                if self._elapsed_tick < target:
+                    self._cascade(k, -1, due, 0)
+                    continue
+                fired += self._cascade(k, now_ns, due + fired, due_max - fired)
+                if fired == due_max:
+                    return fired
             else:
                 fired += self._expire(k, now_ns, due + fired, due_max - fired)
                 if fired == due_max or start == target:
                     return fired
 
-    cdef void _cascade(self, uint32_t k) noexcept nogil:
-        """Time has reached slot `k`: file its timers again, lower, or where a later deadline belongs."""
+    cdef size_t _cascade(self, uint32_t k, int64_t now_ns, uint32_t *due, size_t due_max) noexcept nogil:
+        """Time has reached slot `k` of a higher level: file its timers again, lower, or where a later deadline belongs.
+
+        Those that are due at `now_ns` are written to `due` instead, at most `due_max`; return how many. The slot is
+        gone through from both ends: what one way waits for is fetched from memory during the other.
+        """
         cdef uint32_t i = self._slots[k].head
-        cdef uint32_t following
+        cdef uint32_t j = self._slots[k].tail
+        cdef uint32_t behind, before
+        cdef size_t fired = 0
         self._slots[k].head = WT_NONE
         self._occupied[k >> WHEEL_LEVEL_BITS] &= ~(<uint64_t>1 << (k & SLOT_MASK))
-        while i != <uint32_t>WT_NONE:
-            following = self._timers[i].next
-            self._armed_count -= 1                  # _link() counts it again
-            self._link(i, self._timers[i].deadline_ns)
-            i = following
+        while True:
+            behind = self._timers[i].next
+            before = self._timers[j].prev
+            if i != j:
+                prefetch(&self._timers[behind])
+                prefetch(&self._timers[before])
+            if self._timers[i].deadline_ns <= now_ns and fired < due_max:
+                self._timers[i].booked = UNBOOKED
+                due[fired] = i
+                fired += 1
+            else:
+                self._link(i, self._timers[i].deadline_ns)
+            if i == j:
+                break                               # the ways have met
+            if self._timers[j].deadline_ns <= now_ns and fired < due_max:
+                self._timers[j].booked = UNBOOKED
+                due[fired] = j
+                fired += 1
+            else:
+                self._link(j, self._timers[j].deadline_ns)
+            if behind == j:
+                break                               # or crossed
+            i = behind
+            j = before
+        self._armed_count -= fired
+        return fired
 
     cdef size_t _expire(self, uint32_t k, int64_t now_ns, uint32_t *due, size_t due_max) noexcept nogil:
         """Write at most `due_max` due timers of the current tick's slot `k` to `due`; return how many.
@@ -176,6 +228,7 @@ cdef class TimerWheel:
             deadline_ns = self._timers[i].deadline_ns
             if deadline_ns <= now_ns:
                 if fired == due_max:
+                    self._armed_count -= fired
                     return fired                    # the rest is not looked at: a call's work is bounded
                 self._unlink(i)
                 due[fired] = i
@@ -184,10 +237,11 @@ cdef class TimerWheel:
                 self._unlink(i)
                 self._link(i, deadline_ns)
             else:
-                self._timers[i].slotted_ns = deadline_ns
+                self._timers[i].booked = (deadline_ns & ~<int64_t>WT_SLOT_MASK) | k
                 earliest_ns = min(earliest_ns, deadline_ns)
             i = following
         slot.earliest_ns = earliest_ns              # exact again; without meaning if the slot is empty now
+        self._armed_count -= fired
         return fired
 
     cdef int64_t next_deadline_ns(self) noexcept nogil:
@@ -253,19 +307,18 @@ cdef class TimerWheel:
             k = TOP_LEVEL * WHEEL_SLOTS + (((self._elapsed_tick >> TOP_SHIFT) + distance) & SLOT_MASK)
         slot = &self._slots[k]
         timer.deadline_ns = deadline_ns
-        timer.slotted_ns = deadline_ns
-        timer.slot = k
+        timer.booked = (deadline_ns & ~<int64_t>WT_SLOT_MASK) | k
         timer.prev = WT_NONE
         timer.next = slot.head
         if slot.head == <uint32_t>WT_NONE:
             self._occupied[level] |= <uint64_t>1 << (k & SLOT_MASK)
             slot.earliest_ns = earliest_ns
+            slot.tail = i
         else:
             self._timers[slot.head].prev = i
             if earliest_ns < slot.earliest_ns:
                 slot.earliest_ns = earliest_ns
         slot.head = i
-        self._armed_count += 1
         self.bookings += 1
 
     cdef void _unlink(self, uint32_t i) noexcept nogil:
@@ -273,17 +326,18 @@ cdef class TimerWheel:
         bound.
         """
         cdef wtimer_t *timer = &self._timers[i]
-        cdef uint32_t k = timer.slot
+        cdef uint32_t k = timer.booked & WT_SLOT_MASK
         if timer.next != <uint32_t>WT_NONE:
             self._timers[timer.next].prev = timer.prev
+        else:
+            self._slots[k].tail = timer.prev
         if timer.prev != <uint32_t>WT_NONE:
             self._timers[timer.prev].next = timer.next
         else:
             self._slots[k].head = timer.next
             if timer.next == <uint32_t>WT_NONE:
                 self._occupied[k >> WHEEL_LEVEL_BITS] &= ~(<uint64_t>1 << (k & SLOT_MASK))
-        timer.slot = WT_NONE
-        self._armed_count -= 1
+        timer.booked = UNBOOKED
 
     # ---- for Python
 

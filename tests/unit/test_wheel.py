@@ -121,6 +121,26 @@ def test_a_bounded_advance_loses_nothing(limit: int) -> None:
     assert sorted(fired) == list(range(1000))
 
 
+@pytest.mark.parametrize("level", range(5))
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 100, 101])
+def test_a_slot_of_any_level_fires_each_of_its_timers_once(level: int, count: int) -> None:
+    """All are due at one moment, and time comes there in one step. Some were taken out of both ends and the middle."""
+    wheel = wheel_of(count)
+    deadline_ns = NOW + TICK_NS * 64**level * 3 // 2
+    for i in range(count):
+        wheel.arm_timer(i, deadline_ns)
+    gone = {0, count // 2, count - 1} if count > 3 else set()
+    for i in gone:
+        wheel.disarm_timer(i)
+    fired: list[int] = []
+    while len(wheel):
+        some = wheel.advance_to(deadline_ns, 2)
+        assert len(some) == min(2, count - len(gone) - len(fired)), "as many as there is room for, and no more"
+        fired += some
+    assert sorted(fired) == [i for i in range(count) if i not in gone]
+    assert wheel.advance_to(deadline_ns + RANGE_NS) == []
+
+
 def test_nothing_fires_at_limit_zero() -> None:
     wheel = wheel_of(1)
     wheel.arm_timer(0, NOW)
