@@ -64,6 +64,7 @@ VERBS = {
     "priority": Verb("pyvrrp.cli.priority", "have an instance use another priority for some time", True),
     "garp": Verb("pyvrrp.cli.garp", "announce the addresses once more", True),
     "reload": Verb("pyvrrp.cli.reload", "have the files read again, and say what came of it", True),
+    "doctor": Verb("pyvrrp.cli.doctor", "say what is wrong on this host, and the command that mends it", True),
     "completion": Verb("pyvrrp.cli.completion", "have a shell complete words: bash, zsh or fish"),
     "demo": Verb("pyvrrp.cli.demo", "watch an address move between two hosts that are made for it"),
 }

@@ -125,11 +125,12 @@ SHELL: dict[str, set[str]] = {
     "service": set(),                   # what a service manager is told
     "logs": FLOOR | {"options"},
     "dumps": FLOOR | {"host", "router"},
+    "doctor": FLOOR | {"control", "neighbours"},
     "scrape": FLOOR | {"host", "router", "metrics"},
     "daemon": WORKERS | MIDDLE | {
         "runtime", "options", "scheduling", "service", "logs", "dumps", "moving", "operations", "scrape",
     },
-    "cli": WORKERS | MIDDLE | {"runtime", "options", "daemon", "simulate", "meter"},
+    "cli": WORKERS | MIDDLE | {"doctor", "runtime", "options", "daemon", "simulate", "meter"},
 }
 KNOW_THE_CORE = {
     "network", "router", "journal", "pace", "elsewhere", "portrait", "host", "scope", "simulate", "meter", "runtime",
