@@ -10,16 +10,21 @@ to send wait in a queue, each with a cursor into its own set: the head sends one
 does not grow with what waits, routers take turns, and one that stops being MASTER just leaves. Only the head's timer
 is set to the pacer's next time, which counts from the last frame that was sent: the gap holds whatever was late.
 
+Ten thousand takeovers at once are 50,000 frames, and the kernel takes a second to send them. What matters is the first
+frame of each address. So beyond ANNOUNCE_BURST datagrams in a batch a set without a pacer sends its first round only,
+and the others wait in a queue of their own, the one numbered REPEATS, where routers take turns round by round. Its gap is
+kept in the mean: what is due within REPEAT_GRAIN_NS goes together.
+
 A set that comes due before the one before it is through does not wait behind it: the rest becomes as long as a new one.
 A router waits in one queue at a time; its addresses without a pacer are announced before.
 """
 
 cimport cython
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
 from vrrpcore.consts cimport FAMILY_IPV6, NS_PER_S
-from vrrpcore.limits cimport ANNOUNCE_GAP_S_MAX
+from vrrpcore.limits cimport ANNOUNCE_BURST, ANNOUNCE_GAP_S_MAX, REPEAT_GAP_NS, REPEAT_GRAIN_NS
 from vrrpcore.vr cimport ST_MASTER, TIMER_ANNOUNCE, TIMERS_PER_VR, VR_NONE
 
 
@@ -31,6 +36,12 @@ cdef class Announcer:
     def __cinit__(self, TimerWheel wheel not None, Outbox outbox not None):
         self._wheel = wheel
         self._outbox = outbox
+        self._queues = <queue_t *>calloc(1, sizeof(queue_t))
+        if self._queues == NULL:
+            raise MemoryError
+        self._queue_count = 1
+        self._queues[REPEATS].head = self._queues[REPEATS].tail = VR_NONE
+        self._queues[REPEATS].gap_ns = REPEAT_GAP_NS
 
     def __dealloc__(self):
         free(self._queues)
@@ -63,27 +74,30 @@ cdef class Announcer:
             grown[q].head = grown[q].tail = VR_NONE
         self._queue_count += 2
         try:
-            self.set_pacer(self._queue_count // 2 - 1, garp_gap_ns, na_gap_ns)
+            self.set_pacer(self._pacer_count() - 1, garp_gap_ns, na_gap_ns)
         except BaseException:
             self._queue_count -= 2
             raise
-        return self._queue_count // 2 - 1
+        return self._pacer_count() - 1
+
+    cdef uint32_t _pacer_count(self) noexcept nogil:
+        return self._queue_count // 2
 
     cdef int set_pacer(self, pacer, garp_gap_ns, na_gap_ns) except -1:
         """Change a pacer's gaps, from the next frame on. Raises IndexError, ValueError."""
-        if not 0 <= pacer < self._queue_count // 2:
+        if not 0 <= pacer < self._pacer_count():
             raise IndexError(f"no pacer {pacer}")
         for gap_ns in (garp_gap_ns, na_gap_ns):
             if not 0 <= gap_ns <= <int64_t>ANNOUNCE_GAP_S_MAX * NS_PER_S:
                 raise ValueError(f"a gap of {gap_ns} ns is not in 0..{ANNOUNCE_GAP_S_MAX} s")
-        self._queues[<uint32_t>pacer * 2].gap_ns = garp_gap_ns
-        self._queues[<uint32_t>pacer * 2 + 1].gap_ns = na_gap_ns
+        self._queues[queue_of(pacer, False)].gap_ns = garp_gap_ns
+        self._queues[queue_of(pacer, True)].gap_ns = na_gap_ns
         return 0
 
     cdef int check(self, settings) except -1:
         """Raise ValueError for an announcement that names no pacer of ours."""
         for told in settings.announces:
-            if told.pacer is not None and not 0 <= told.pacer < self._queue_count // 2:
+            if told.pacer is not None and not 0 <= told.pacer < self._pacer_count():
                 raise ValueError(f"no pacer {told.pacer}")
         return 0
 
@@ -113,7 +127,7 @@ cdef class Announcer:
 
     cdef void change(self, uint32_t i, const vr_t *vr, int64_t now_ns) noexcept nogil:
         """A router has other addresses, or they have other pacers: what is left of a set goes on with those."""
-        if self._cursors[i].queue != VR_NONE:
+        if self._cursors[i].queue != VR_NONE and self._cursors[i].queue != <uint32_t>REPEATS:
             self._leave(i)
             self._go_on(i, vr, now_ns, False)
             self._arm(i)
@@ -123,9 +137,12 @@ cdef class Announcer:
         cdef cursor_t *cursor = &self._cursors[i]
         cdef bint is_set = cursor.set_due_ns != 0 and cursor.set_due_ns <= now_ns
         cdef uint32_t rounds = vr.announce_refresh_repeat if cursor.is_later else vr.announce_repeat
-        if cursor.queue != VR_NONE and cursor.before == VR_NONE and self._queues[cursor.queue].next_ns <= now_ns:
-            self._leave(i)
-            self._go_on(i, vr, now_ns, True)
+        if cursor.queue != VR_NONE and cursor.before == VR_NONE and self._turn_ns(cursor.queue) <= now_ns:
+            if cursor.queue == <uint32_t>REPEATS:
+                self._repeat(i, vr, now_ns)
+            else:
+                self._leave(i)
+                self._go_on(i, vr, now_ns, True)
         if is_set:
             cursor.is_later = True
             cursor.set_due_ns = now_ns + <int64_t>vr.announce_refresh_s * NS_PER_S if vr.announce_refresh_s else 0
@@ -139,7 +156,13 @@ cdef class Announcer:
         cdef uint32_t paced = 0, k, _
         for k in range(vr.announce_count):
             paced += vr.announces[k].pacer != VR_NONE
-        if paced == 0:
+        if paced and cursor.queue == <uint32_t>REPEATS:     # of the addresses that it had
+            self._leave(i)
+            cursor.rounds = 0
+        if paced == 0 and rounds > 1 and self._is_crowded():
+            self._outbox.add_announces(i, vr, 1)
+            self._repeat_later(i, rounds - 1, now_ns)
+        elif paced == 0:
             self._outbox.add_announces(i, vr, rounds)
         elif paced < vr.announce_count:
             for _ in range(rounds):
@@ -165,12 +188,46 @@ cdef class Announcer:
             return True
         announce = &vr.announces[place]
         if announce.pacer != VR_NONE:
-            queue = &self._queues[announce.pacer * 2 + (announce.family == FAMILY_IPV6)]
+            queue = &self._queues[queue_of(announce.pacer, announce.family == FAMILY_IPV6)]
             if queue.head != VR_NONE or queue.next_ns > now_ns:
                 return False
             queue.next_ns = now_ns + queue.gap_ns
         self._outbox.add_announce(i, vr, announce)
         return True
+
+    # ---- the rounds after the first, where there is much to say
+
+    cdef bint _is_crowded(self) noexcept nogil:
+        return self._queues[REPEATS].head != VR_NONE or self._outbox.count >= <size_t>ANNOUNCE_BURST
+
+    cdef void _repeat_later(self, uint32_t i, uint32_t rounds, int64_t now_ns) noexcept nogil:
+        """The other rounds of a set, after those of routers that wait already."""
+        cdef cursor_t *cursor = &self._cursors[i]
+        cdef queue_t *queue = &self._queues[REPEATS]
+        if cursor.queue == <uint32_t>REPEATS:
+            if cursor.rounds < rounds:
+                cursor.rounds = <uint16_t>rounds
+            return
+        cursor.rounds = <uint16_t>rounds
+        if queue.head == VR_NONE and queue.next_ns < now_ns + REPEAT_GRAIN_NS:
+            queue.next_ns = now_ns + REPEAT_GRAIN_NS
+        self._append(i, REPEATS)
+
+    cdef void _repeat(self, uint32_t i, const vr_t *vr, int64_t now_ns) noexcept nogil:
+        """One round more of the head of the queue; then it waits behind the others, unless that was the last."""
+        cdef cursor_t *cursor = &self._cursors[i]
+        cdef queue_t *queue = &self._queues[REPEATS]
+        cdef uint32_t k
+        if queue.next_ns < now_ns - REPEAT_GRAIN_NS:        # what was not sent while nobody ran is not made up for
+            queue.next_ns = now_ns
+        for k in range(vr.announce_count):
+            if vr.announces[k].pacer == VR_NONE:
+                self._outbox.add_announce(i, vr, &vr.announces[k])
+                queue.next_ns += queue.gap_ns
+        self._leave(i)
+        cursor.rounds -= 1
+        if cursor.rounds:
+            self._append(i, REPEATS)
 
     # ---- queues
 
@@ -187,7 +244,7 @@ cdef class Announcer:
             announce = self._next(cursor, vr)
             if announce == NULL:
                 return
-            q = announce.pacer * 2 + (announce.family == FAMILY_IPV6)
+            q = queue_of(announce.pacer, announce.family == FAMILY_IPV6)
             queue = &self._queues[q]
             if queue.next_ns > now_ns or queue.head != VR_NONE and not is_first:
                 self._append(i, q)
@@ -243,13 +300,18 @@ cdef class Announcer:
         if queue.head != VR_NONE:
             self._arm(queue.head)
 
+    cdef int64_t _turn_ns(self, uint32_t q) noexcept nogil:
+        """When the head of a queue may send."""
+        cdef int64_t next_ns = self._queues[q].next_ns
+        return next_ns - next_ns % REPEAT_GRAIN_NS if q == <uint32_t>REPEATS else next_ns
+
     cdef void _arm(self, uint32_t i) noexcept nogil:
         """TIMER_ANNOUNCE := the next set, or the next frame of a queue that the router is the head of."""
         cdef const cursor_t *cursor = &self._cursors[i]
         cdef int64_t due_ns = cursor.set_due_ns
         cdef int64_t next_ns
         if cursor.queue != VR_NONE and cursor.before == VR_NONE:
-            next_ns = self._queues[cursor.queue].next_ns
+            next_ns = self._turn_ns(cursor.queue)
             if due_ns == 0 or next_ns < due_ns:
                 due_ns = next_ns
         if due_ns:

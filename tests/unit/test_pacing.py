@@ -326,3 +326,64 @@ def test_the_gap_holds_whatever_happens(steps: list[tuple[int, str, int]]) -> No
         times = [at_ns for at_ns, _, of in sent if of == pacer]
         assert all(later - sooner >= gap_ns for sooner, later in pairwise(times))
     assert Counter(vr for _, vr, _ in sent[old:]) == dict.fromkeys(range(6), 6), "two addresses, three times"
+
+
+class TestCrowd:
+    """Many sets at once that nothing paces: the first frame of each address goes at once, what repeats it by and by."""
+
+    def crowd(self, count: int, **changes: Any) -> tuple[Engine, list[Frame]]:
+        engine = lone_engine()
+        return engine, begin(engine, [owner(k, paced(None, k), **changes) for k in range(count)])
+
+    def test_few_repeat_at_once(self) -> None:
+        engine, sent = self.crowd(12, announce_repeat=5)
+        assert Counter(vr for _, vr, _ in sent) == dict.fromkeys(range(12), 5)
+        assert run(engine, START_NS + S // 2) == []
+
+    def test_first_ones_first_and_then_in_turns(self) -> None:
+        engine, sent = self.crowd(1000, announce_repeat=5)
+        assert {vr for _, vr, _ in sent} == set(range(1000))
+        assert len(sent) == 1000 + 4 * 13           # those before the batch had 64
+        later = run(engine, START_NS + S)
+        assert Counter(vr for _, vr, _ in sent + later) == dict.fromkeys(range(1000), 5)
+        waiting = range(13, 1000)
+        assert [vr for _, vr, _ in later] == [vr for _ in range(4) for vr in waiting]
+        times = [at_ns for at_ns, _, _ in later]
+        assert all(at_ns % (2 * MS) == 0 for at_ns in times)
+        assert max(Counter(times).values()) <= 33       # 2 ms / 62.5 us, and one that overlaps
+        assert times[-1] - START_NS < len(later) * 62_500 + 5 * MS
+
+    def test_who_stops_being_master_is_not_repeated(self) -> None:
+        engine, _ = self.crowd(100, announce_repeat=3)
+        engine.set_fault(50, 1, START_NS)
+        later = run(engine, START_NS + S // 2)
+        assert Counter(vr for _, vr, _ in later) == {vr: 2 for vr in range(22, 100) if vr != 50}
+
+    def test_pacers_keep_their_gaps_beside_it(self) -> None:
+        engine = lone_engine()
+        pacer = engine.add_pacer(10 * MS, 0)
+        routers = [owner(k, paced(None, k), announce_repeat=3) for k in range(100)]
+        routers += [owner(k, paced(pacer, k), announce_repeat=3) for k in range(100, 103)]
+        sent = begin(engine, routers) + run(engine, START_NS + S // 2)
+        assert Counter(vr for _, vr, _ in sent) == dict.fromkeys(range(103), 3)
+        gaps = [later - earlier for earlier, later in pairwise(at_ns for at_ns, vr, _ in sent if vr >= 100)]
+        assert gaps == [10 * MS] * 8
+
+    def test_a_set_that_comes_meanwhile_is_whole(self) -> None:
+        """The second set, a second later, finds the repeats of the first one done; each has its five frames."""
+        engine, sent = self.crowd(300, announce_repeat=5, announce_delay_s=1)
+        sent += run(engine, START_NS + 3 * S)
+        assert Counter(vr for _, vr, _ in sent) == dict.fromkeys(range(300), 10)
+
+    def test_other_addresses_meanwhile(self) -> None:
+        """Repeats are of the addresses that a router has when they are sent; with a pacer now, by that."""
+        engine, _ = self.crowd(100, announce_repeat=3)
+        pacer = engine.add_pacer(MS, 0)
+        engine.configure(60, owner(60, paced(None, 7060), announce_repeat=3), START_NS)
+        engine.configure(61, owner(61, paced(pacer, 61), announce_repeat=3), START_NS)
+        later = run(engine, START_NS + S // 2)
+        assert {address[2:] for _, vr, address in later if vr == 60} == {(7060).to_bytes(2, "big")}
+        assert all(vr != 61 for _, vr, _ in later)
+        engine.announce(61, START_NS + S // 2)
+        sent = frames(engine, START_NS + S // 2) + run(engine, START_NS + S)
+        assert [vr for _, vr, _ in sent] == [61] * 3
