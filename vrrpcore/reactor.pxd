@@ -29,6 +29,7 @@ cdef class Reactor:
     cdef uint32_t _resting_head
     cdef uint32_t _resting_count
     cdef uint32_t _ring_size
+    cdef int64_t _due_ns                # when the next turn ought to come; -1: nothing is due by time
     cdef int64_t _armed_ns          # what the timer is set to; -1: nothing
     cdef bint _clock_stepped
     cdef list _frame_sockets        # by namespace

@@ -81,7 +81,7 @@ cdef class Reactor:
 
     def __cinit__(self):
         self._epoll_fd = self._timer_fd = self._clock_fd = -1
-        self._armed_ns = -1
+        self._armed_ns = self._due_ns = -1
         self.engine = Engine()
         self.engine.advance(monotonic_ns())     # the wheel starts at the clock, not at 0
         self._receiver = Receiver()
@@ -316,9 +316,10 @@ cdef class Reactor:
         cdef size_t fired
         cdef uint32_t d
         self.engine.tally(TOTAL_TURNS, 1)
-        if self._armed_ns >= 0 and now_ns > self._armed_ns:
-            count_turn_late(self.engine.total, now_ns - self._armed_ns)
-            self.engine.notice_stall(now_ns - self._armed_ns, now_ns)
+        if self._due_ns >= 0 and now_ns > self._due_ns:
+            count_turn_late(self.engine.total, now_ns - self._due_ns)
+            self.engine.notice_stall(now_ns - self._due_ns, now_ns)
+        self._due_ns = -1
         self.engine.domains.polled_ns = self._poll(now_ns)
         now_ns = monotonic_ns()
         fired = self.engine.expire(now_ns, limit)
@@ -511,12 +512,17 @@ cdef class Reactor:
 
     cdef void _set_timer(self, int64_t deadline_ns) noexcept nogil:
         """Sleep until the next deadline or the next read of a resting socket."""
-        cdef int64_t rest_ns
+        cdef int64_t rest_ns, now_ns = monotonic_ns()
         if self._resting_count:
             rest_ns = self._ports[self._resting[self._resting_head]].rests_until_ns
             if deadline_ns < 0 or rest_ns < deadline_ns:
                 deadline_ns = rest_ns
         # Setting it also takes back that it fired; what lies in the future needs no second call.
-        if deadline_ns != self._armed_ns or 0 <= deadline_ns <= monotonic_ns():
+        if deadline_ns != self._armed_ns or 0 <= deadline_ns <= now_ns:
             timer_set(self._timer_fd, deadline_ns)
             self._armed_ns = deadline_ns
+        # A turn that leaves work for the next one was no stall: that one is due now, unless it was before.
+        if deadline_ns < 0 or deadline_ns > now_ns:
+            self._due_ns = deadline_ns
+        elif self._due_ns < 0 or self._due_ns > now_ns:
+            self._due_ns = now_ns
