@@ -116,6 +116,7 @@ class Daemon:
     async def run(self) -> int:
         """Run until SIGTERM or SIGINT; returns the exit status."""
         loop = asyncio.get_running_loop()
+        sys.setswitchinterval(limits.THREAD_SWITCH_S)
         log.info("Starting pyvrrpd v%s", __version__)
         for warning in self._options.warnings:
             log.warning("%s", warning)

@@ -52,8 +52,8 @@ def tell_why(router: Router, event: Event) -> str:
 
 def _why(router: Router, event: Event) -> tuple[int, tuple[str, ...]]:
     reason = EVENT_NAMES[event.reason]
-    source = text(event.source, router.instance.family)
     if reason == "advert_wins":
+        source = text(event.source, router.instance.family)
         return logging.INFO, (
             f"Master received advert from {source} with higher priority {event.priority}, ours {router.priority}",
         )

@@ -105,6 +105,7 @@ SPLIT_LOOK_S = 0.5                      # between two looks whether another MAST
 SPLIT_ADVERTS = 3                       # of the other MASTER that may be missing, as a BACKUP has it
 
 # Runtime
+THREAD_SWITCH_S = 0.0002                # the log's thread may keep the reactor waiting so long; Python's own is 5 ms
 SLICE_S = 0.001                         # of Python work, before the reactor has its turn
 STALL_TOLD_S = 0.1                      # shorter stalls are counted, not told: a busy host has many
 DUPLICATES_AFTER_S = 2.0                # from having its addresses: whoever had them has given them up by then
@@ -117,4 +118,5 @@ LEFTOVERS_S = 30.0                      # at start, for leftovers: an IPv6 addre
 STOP_ADDRESSES_S = 5.0                  # at stop, for the kernel to remove all addresses
 OVERDUE_S = 1.0                         # a timer later than this is not served: the service manager is told nothing
 METRICS_VIPS_MAX = 1_000                # addresses with a series of their own; storing more costs whoever scrapes
-LOG_QUEUE_MAX = 10_000                  # lines that wait for a slow log; more are dropped and counted
+LOG_QUEUE_MAX = 40_000                  # lines that wait for a slow log; more are dropped and counted. 10,000 takeovers
+                                        # are 20,000 lines; half a KB each

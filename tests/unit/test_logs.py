@@ -194,6 +194,27 @@ def test_the_format_is_an_option(tmp_path, argv, line):
     assert re.fullmatch(line, path.read_text().rstrip("\n"))
 
 
+def test_a_record_has_what_formats_show():
+    """A mapping among the arguments, a traceback, and the factory as it was afterwards."""
+    before = logging.getLogRecordFactory()
+    with logs.logging_to(parse(["-n", "--no-syslog"])):
+        made = logging.getLogRecordFactory()("pyvrrp", logging.ERROR, "", 0, "%(a)s b", ({"a": "x"},), None)
+        assert (made.getMessage(), made.levelname) == ("x b", "ERROR")
+        made = logging.getLogRecordFactory()("pyvrrp", logging.INFO, "", 0, "%s", ({},), None)
+        assert made.getMessage() == "{}"
+        assert abs(made.created - time.time()) < 60
+        assert made.msecs == pytest.approx(made.created % 1 * 1000)
+    assert logging.getLogRecordFactory() is before
+    assert logging._srcfile is not None
+
+
+def test_the_time_of_a_line_is_its_own():
+    plain = logs.Plain("%(asctime)s: ")
+    first, second = record("one"), record("two")
+    second.created += 1
+    assert [plain.format(each)[17:] for each in (first, first, second)] == ["22 2026: one"] * 2 + ["23 2026: two"]
+
+
 def test_an_unknown_format_is_refused(capsys):
     with pytest.raises(SystemExit) as ended:
         parse(["--log-format=xml"])
