@@ -357,7 +357,7 @@ class Scope:
             router.takeover_ns = 0
         if present and vips and router.state is State.MASTER:
             self._engine.announce(router.index, self._reactor.now_ns())
-            self._host.kick()
+            self._host.kick_soon()
             if self._configuration.global_defs.detects_duplicates:
                 self._host.duplicates.look(router)
         self._telling.applied(router)

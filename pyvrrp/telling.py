@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 from pyvrrp import limits
@@ -36,6 +37,8 @@ class Telling:
         self._groups: Mapping[str, SyncGroup] = {}
         self._members: dict[str, list[Router]] = {}         # by group
         self._group_states: dict[str, State] = {}           # that were told
+        # Until when a change waits for its addresses; one timer for all.
+        self._awaited: deque[tuple[float, Router, Untold]] = deque()
 
     @property
     def has_fifos(self) -> bool:
@@ -78,7 +81,9 @@ class Telling:
         """A router is in another state; `waits`: applied() will follow when its addresses are in place, or gone."""
         router.untold.append(Untold(state.name, router.priority, state))
         if waits:
-            self._host.loop.call_later(limits.NOTIFY_WAITS_S, self._late, router, router.untold[-1])
+            if not self._awaited:
+                self._host.loop.call_later(limits.NOTIFY_WAITS_S, self._late)
+            self._awaited.append((time.monotonic() + limits.NOTIFY_WAITS_S, router, router.untold[-1]))
         else:
             self.applied(router)
 
@@ -152,11 +157,17 @@ class Telling:
 
     # ---- telling
 
-    def _late(self, router: Router, untold: Untold) -> None:
-        if any(each is untold for each in router.untold) and not self._host.is_stopping:
-            log.warning("(%s) its addresses take longer than %g s; its notify scripts do not wait for them",
-                        router.title, limits.NOTIFY_WAITS_S)
-            self.applied(router)
+    def _late(self) -> None:
+        """Wait no longer for the addresses of those whose time is over, one slice of them."""
+        now_s = time.monotonic()
+        while self._awaited and self._awaited[0][0] <= now_s and time.monotonic() < now_s + limits.SLICE_S:
+            _, router, untold = self._awaited.popleft()
+            if any(each is untold for each in router.untold) and not self._host.is_stopping:
+                log.warning("(%s) its addresses take longer than %g s; its notify scripts do not wait for them",
+                            router.title, limits.NOTIFY_WAITS_S)
+                self.applied(router)
+        if self._awaited:
+            self._host.loop.call_later(max(0.0, self._awaited[0][0] - time.monotonic()), self._late)
 
     def _soon(self, router: Router, what: str) -> None:
         """Tell something that waits for no address, after what was before it."""
