@@ -1,10 +1,10 @@
-"""The C yardsticks as one cffi module, `yardstick`, with the flags of the extensions."""
+"""The C yardsticks, and the witness of a failover, as one cffi module, `yardstick`, with the flags of the extensions."""
 
 from pathlib import Path
 
 from cffi import FFI
 
-SOURCES = ("clock.c", "checksum.c", "send.c", "receive.c")      # clock.c is what the others begin with
+SOURCES = ("clock.c", "checksum.c", "send.c", "receive.c", "witness.c")     # clock.c goes before all
 
 ffibuilder = FFI()
 ffibuilder.cdef("""
@@ -14,6 +14,12 @@ ffibuilder.cdef("""
                       long *sent);
     int64_t drain_loop(int fd, long *received);
     int64_t hear_loop(int fd, int64_t for_ns, long *received);
+
+    struct sighting { int64_t at_ns; uint8_t address[16]; uint32_t length; uint32_t ifindex; };
+    long watch_addresses(int fd, struct sighting *found, long room, const volatile int *stop,
+                         int64_t *longest_ns);
+    long watch_arp(int fd, struct sighting *found, long room, const volatile int *stop);
+    long watch_adverts(int fd, int64_t *last_ns, uint32_t interfaces, const volatile int *stop);
 """)
 ffibuilder.set_source(
     "yardstick",

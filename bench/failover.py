@@ -1,0 +1,391 @@
+"""Mass failover and mass start of whole daemons: pyvrrpd and keepalived, one after the other on the same file.
+
+    python bench/failover.py                        every case, five rounds each: about an hour
+    python bench/failover.py --rounds 1 --case a    one case, once
+    python bench/failover.py --list                 the cases
+
+Two hosts on veth wires with 250 VRIDs each, unicast, VRRPv3, one address to a router. In a round one daemon is BACKUP of
+all routers and the MASTER is killed with SIGKILL; then the other daemon. The dying MASTER is the same kind for both: a
+pyvrrpd, which spreads its adverts over the interval; or a *choir*, a process that sends all adverts at once, so that all
+deadlines come together.
+
+What is measured, by a process of its own (`bench/witness.py`):
+- late: when a router's address came, less its deadline; that is the arrival of the last advert heard of it and its
+  Master_Down_Interval;
+- span: from the first address to the last. It cannot be shorter than that of the deadlines, which is measured too;
+- tail: from the last deadline to the last address;
+- garp: from the last address to its first gratuitous ARP, as it arrives at the other host;
+- turn: how late turns of the reactor were meanwhile, by the daemon's own histogram (turn_late_us).
+
+`ip -batch` adds the same addresses to the same interfaces, in a network namespace of its own, before each round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from daemons import Daemon
+from figures import LATEST, Figure, machine, save, table
+from network import Host, pair
+from witness import Seen, Witness
+
+from pyvrrp.control.client import ControlClient
+from pyvrrp.netlink import lab
+from vrrpcore.election import master_down_interval, skew_time
+from vrrpcore.packet import encode
+
+KINDS = ("pyvrrpd", "keepalived")
+VRIDS = 250                     # on one wire: keepalived takes 255
+LOW, HIGH = 100, 200            # priorities of backup and master
+SETTLE_S = 7.0                  # until the MASTER's second set of announcements is over
+TAKEOVER_S = 60.0               # for all addresses to come
+AFTER_S = 1.5                   # what still arrives
+MS = 1_000_000
+S = 1_000_000_000
+RESULTS = LATEST.with_name("failover.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What is measured."""
+
+    name: str
+    what: str
+    routers: int
+    interval_cs: int = 100
+    master: str = "pyvrrpd"             # what dies: pyvrrpd, or choir
+    one_interface: bool = False         # all addresses on the first wire
+    rt_priority: int | None = None
+    kinds: tuple[str, ...] = KINDS
+    has_batch: bool = False             # ip -batch beside it
+    is_start: bool = False              # nobody dies: the daemon starts
+
+    @property
+    def links(self) -> int:
+        return -(-self.routers // VRIDS)
+
+    @property
+    def deadline_ns(self) -> int:
+        """From the last advert to the takeover."""
+        skew_ns = skew_time(3, LOW, self.interval_cs)
+        return master_down_interval(3, LOW, self.interval_cs) if skew_ns else 0
+
+    def places(self) -> Iterator[tuple[int, int]]:
+        """Wire and VRID of each router."""
+        for number in range(self.routers):
+            yield number // VRIDS, number % VRIDS + 1
+
+    def vip(self, link: int, vrid: int) -> str:
+        return f"{100 + link}.18.{vrid}.1"
+
+    def dev(self, link: int) -> str:
+        return f"eth{0 if self.one_interface else link}"
+
+    def configuration(self, side: int, priority: int) -> str:
+        defs = ["router_id bench", "vrrp_version 3"]
+        if self.rt_priority is not None:
+            defs.append(f"vrrp_rt_priority {self.rt_priority}")
+        blocks = ["global_defs {\n" + "".join(f"    {line}\n" for line in defs) + "}"]
+        for link, vrid in self.places():
+            blocks.append(f"""vrrp_instance V{link}_{vrid} {{
+    state BACKUP
+    interface eth{link}
+    virtual_router_id {vrid}
+    priority {priority}
+    advert_int {self.interval_cs / 100:g}
+    unicast_src_ip 10.{link}.0.{side}
+    unicast_peer {{
+        10.{link}.0.{3 - side}
+    }}
+    virtual_ipaddress {{
+        {self.vip(link, vrid)}/32 dev {self.dev(link)}
+    }}
+}}""")
+        return "\n".join(blocks) + "\n"
+
+
+CASES = (
+    Case(name="a", what="1,000 routers at 100 ms", routers=1000, interval_cs=10),
+    Case(name="a-rt", what="1,000 routers at 100 ms, vrrp_rt_priority 10", routers=1000, interval_cs=10,
+         rt_priority=10),
+    Case(name="b", what="2,500 routers at 1 s", routers=2500),
+    Case(name="c", what="10,000 routers at 1 s", routers=10_000),
+    Case(name="c-rt", what="10,000 routers at 1 s, vrrp_rt_priority 10", routers=10_000, rt_priority=10,
+         kinds=("pyvrrpd",)),
+    Case(name="once", what="10,000 routers at 1 s, all deadlines together", routers=10_000, master="choir",
+         has_batch=True),
+    Case(name="once-rt", what="10,000 routers at 1 s, all deadlines together, vrrp_rt_priority 10", routers=10_000,
+         master="choir", rt_priority=10, has_batch=True, kinds=("pyvrrpd",)),
+    Case(name="once-one", what="10,000 routers at 1 s, all deadlines together, all addresses on one interface",
+         routers=10_000, master="choir", one_interface=True, has_batch=True),
+    Case(name="start", what="10,000 routers, from the start to all MASTER", routers=10_000, is_start=True),
+)
+
+
+@dataclass(slots=True)
+class Result:
+    """One round of one daemon, or of ip -batch; milliseconds but for `turn_us`."""
+
+    kind: str
+    span_ms: float = 0.0
+    deadlines_ms: float = 0.0           # their span
+    late_ms: float = 0.0                # of the latest
+    late_median_ms: float = 0.0
+    tail_ms: float = 0.0
+    garp_ms: float = 0.0
+    garp_longest_ms: float = 0.0        # of all addresses, from each to its own
+    start_ms: float = 0.0               # beyond the first election
+    turn_p99_us: float = 0.0
+    turn_longest_us: float = 0.0
+    turns: int = 0
+    cpu_ms: float = 0.0                 # of the daemon, from the death until some time after the last address
+    memory_mib: float = 0.0
+    witness_ms: float = 0.0             # by so much what the witness saw may be too late
+    load: str = field(default_factory=lambda: Path("/proc/loadavg").read_text().rsplit(" ", 2)[0])
+
+
+class Choir:
+    """A MASTER that sends the adverts of all routers at once, each interval; a process, so that it can be killed."""
+
+    def __init__(self, case: Case, host: Host) -> None:
+        self._pid = os.fork()
+        if self._pid == 0:
+            try:
+                self._sing(case, host)
+            finally:
+                os._exit(1)
+
+    @staticmethod
+    def _sing(case: Case, host: Host) -> None:
+        socks = []
+        with lab.inside(host.namespace):
+            for link in range(case.links):
+                sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, 112)
+                sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 255)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
+                sock.bind((f"10.{link}.0.{host.side}", 0))
+                sock.connect((f"10.{link}.0.{3 - host.side}", 0))
+                socks.append(sock)
+        adverts = []
+        for link, vrid in case.places():
+            src, dst = (bytes((10, link, 0, side)) for side in (host.side, 3 - host.side))
+            adverts.append((socks[link], encode(
+                version=3, family=4, vrid=vrid, priority=HIGH, interval_cs=case.interval_cs,
+                addresses=(socket.inet_aton(case.vip(link, vrid)),), src=src, dst=dst,
+            )))
+        # Wire by wire in turn: no receive queue of one wire gets all of its adverts at once.
+        adverts = [adverts[k] for first in range(VRIDS) for k in range(first, len(adverts), VRIDS)]
+        at_s = time.monotonic()
+        while True:
+            for sock, advert in adverts:
+                sock.send(advert)
+            at_s += case.interval_cs / 100
+            time.sleep(max(0.0, at_s - time.monotonic()))
+
+    def kill(self) -> None:
+        if self._pid:
+            os.kill(self._pid, 9)
+            os.waitpid(self._pid, 0)
+            self._pid = 0
+
+
+def turns(control: str) -> Mapping[str, Mapping[str, int]]:
+    """The daemon's own totals and histograms."""
+    return ControlClient(control, timeout_s=60).instances().counters
+
+
+def note_turns(result: Result, before: Mapping[str, Mapping[str, int]], after: Mapping[str, Mapping[str, int]]) -> None:
+    """What the histogram of late turns got meanwhile. A column is known by its bound, so a figure is at most that."""
+    columns = {float(bound): count - before["turn_late_us"].get(bound, 0)
+               for bound, count in after["turn_late_us"].items()}
+    columns = {bound: count for bound, count in sorted(columns.items()) if count}
+    result.turns = sum(columns.values())
+    left = 0.99 * result.turns
+    for bound, count in columns.items():
+        left -= count
+        result.turn_longest_us = bound
+        if left > 0 or not result.turn_p99_us:
+            result.turn_p99_us = bound
+        if left > 0:
+            continue
+    left = 0.99 * result.turns
+    for bound, count in columns.items():
+        left -= count
+        if left <= 0:
+            result.turn_p99_us = bound
+            break
+    longest_us = after["engine"]["turn_late_longest_us"]
+    if longest_us > before["engine"]["turn_late_longest_us"]:
+        result.turn_longest_us = longest_us
+
+
+def judge(case: Case, result: Result, seen: Seen, indexes: Mapping[int, int], died_ns: int) -> None:
+    """Fill in what the witness saw."""
+    late, deadlines, garps, found = [], [], [], []
+    result.witness_ms = seen.late_ns / MS
+    for link, vrid in case.places():
+        vip = case.vip(link, vrid)
+        at_ns = seen.addresses[vip]
+        found.append(at_ns)
+        garps.append((at_ns, seen.announced.get(vip, 0)))
+        if died_ns:
+            heard_ns = seen.adverts[indexes[link], vrid]
+            assert heard_ns < died_ns, f"{vip}: an advert came after the death"
+            deadlines.append(heard_ns + case.deadline_ns)
+            late.append(at_ns - deadlines[-1])
+    result.span_ms = (max(found) - min(found)) / MS
+    missing = sum(not garp_ns for _, garp_ns in garps)
+    assert not missing, f"{result.kind}: {missing} addresses were not announced"
+    last_ns, garp_ns = max(garps)
+    result.garp_ms = (garp_ns - last_ns) / MS
+    result.garp_longest_ms = max(garp_ns - at_ns for at_ns, garp_ns in garps) / MS
+    if died_ns:
+        result.deadlines_ms = (max(deadlines) - min(deadlines)) / MS
+        result.late_ms, result.late_median_ms = max(late) / MS, statistics.median(late) / MS
+        result.tail_ms = (max(found) - max(deadlines)) / MS
+
+
+def await_masters(backup: Daemon, routers: int) -> None:
+    backup.wait("MASTER", routers)
+    time.sleep(AFTER_S)
+
+
+def takeover(case: Case, kind: str, directory: Path) -> Result:
+    """One round: `kind` takes over from a MASTER that is killed."""
+    result = Result(kind)
+    with contextlib.ExitStack() as stack:
+        left, right = stack.enter_context(pair(case.links, 1))
+        indexes = {link: left.ifindex(f"eth{link}") for link in range(case.links)}
+        master: Choir | Daemon
+        if case.master == "choir":
+            master = Choir(case, right)
+            stack.callback(master.kill)
+        else:
+            master = Daemon(case.master, right, case.configuration(right.side, HIGH), directory / "master")
+            stack.callback(master.kill)
+            master.wait("MASTER", case.routers)
+        backup = Daemon(kind, left, case.configuration(left.side, LOW), directory / "backup")
+        stack.callback(backup.kill)
+        backup.wait("BACKUP", case.routers)
+        witness = Witness(left.namespace, right.namespace)
+        try:
+            time.sleep(SETTLE_S)
+            assert backup.entered("MASTER") == 0, f"{kind}: it was MASTER before its time"
+            result.memory_mib = backup.memory_bytes() / 2**20
+            before = turns(str(backup.socket)) if kind == "pyvrrpd" else {}
+            time.sleep(1)
+            master.kill()
+            died_ns, cpu_ns = time.time_ns(), backup.cpu_ns()
+            await_masters(backup, case.routers)
+            result.cpu_ms = (backup.cpu_ns() - cpu_ns) / MS
+            if kind == "pyvrrpd":
+                note_turns(result, before, turns(str(backup.socket)))
+        finally:
+            seen = witness.close()
+        judge(case, result, seen, indexes, died_ns)
+    return result
+
+
+def start(case: Case, kind: str, directory: Path) -> Result:
+    """One round: `kind` starts, and nobody else is there."""
+    result = Result(kind)
+    with contextlib.ExitStack() as stack:
+        left, right = stack.enter_context(pair(case.links, 1))
+        witness = Witness(left.namespace, right.namespace)
+        try:
+            daemon = Daemon(kind, left, case.configuration(left.side, LOW), directory / "daemon")
+            stack.callback(daemon.kill)
+            await_masters(daemon, case.routers)
+            result.memory_mib = daemon.memory_bytes() / 2**20
+            if kind == "pyvrrpd":
+                empty = {"turn_late_us": {}, "engine": {"turn_late_longest_us": 0}}
+                note_turns(result, empty, turns(str(daemon.socket)))
+        finally:
+            seen = witness.close()
+        judge(case, result, seen, {}, 0)
+        result.start_ms = (max(seen.addresses.values()) - daemon.started_ns - case.deadline_ns) / MS
+    return result
+
+
+def batch(case: Case, directory: Path) -> Result:
+    """`ip -batch` adds the addresses that a takeover adds, in the same way."""
+    directory.mkdir()
+    lines = directory / "batch"
+    lines.write_text("".join(
+        f"address add {case.vip(link, vrid)}/32 dev {case.dev(link)}\n" for link, vrid in case.places()
+    ))
+    with pair(case.links, 1) as (left, right):
+        witness = Witness(left.namespace, right.namespace)
+        try:
+            with lab.inside(left.namespace):
+                subprocess.run(["ip", "-batch", str(lines)], check=True, stdout=subprocess.DEVNULL)
+        finally:
+            seen = witness.close()
+    found = [seen.addresses[case.vip(link, vrid)] for link, vrid in case.places()]
+    return Result("ip -batch", span_ms=(max(found) - min(found)) / MS)
+
+
+def rounds(case: Case, count: int) -> list[Result]:
+    """Measure a case; the order of the daemons alternates."""
+    found = []
+    for number in range(count):
+        with tempfile.TemporaryDirectory(prefix="fo-") as name:
+            directory = Path(name)
+            if case.has_batch:
+                found.append(batch(case, directory / "batch"))
+            for kind in case.kinds if number % 2 == 0 else reversed(case.kinds):
+                (directory / kind).mkdir()
+                found.append((start if case.is_start else takeover)(case, kind, directory / kind))
+    return found
+
+
+def medians(results: list[Result]) -> dict[str, Result]:
+    """By kind: the median of each figure."""
+    found = {}
+    for kind in dict.fromkeys(result.kind for result in results):
+        those = [result for result in results if result.kind == kind]
+        fields = {one.name: statistics.median(getattr(result, one.name) for result in those)
+                  for one in dataclasses.fields(Result) if one.name not in ("kind", "load")}
+        found[kind] = Result(kind, **fields)
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--case", action="append", choices=[case.name for case in CASES])
+    parser.add_argument("--kind", choices=KINDS)
+    parser.add_argument("--list", action="store_true")
+    asked = parser.parse_args(arguments)
+    cases = [case for case in CASES if not asked.case or case.name in asked.case]
+    if asked.list:
+        for case in cases:
+            print(f"{case.name:10} {case.what}")
+        return 0
+    for case in cases:
+        if asked.kind:
+            case = dataclasses.replace(case, kinds=(asked.kind,))
+        for result in rounds(case, asked.rounds):
+            print(case.name, json.dumps({k: round(v, 2) if isinstance(v, float) else v
+                                         for k, v in dataclasses.asdict(result).items() if v}), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
