@@ -60,8 +60,8 @@ cdef enum:
     # sixteenth of the shortest interval.
     RX_REST_NS = 500000
 
-    # Batches that one socket may deliver, and timers that may fire, before others get their turn: a takeover costs 6 us,
-    # most of it for sending its advert.
+    # Batches that one socket may deliver, and timers that may fire, before others get their turn: a takeover costs
+    # 6 us, most of it for sending its advert.
     RX_TURN_MAX = 64
     EXPIRE_TURN_MAX = 128
 
