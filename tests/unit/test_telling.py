@@ -128,14 +128,24 @@ def test_what_waits_for_addresses_keeps_its_order() -> None:
     assert len(heard.lines) == 4, "B does not tell its priority"
 
 
-def test_addresses_that_take_long_are_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+def test_addresses_that_take_long_are_not_waited_for(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One timer for all that wait; before their time nothing is told, and the timer is set again."""
+    now_s = 1000.0
+    monkeypatch.setattr("pyvrrp.telling.time.monotonic", lambda: now_s)
     heard = Heard(configuration(instance("A")))
     heard.changed("A", State.MASTER, waits=True)
+    now_s += 0.5
     heard.changed("A", State.BACKUP, waits=True)
-    ((call, words), (later, its_words)) = heard.late
+    assert len(heard.late) == 1
     with caplog.at_level(logging.WARNING):
-        call(*words)
-        later(*its_words)
+        for count in (0, 2, 2):
+            (call, words) = heard.late.pop()
+            call(*words)
+            assert len(heard.lines) == count
+            now_s += 0.5
+    assert not heard.late
     assert heard.lines == ['INSTANCE "A" MASTER 100\n', 'INSTANCE "A" BACKUP 100\n']
     assert len(caplog.records) == 1
     heard.telling.applied(heard.routers["A"])
