@@ -49,7 +49,7 @@ TESTED_DIFFERENCES: dict[str, tuple[str, ...]] = {
     "NUL bytes end the line": ("grammar/nul-byte.conf",),
     "Words of keepalived 2.4": (
         "keywords/*.v3_checksum_as_v2.good.conf",
-        "keywords/*.vrrp_owner_ignore_adverts.good.conf",
+        "keywords/*owner_ignore_adverts.good.conf",
         "keywords/*.vrrp_delay_after_boot.good.conf",
         "keywords/*.no_virtual_ipaddress.good.conf",
         "keywords/*.t*_expired*.good.conf",

@@ -1,6 +1,11 @@
 """The keyword table is whole: every keyword can be explained, and none stands twice in its block."""
 
+import re
+from pathlib import Path
+
 from pyvrrp.config.keywords import INDEX, TABLE, TOP, Kind, home_of, suggestion
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_no_keyword_stands_twice() -> None:
@@ -40,3 +45,13 @@ def test_suggestions() -> None:
     assert home_of("auth_pass") == "authentication"
     assert home_of("vrrp_instance") == TOP
     assert home_of("zzz") is None
+
+
+def test_what_is_acted_on_is_not_called_missing() -> None:
+    """A setting that code outside the configuration reads has no `without`, unless it is done in part."""
+    paths = [path for path in (ROOT / "pyvrrp").rglob("*.py") if "config" not in path.parts and path.name != "model.py"]
+    read = set(re.findall(r"(?:instance|defs|settings)\.(\w+)", "".join(path.read_text() for path in paths)))
+    assert {"owner_ignore_adverts", "nopreempt", "preempt"} & read == {"owner_ignore_adverts", "preempt"}
+    missing = {keyword.field for keywords in TABLE.values() for keyword in keywords if not keyword.is_done
+               and not keyword.partly}
+    assert missing & read == set()

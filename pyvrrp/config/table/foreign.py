@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pyvrrp.config.table.keyword import Keyword, Kind
 
-_LVS = "LVS is not a matter of VRRP"
-_BFD = "BFD is not spoken"
+_LVS = "no LVS is set up (keepalived --check does it)"
+_BFD = "BFD is not spoken, so there is nothing to set"
 _SNMP = "there is no SNMP agent; the metrics of the daemon say the same"
 _DBUS = "there is no DBus interface; the control socket does the same"
 
@@ -56,7 +56,7 @@ GLOBAL_DEFS = (
         "enable_dbus dbus_service_name dbus_no_interface_name",
     ),
     *_left_out(
-        "the file is read where it stands",
+        "no copy of the configuration is made, it is read where it stands",
         "Where keepalived keeps copies of its configuration.",
         "tmp_config_directory config_save_dir",
     ),

@@ -93,7 +93,6 @@ _ELECTION = (
         default="vrrp_owner_ignore_adverts",
         field="owner_ignore_adverts",
         since="2.4",
-        without="two owners settle it by their addresses",
     ),
     Keyword(
         "timer_expired_backup",
