@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import fcntl
 import gc
 import grp
 import json
@@ -18,7 +17,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,6 +41,7 @@ from pyvrrp.logs import Writer, logging_to
 from pyvrrp.model import Configuration, GlobalDefs
 from pyvrrp.operations import Operations
 from pyvrrp.options import SIGNALS, Options, parse
+from pyvrrp.pidfile import pid_files
 from pyvrrp.runtime import Runtime
 from pyvrrp.scope import Counts
 from pyvrrp.scrape import Scraper
@@ -90,7 +90,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(options: Options, writer: Writer, outer_fd: int | None) -> int:
     """Run until asked to stop. Why it could not is in the log too: in the background nobody reads stderr."""
     try:
-        with _pid_files(options.pid_file, options.vrrp_pid_file):
+        with pid_files(options.pid_file, options.vrrp_pid_file):
             daemon = Daemon(options, writer, outer_fd=outer_fd)
             return asyncio.Runner(loop_factory=uvloop.new_event_loop).run(daemon.run())
     except (PyvrrpError, OSError) as error:
@@ -456,52 +456,6 @@ def _daemonize() -> None:
         os.dup2(null, fd)
     if null > 2:
         os.close(null)
-
-
-@contextlib.contextmanager
-def _pid_files(*paths: str | None) -> Iterator[None]:
-    """Hold the pid files: both have this process's pid, and a lock says that it lives.
-
-    The lock decides, not the number: in a container a stale file often names a living process. Raises
-    BlockingIOError when another process holds one.
-    """
-    held: list[tuple[str, int]] = []
-    try:
-        for path in dict.fromkeys(path for path in paths if path is not None):
-            fd = _open_locked(path)
-            held.append((path, fd))
-            os.ftruncate(fd, 0)
-            os.write(fd, f"{os.getpid()}\n".encode())
-        yield
-    finally:
-        for path, fd in held:
-            with contextlib.suppress(OSError):
-                Path(path).unlink()
-            os.close(fd)
-
-
-def _open_locked(path: str) -> int:
-    """Open a pid file and take its lock. Raises BlockingIOError when it is held, PyvrrpError when it cannot be had."""
-    while True:
-        try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-        except OSError as error:
-            raise PyvrrpError(
-                f"{path}: the pid file cannot be written: {error.strerror}; give -p and -r names that can be"
-            ) from error
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # A daemon that ended meanwhile has removed the file that was opened: then it has no name any more.
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(fd), os.lstat(path)):
-                    return fd
-        except BlockingIOError:
-            os.close(fd)
-            raise BlockingIOError(
-                f"{path}: a daemon that is running holds this pid file; "
-                "stop it, or give -p and -r other names"
-            ) from None
-        os.close(fd)
 
 
 if __name__ == "__main__":

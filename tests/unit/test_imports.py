@@ -122,13 +122,14 @@ SHELL: dict[str, set[str]] = {
     "runtime": WORKERS | MIDDLE | {"moving"},
     "options": FLOOR | {"control"},
     "scheduling": FLOOR,
+    "pidfile": {"errors"},
     "service": set(),                   # what a service manager is told
     "logs": FLOOR | {"options"},
     "dumps": FLOOR | {"host", "router"},
     "doctor": FLOOR | {"control", "neighbours"},
     "scrape": FLOOR | {"host", "router", "metrics"},
     "daemon": WORKERS | MIDDLE | {
-        "runtime", "options", "scheduling", "service", "logs", "dumps", "moving", "operations", "scrape",
+        "runtime", "options", "pidfile", "scheduling", "service", "logs", "dumps", "moving", "operations", "scrape",
     },
     "cli": WORKERS | MIDDLE | {"doctor", "runtime", "options", "daemon", "simulate", "meter"},
 }
