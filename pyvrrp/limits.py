@@ -31,6 +31,7 @@ PROCESS_SCAN_S = 1.0                    # between two looks at all of /proc, whe
 PROCESS_RESCAN_S = 60.0                 # where it does: for what it could not tell, having no memory
 PROCESS_SCAN_SHARE = 20                 # a look that takes long is followed by a pause of so many times as long
 PROCESS_LOST_S = 1.0                    # between two looks because news were lost: a storm may go on
+PROCESS_LOOK_BATCH = 64                 # processes that are looked at for one answer: its turn in the loop takes 0.1 ms
 PROCESS_PIDFDS_MAX = 256                # processes whose end is noticed at once without news; of more, at the next look
 TRACKED_BY_SHOWN = 100                  # users of a tracker that status names: one object of an answer goes in a slice
 TRACK_SKIPS_QUIET_S = 60.0              # a script's skipped runs are logged again when there was none for this long

@@ -5,14 +5,15 @@ it until it executes something else, which is then looked at; /proc is read as a
 lost, and now and then for what the kernel could not tell. Where it does not, all of /proc is read again and again, and
 the end of a process that counts is noticed by its pidfd.
 
-A look at all of /proc goes in slices of SLICE_S, and so does looking at what has executed something. What the news say
-of a process while such a look goes on counts more than what it finds of it.
+Whatever is looked at in /proc is read by a thread, some processes at a time. What the news say of a process meanwhile
+counts more than what was found of it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import time
@@ -20,8 +21,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pyvrrp import limits
+from pyvrrp.track.looker import Found, Looker
 from pyvrrp.track.matching import Finder, Pattern
-from pyvrrp.track.proc import PROC, look, pids
+from pyvrrp.track.proc import PROC
 
 log = logging.getLogger("pyvrrp.track")
 
@@ -39,8 +41,8 @@ class ProcessCounters:
 class _Look:
     """A look at all of /proc that is under way."""
 
-    left: list[int]
     started_s: float
+    left: list[int] | None = None                   # None: which processes there are is not known yet
     found: dict[int, tuple[Pattern, ...]] = field(default_factory=dict)
     told: set[int] = field(default_factory=set)     # of which there were news meanwhile
     is_doubtful: bool = False                       # news were lost meanwhile
@@ -65,7 +67,9 @@ class ProcessWatch:
         self._changed: set[Pattern] = set()         # counts that nobody was told yet
         self._looking: _Look | None = None
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None     # of the next look
-        self._slice: asyncio.Handle | None = None
+        self._looker = Looker(proc)
+        self._is_asking = False                     # it has a question
+        self._asked: set[int] = set()               # these have executed something; what is told of one undoes it
         self._lost_quiet_until_s = 0.0
         self._looked_at_s = 0.0
 
@@ -107,13 +111,14 @@ class ProcessWatch:
         """Count nothing more."""
         self._callbacks.clear()
         self._rest()
+        self._looker.close()
 
     def _rest(self) -> None:
-        for handle in (self._timer, self._slice):
-            if handle is not None:
-                handle.cancel()
-        self._timer = self._slice = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._looking = None
+        self._asked.clear()
         self._executed.clear()
         self._counts.clear()
         self._pids.clear()
@@ -131,6 +136,8 @@ class ProcessWatch:
             # The look may not have come to the parent yet.
             self._looking.told.add(child)
             self._executed[child] = None
+        elif parent in self._executed or parent in self._asked:
+            self._executed[child] = None        # nobody knows yet what its parent is
         elif parent in self._pids:
             self._set(child, self._pids[parent])
 
@@ -138,6 +145,7 @@ class ProcessWatch:
         """A process has become another one."""
         if self._callbacks:
             self._executed[pid] = None
+            self._asked.discard(pid)
             if self._looking is not None:
                 self._looking.told.add(pid)
 
@@ -145,13 +153,14 @@ class ProcessWatch:
         """The kernel's name of a process is another one."""
         found = tuple(pattern for pattern in self._pids.get(pid, ()) if pattern.by_command)
         self._set(pid, self._finder.by_name(name) + found)
-        if self._looking is not None:
+        if self._looking is not None or pid in self._asked:
             # What it is by its command line was not looked at.
             self.executed(pid)
 
     def ended(self, pid: int) -> None:
         """A process has ended."""
         self._executed.pop(pid, None)
+        self._asked.discard(pid)
         if pid in self._pids:
             self._set(pid, ())
         if self._looking is not None:
@@ -175,7 +184,7 @@ class ProcessWatch:
     def done(self) -> None:
         """That was all for now."""
         if self._executed:
-            self._work_soon()       # and then all are told
+            self._ask()             # and then all are told
         else:
             self._tell()
 
@@ -193,47 +202,63 @@ class ProcessWatch:
     def _look(self) -> None:
         self._timer = None
         self.counters.looks += 1
-        try:
-            everybody = pids(self._proc)
-        except OSError as error:
-            self._warn(f"{self._proc} cannot be read ({error.strerror}), so no process is found")
-            everybody = []
-        if everybody and 1 not in everybody:
+        self._looking = looking = _Look(time.monotonic())
+        self._looker.everybody(lambda found: self._listed(looking, found))
+
+    def _listed(self, looking: _Look, found: list[int] | OSError) -> None:
+        if looking is not self._looking:
+            return                      # another one was begun
+        if isinstance(found, OSError):
+            self._warn(f"{self._proc} cannot be read ({found.strerror}), so no process is found")
+            found = []
+        elif 1 not in found:
             self._warn(f"{self._proc} does not show every process (hidepid), so some that are tracked may not be found")
-        self._looking = _Look(everybody, time.monotonic())
-        self._work_soon()
+        looking.left = found
+        self._ask()
 
     def _warn(self, problem: str) -> None:
         if problem != self.problem:
             log.warning("track_process: %s", problem)
         self.problem = problem
 
-    def _work_soon(self) -> None:
-        if self._slice is None:
-            self._slice = self._loop.call_soon(self._work)
-
-    def _work(self) -> None:
-        self._slice = None
-        until_s = time.monotonic() + limits.SLICE_S
-        while self._executed:
-            pid = next(iter(self._executed))
+    def _ask(self) -> None:
+        """Have some processes looked at, those that have executed something first; one question at a time."""
+        if self._is_asking:
+            return
+        executed = list(itertools.islice(self._executed, limits.PROCESS_LOOK_BATCH))
+        for pid in executed:
             del self._executed[pid]
-            self.counters.executed += 1
-            self._set(pid, look(pid, self._finder, self._proc))
-            if time.monotonic() >= until_s:
-                break
+        self._asked = set(executed)
+        self.counters.executed += len(executed)
         looking = self._looking
-        while looking is not None and looking.left:     # at least one, whatever is executed meanwhile
-            pid = looking.left.pop()
-            if found := look(pid, self._finder, self._proc):
-                looking.found[pid] = found
-            if time.monotonic() >= until_s:
-                break
-        if self._executed or (looking is not None and looking.left):
-            self._work_soon()
-        elif looking is not None:
+        some: list[int] = []
+        if looking is not None and looking.left:
+            some = looking.left[-limits.PROCESS_LOOK_BATCH :]
+            del looking.left[-limits.PROCESS_LOOK_BATCH :]
+        if executed or some:
+            self._is_asking = True
+            finder = self._finder
+            self._looker.look([*executed, *some], finder, lambda found: self._seen(found, finder, looking))
+        elif looking is not None and looking.left is not None:
             self._looked(looking)
+            self._tell()
+
+    def _seen(self, found: Found, finder: Finder, looking: _Look | None) -> None:
+        self._is_asking = False
+        asked, self._asked = self._asked, set()
+        if not self._callbacks:
+            return
+        if finder is not self._finder:
+            self._executed.update(dict.fromkeys(asked))     # it was not known what all to look for
+        elif looking is not None and looking is self._looking:
+            looking.found.update((pid, patterns) for pid, patterns in found if patterns and pid not in asked)
+        for pid, patterns in found if finder is self._finder else ():
+            if pid in asked:                                # and nothing was told of it meanwhile
+                self._set(pid, patterns)
+        if looking is not None and looking is self._looking and not looking.left:
+            self._looked(looking)                           # whatever is executed meanwhile
         self._tell()
+        self._ask()
 
     def _looked(self, looking: _Look) -> None:
         """Go over to what a look has found."""

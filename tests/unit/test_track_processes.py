@@ -66,7 +66,8 @@ class Host:
 
     async def settle(self) -> list[int | None]:
         """What it has told when it has nothing left to do."""
-        await turn_until(lambda: self.watch._slice is None and self.watch._looking is None)
+        watch = self.watch
+        await turn_until(lambda: not watch._is_asking and not watch._executed and watch._looking is None)
         self.told.clear()
         numbers, self.numbers = self.numbers, []
         return numbers
@@ -162,7 +163,7 @@ def test_a_name_says_nothing_of_the_command_line(play: Callable[[Test], None]) -
 
 def test_news_during_a_look_count_more(play: Callable[[Test], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """The look goes one process at a time here, so all of this comes in its middle."""
-    monkeypatch.setattr(limits, "SLICE_S", 0.0)
+    monkeypatch.setattr(limits, "PROCESS_LOOK_BATCH", 1)
 
     async def test(host: Host) -> None:
         watch = host.watch
@@ -214,7 +215,7 @@ def test_lost_news_have_everything_looked_at(play: Callable[[Test], None], monke
 
 
 def test_a_storm_does_not_put_a_look_off(play: Callable[[Test], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "SLICE_S", 0.0)
+    monkeypatch.setattr(limits, "PROCESS_LOOK_BATCH", 1)
     monkeypatch.setattr(limits, "PROCESS_LOST_S", 0.001)
 
     async def test(host: Host) -> None:
