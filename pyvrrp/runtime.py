@@ -18,7 +18,7 @@ from pyvrrp.config.scopes import scope_names
 from pyvrrp.control.protocol import REFUSED, InstanceDetails, InstanceStatus, ScopesReply, ScopeStatus
 from pyvrrp.control.trackers import FileStatus, ProcessNews, ProcessStatus, ScriptStatus
 from pyvrrp.host import Host
-from pyvrrp.model import Configuration, State, SyncGroup
+from pyvrrp.model import Configuration, GlobalDefs, State, SyncGroup
 from pyvrrp.moving import Moves
 from pyvrrp.neighbours import warnings
 from pyvrrp.router import Router
@@ -44,6 +44,7 @@ class Runtime:
         self.reactor = reactor
         self.moves = Moves(self._host)
         self._scopes: dict[str, Scope] = {}         # by path
+        self._first: list[GlobalDefs] = []          # of the files that it was started with
         self._said: list[str] = []                  # of the machine, at the start or the last reload
 
     # ---- life
@@ -54,7 +55,8 @@ class Runtime:
         Raises NetlinkError, OSError.
         """
         host = self._host
-        await run_scripts(host.pool, "startup_script", [each.global_defs for each in configurations.values()])
+        self._first = [each.global_defs for each in configurations.values()]
+        await run_scripts(host.pool, "startup_script", self._first)
         async with host.changing:
             await host.start()
             self._name_scopes(configurations)
@@ -115,7 +117,8 @@ class Runtime:
             await scope.tell_stop()
         await asyncio.gather(host.fifos.settle(), host.mailer.close())
         await host.close(keep_filters=keep_addresses)
-        await run_scripts(host.pool, "shutdown_script", [scope.configuration.global_defs for scope in scopes])
+        files = [scope.configuration.global_defs for scope in scopes] or self._first
+        await run_scripts(host.pool, "shutdown_script", files)
 
     async def _drain(self) -> None:
         networks = self._host.networks

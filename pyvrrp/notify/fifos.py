@@ -3,7 +3,7 @@
 Scopes that name the same path share the pipe, and its reader: each line is written once for each scope that tells it.
 A reader is started with the path as its last argument, and ended with SIGTERM, to be started again, at every reload,
 as under keepalived; the pipe stays, so nothing is lost meanwhile. A reader that ends by itself stays away until the
-next reload, which is said.
+next reload, which is said; one that went with the process that runs scripts is started again with that.
 """
 
 from __future__ import annotations
@@ -141,6 +141,9 @@ class Fifos:
             if pipe.run != run:
                 return              # it was to end
             pipe.run = None
+            if result.lost:
+                self._start_reader(pipe)        # not its own fault
+                return
             log.warning("the reader %s of FIFO %s ended: %s; a reload starts it again", words, path, result)
 
         # With one key the next reader starts when the process of the one before is gone.

@@ -365,7 +365,7 @@ class ScriptPool:
                 ScriptError(f"scripts: the spawner ended {how} at once; see what it wrote to standard error")
             )
             return
-        self._fail_asked("the process that runs scripts died meanwhile, so how it ended is not known")
+        self._fail_asked("the process that runs scripts died meanwhile, so how it ended is not known", lost=True)
         self.counters.spawner_restarts += 1
         if self._loop.time() - self._started_at_s > limits.SPAWNER_RETRY_MAX_S:
             self._retry_s = limits.SPAWNER_RETRY_FIRST_S
@@ -384,9 +384,9 @@ class ScriptPool:
             return
         self._schedule_pump()
 
-    def _fail_asked(self, why: str) -> None:
+    def _fail_asked(self, why: str, *, lost: bool = False) -> None:
         for run in list(self._asked.values()):
-            self._finish(run, _not_run(why))
+            self._finish(run, dataclasses.replace(_not_run(why), lost=lost))
             self._process_gone(run)
 
     # Out

@@ -23,7 +23,7 @@ class ScriptResult:
     status), or it could not be run at all and `error` is a sentence that says why. `started_ns` is
     CLOCK_MONOTONIC; 0 if it never started. `output` is the beginning of what it wrote to standard output and
     error until then, `output_cut` says that there was more. `refused`: `error` is one of
-    enable_script_security.
+    enable_script_security. `lost`: it ran, and who ran it has died.
     """
 
     status: int | None
@@ -35,6 +35,7 @@ class ScriptResult:
     output: str = ""
     output_cut: bool = False
     refused: bool = False
+    lost: bool = False
 
     @property
     def ok(self) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import signal
 import stat
 from pathlib import Path
 
@@ -217,6 +218,38 @@ def test_readers_are_started_again(tmp_path: Path) -> None:
         assert not fifo.exists()
 
     run_with_pool("uvloop", main, grace_s=5.0)
+
+
+def test_a_reader_is_back_with_the_process_that_runs_scripts(tmp_path: Path) -> None:
+    out, fifo = tmp_path / "out", tmp_path / "fifo"
+    script = sh('echo "start" >> "$1"; while read -r line; do echo "$line" >> "$1"; done < "$2"', out)
+
+    async def main(pool: ScriptPool) -> None:
+        fifos = Fifos(umask=0)
+        fifos.adopt("scope", [Wanted(Fifo(str(fifo)), script)], pool)
+        await until(lambda: out.exists() and out.read_text() == "start\n")
+        os.kill(pool.spawner_pid, signal.SIGKILL)
+        await until(lambda: out.read_text() == "start\nstart\n")
+        fifos.write("scope", b"line\n")
+        await until(lambda: out.read_text() == "start\nstart\nline\n")
+        fifos.close()
+
+    run_with_pool("uvloop", main, grace_s=5.0)
+
+
+def test_a_reader_that_ends_stays_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    out, fifo = tmp_path / "out", tmp_path / "fifo"
+
+    async def main(pool: ScriptPool) -> None:
+        fifos = Fifos(umask=0)
+        fifos.adopt("scope", [Wanted(Fifo(str(fifo)), sh('echo "start" >> "$1"; exit 3', out))], pool)
+        await until(lambda: any("a reload starts it again" in record.getMessage() for record in caplog.records))
+        assert (pool.running, pool.waiting) == (0, 0)
+        fifos.close()
+
+    run_with_pool("uvloop", main)
+    assert out.read_text() == "start\n"
+    assert "ended: exited with status 3" in caplog.text
 
 
 def test_scopes_share_a_fifo(tmp_path: Path) -> None:
