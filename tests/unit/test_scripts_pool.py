@@ -181,13 +181,17 @@ def test_same_key_in_order_different_keys_in_parallel(with_pool: Runner, tmp_pat
     with_pool(main)
 
 
-def test_at_most_limit_run_at_once_and_checks_have_their_own(with_pool: Runner) -> None:
+def test_at_most_limit_run_at_once_and_checks_have_their_own(with_pool: Runner, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+
     async def main(pool: ScriptPool) -> None:
-        runs = [asyncio.create_task(pool.run(sh("sleep 0.3"), timeout_s=5)) for _ in range(6)]
+        waits = sh('while [ ! -e "$1" ]; do sleep 0.01; done', gate)
+        runs = [asyncio.create_task(pool.run(waits, timeout_s=None)) for _ in range(6)]
         await until(lambda: pool.running == 2)
-        started = time.monotonic()
-        assert (await pool.run(sh("exit 0"), timeout_s=5, lane=Lane.CHECK)).ok
-        assert time.monotonic() - started < 0.25  # it did not wait for the six
+        # It ends while the six cannot.
+        assert (await pool.run(sh("exit 0"), timeout_s=None, lane=Lane.CHECK)).ok
+        assert (pool.running, pool.waiting) == (2, 4)
+        gate.touch()
         most = 0
         while not all(run.done() for run in runs):
             most = max(most, pool.running)
