@@ -45,6 +45,8 @@ debug: ## unit and property tests and the fuzzers in a build with bounds checks 
 
 nightly: test annotate ## what takes longer than a test may
 	@$(BIN)/pip install -q --disable-pip-version-check "atheris>=2.3" || echo "no atheris here: only our own fuzzing loop"
+	@$(PYTHON) -m venv $(VENV)/api && $(VENV)/api/bin/pip install -q --disable-pip-version-check "schemathesis>=4" \
+		|| echo "no schemathesis here: the API is not tried by its description"
 	PYVRRP_NIGHTLY=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 soak: build ## a pair of daemons under steady disturbance for PYVRRP_SOAK_S seconds (an hour), as root

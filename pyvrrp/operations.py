@@ -297,12 +297,12 @@ class Operations:
         if router.instance.priority == _OWNER:
             raise _conflict(f"{router.title} owns its addresses (priority 255), which nothing changes; hold it instead")
         order = _order_of(router)
-        order.priority = body.priority
+        order.priority = None if body.priority is None else int(body.priority)
         order.never("priority")
         if body.priority is not None and body.for_s is not None:
             order.priority_until_s = time.time() + body.for_s
             order.later("priority", body.for_s, lambda: self._priority_is_over(order))
-        log.info("(%s) priority %s asked for by %s", router.title, body.priority or "as configured", call.caller)
+        log.info("(%s) priority %s asked for by %s", router.title, order.priority or "as configured", call.caller)
         self._runtime.judge_now([router])
         return PriorityReply(
             instance=router.title,

@@ -58,7 +58,8 @@ class PriorityRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """POST /v1/priority."""
 
     instance: Name
-    priority: Annotated[int, msgspec.Meta(ge=1, le=254)] | None = None      # None: the configured one again
+    # A whole number, which JSON may write as 50.0. None: the configured one again.
+    priority: Annotated[float, msgspec.Meta(ge=1, le=254, multiple_of=1)] | None = None
     for_s: Seconds | None = None        # needed with a priority
 
 

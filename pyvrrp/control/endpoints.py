@@ -104,11 +104,36 @@ def find(path: str) -> tuple[dict[str, Endpoint], str | None]:
     return {}, None
 
 
+def _set(*names: str) -> dict[str, Any]:
+    """Of the three that name a target, these are given and the others are not."""
+    given = {name: {"type": "string" if name in names else "null"} for name in ("instance", "group", "scope")}
+    return {"properties": given, "required": list(names)}
+
+
+_ONE = [_set("instance"), _set("group"), _set("scope")]
+# What a type cannot say: which fields go together.
+_ALTERNATIVES: dict[str, list[dict[str, Any]]] = {
+    "SwitchoverRequest": _ONE,
+    "HoldRequest": _ONE,
+    "ResumeRequest": [_set(), *_ONE],
+    "GarpRequest": [_set(), *_ONE],
+    "PriorityRequest": [
+        {"properties": {"priority": {"type": "null"}}},
+        {
+            "properties": {"priority": {"type": "number"}, "for_s": {"type": "number"}},
+            "required": ["priority", "for_s"],
+        },
+    ],
+}
+
+
 def openapi() -> dict[str, Any]:
     """The description of the API, as OpenAPI 3.1."""
     kinds: list[Any] = [p.ErrorReply]
     kinds += [kind for each in ENDPOINTS for kind in (each.reply, each.request) if kind is not None]
     schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    for name, alternatives in _ALTERNATIVES.items():
+        components[name]["anyOf"] = alternatives
     of = {id(kind): schema for kind, schema in zip(kinds, schemas, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in ENDPOINTS:
@@ -158,7 +183,8 @@ def _operation(endpoint: Endpoint, of: dict[int, dict[str, Any]]) -> dict[str, A
         found["parameters"] = parameters
     if endpoint.request is not None:
         content = {"application/json": {"schema": of[id(endpoint.request)]}}
-        found["requestBody"] = {"required": False, "content": content}
+        needs_one = endpoint.name in ("switchover", "hold", "priority")
+        found["requestBody"] = {"required": needs_one, "content": content}
     statuses = {400, *endpoint.refusals, *((403, 413) if endpoint.changes else ())}
     for status in sorted(statuses):
         own = (endpoint.name, status) in (("healthz", 503), ("reload", 409))

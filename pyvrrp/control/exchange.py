@@ -16,6 +16,7 @@ import msgspec
 from pyvrrp import __version__, limits
 from pyvrrp.control.answers import Caller, Refusal
 from pyvrrp.control.protocol import ErrorReply
+from pyvrrp.control.turns import Turns
 
 READ_BYTES = 16384
 
@@ -36,6 +37,7 @@ class Exchange:
     http: h11.Connection
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    turn: Turns
     caller: Caller
     may_change: bool
     is_head: bool = False                   # the request in hand is a HEAD, whose answer has no body
@@ -49,13 +51,17 @@ class Exchange:
         request: h11.Request | None = None
         body = bytearray()
         try:
+            event = http.next_event()
             while True:
-                event = http.next_event()
                 if event is h11.NEED_DATA:
                     if http.they_are_waiting_for_100_continue:
                         await self.send(h11.InformationalResponse(status_code=100, headers=[]))
-                    http.receive_data(await self.reader.read(READ_BYTES))
-                elif isinstance(event, h11.Request):
+                    data = await self.reader.read(READ_BYTES)
+                    async with self.turn:           # others are parsed in other turns of the loop
+                        http.receive_data(data)
+                        event = http.next_event()
+                    continue
+                if isinstance(event, h11.Request):
                     request = event
                     self.is_head = event.method == b"HEAD"
                     for name, value in event.headers:
@@ -69,6 +75,7 @@ class Exchange:
                     return Request(request.method.decode("ascii"), request.target.decode("ascii"), bytes(body))
                 else:
                     return None
+                event = http.next_event()
         except h11.RemoteProtocolError as error:
             message = f"not a request of HTTP/1.1: {error}"
             raise Refusal(HTTPStatus(error.error_status_hint), message) from error

@@ -1,8 +1,9 @@
 """The server of the control API: HTTP/1.1 (h11) with JSON bodies (msgspec) on the daemon's own event loop.
 
 Adverts come first. So:
-- a reply is built in slices of CONTROL_SLICE_S, and one slice per turn of the loop however many clients ask:
-  whoever builds one holds `_turn` until the loop has gone round;
+- in each turn of the loop one thing is done for one client, however many there are: a connection is accepted, what it
+  sent is parsed, or a slice of CONTROL_SLICE_S of a reply is built, and all that takes half of the time at most
+  (`turns`). The loop's own servers would accept, and start, whoever is there all at once;
 - a client is heard and answered within CONTROL_IDLE_S each, or cut off, and there are at most
   CONTROL_CLIENTS_MAX: one more takes the place of whoever has been idle for longest;
 - at most CONTROL_STREAMS_MAX of them are streams of events.
@@ -32,8 +33,9 @@ import msgspec
 from pyvrrp import limits
 from pyvrrp.control.answers import Answer, Call, Caller, Handler, Lines, Refusal, Sliced, Text, WithStatus
 from pyvrrp.control.endpoints import DESCRIPTION, ENDPOINTS, Endpoint, Kind, find
-from pyvrrp.control.exchange import Exchange, Request
-from pyvrrp.control.listen import Listener
+from pyvrrp.control.exchange import READ_BYTES, Exchange, Request
+from pyvrrp.control.listen import BACKLOG, Listener
+from pyvrrp.control.turns import Turns
 from pyvrrp.errors import ControlError
 
 log = logging.getLogger(__name__)
@@ -61,12 +63,13 @@ class ControlServer:
         """
         self._path, self._mode, self._group, self._http = path, mode, group, http
         self._handlers: dict[str, Handler] = {"openapi": _openapi, **handlers}
-        self._turn = asyncio.Lock()
+        self._turn = Turns()
         self._clients: set[asyncio.Task[None]] = set()
         self._idle: dict[asyncio.Task[None], None] = {}     # those that owe a request, the longest first
         self._stream_count = 0
         self._listener: Listener | None = None
-        self._servers: list[asyncio.Server] = []
+        self._sockets: list[socket.socket] = []
+        self._accepting: list[asyncio.Task[None]] = []
         self._may_change = {0, os.geteuid()}
 
     async def start(self) -> bool:
@@ -74,48 +77,67 @@ class ControlServer:
         if self._path is not None:
             try:
                 self._listener = Listener(self._path, mode=self._mode, group=self._group)
-                self._servers.append(await asyncio.start_unix_server(self._accept, sock=self._listener.sock))
+                self._sockets.append(self._listener.sock)
             except ControlError as error:
                 log.warning("%s (running without a control socket: pyvrrp status cannot ask this daemon)", error)
         if self._http is not None:
             try:
-                self._servers.append(await asyncio.start_server(self._accept, *self._http))
+                self._sockets.append(_listening(*self._http))
             except OSError as error:
                 shown = f"pyvrrp_http {self._http[0]} {self._http[1]}"
                 log.warning("%s: cannot listen: %s (running without it)", shown, error.strerror or error)
-        return bool(self._servers)
+        loop = asyncio.get_running_loop()
+        self._accepting = [loop.create_task(self._accept(sock), name="control") for sock in self._sockets]
+        return bool(self._sockets)
 
     @property
     def ports(self) -> list[int]:
         """The TCP ports that are listened on."""
-        found = [sock.getsockname() for server in self._servers for sock in server.sockets]
-        return [name[1] for name in found if isinstance(name, tuple)]
+        return [sock.getsockname()[1] for sock in self._sockets if sock.family != socket.AF_UNIX]
 
     async def close(self) -> None:
         """Stop listening, cut off who is connected, remove the socket file. Without start(): nothing."""
-        servers, self._servers = self._servers, []
-        for server in servers:
-            server.close()
-        for client in self._clients:
-            client.cancel()
-        await asyncio.gather(*self._clients, return_exceptions=True)
-        for server in servers:
-            await server.wait_closed()
+        for task in [*self._accepting, *self._clients]:
+            task.cancel()
+        await asyncio.gather(*self._accepting, *self._clients, return_exceptions=True)
+        self._accepting = []
+        sockets, self._sockets = self._sockets, []
+        for sock in sockets:
+            sock.close()
         if self._listener is not None:
             self._listener.close()
             self._listener = None
 
     # ---- clients
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(self, listening: socket.socket) -> None:
+        """Take one client after the other. Those who wait are in the kernel's queue, and cost nothing there."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                sock, _ = await loop.sock_accept(listening)
+            except OSError as error:        # no descriptor is left, or the client has gone already
+                log.warning("%s: a client could not be accepted: %s", self._path, error.strerror)
+                await asyncio.sleep(limits.CONTROL_PAUSE_S)
+                continue
+            async with self._turn:
+                self._clients.add(loop.create_task(self._client(sock)))
+
+    async def _client(self, sock: socket.socket) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._clients.add(task)
-        writer.transport.set_write_buffer_limits(high=0)    # drain() then means: the kernel has it
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=READ_BYTES, loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        transport: asyncio.Transport | None = None
         http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.CONTROL_HEADER_BYTES_MAX)
         try:
-            caller = _caller(writer)
-            await self._serve(Exchange(http, reader, writer, caller, may_change=caller.uid is not None), task)
+            caller = _caller(sock)
+            transport, _ = await loop.connect_accepted_socket(lambda: protocol, sock)
+            writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+            transport.set_write_buffer_limits(high=0)       # drain() then means: the kernel has it
+            exchange = Exchange(http, reader, writer, self._turn, caller, may_change=caller.uid is not None)
+            await self._serve(exchange, task)
         except asyncio.CancelledError:
             pass                            # by close(), or to make room; the connection ends below
         except (TimeoutError, OSError):
@@ -125,7 +147,10 @@ class ControlServer:
         finally:
             self._clients.discard(task)
             self._idle.pop(task, None)
-            writer.transport.abort()        # nothing that matters is buffered
+            if transport is not None:
+                transport.abort()           # nothing that matters is buffered
+            else:
+                sock.close()
 
     def _make_room(self) -> bool:
         """Cut off who has been idle for longest, if there are too many clients. False: all are being answered."""
@@ -249,7 +274,6 @@ class ControlServer:
                         chunk += b","
                     is_first = False
                     encoder.encode_into(item, chunk, -1)
-                await asyncio.sleep(0)
             yield bytes(chunk)
             chunk.clear()
 
@@ -258,7 +282,6 @@ class ControlServer:
         while True:
             async with self._turn:
                 piece = next(source, None)
-                await asyncio.sleep(0)
             if piece is None:
                 return
             yield piece
@@ -302,10 +325,23 @@ async def _close(lines: AsyncIterator[bytes]) -> None:
         await lines.aclose()
 
 
-def _caller(writer: asyncio.StreamWriter) -> Caller:
+def _caller(sock: socket.socket) -> Caller:
     """Who is at the other end. Raises OSError when it has gone."""
-    sock = writer.get_extra_info("socket")
-    if sock is None or sock.family != socket.AF_UNIX:
+    if sock.family != socket.AF_UNIX:
         return Caller(None, None)
     pid, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
     return Caller(uid, pid)
+
+
+def _listening(address: str, port: int) -> socket.socket:
+    """A TCP socket that listens. Raises OSError."""
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((address, port))
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return sock
