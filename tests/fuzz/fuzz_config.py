@@ -1,7 +1,7 @@
 """Fuzz target: the configuration reader. An input is a file.
 
-It holds when load() returns: nothing in a file raises, each message names the file, and a second reading gives the
-same.
+It holds when load() returns: nothing in a file raises, each message names the file and has a code that is documented,
+and a second reading gives the same.
 `include` is made harmless first, so that a file can name no other, and `_RANDOM`, so that a second reading can be the
 same. The bounds are lowered, so that an input which makes much is refused soon.
 """
@@ -15,6 +15,7 @@ from unittest import mock
 
 from pyvrrp import limits
 from pyvrrp.config import load
+from pyvrrp.config.codes import KIND_OF
 
 _INTERFACES = frozenset(("eth0", "eth1"))
 _INCLUDE = re.compile(rb"(?i)inc\w*|_RANDOM")
@@ -31,6 +32,7 @@ def fuzz(data: bytes) -> object:
         assert load(str(path), config_id="left", interfaces=_INTERFACES) == loaded, "read twice, not the same"
     messages = [str(diagnostic) for diagnostic in loaded.diagnostics]
     assert all(message.startswith(f"{path}:") for message in messages), messages
+    assert all(diagnostic.code in KIND_OF for diagnostic in loaded.diagnostics), loaded.diagnostics
     if loaded.configuration is None:
         return "unreadable"
     # The kind of the first few messages, without names and numbers.
