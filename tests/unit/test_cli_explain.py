@@ -43,7 +43,7 @@ def test_a_block(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_what_is_not_done(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "virtual_server"]) == 0
-    assert "  done here:   no: LVS is not a matter of VRRP\n" in capsys.readouterr().out
+    assert "  done here:   no: LVS is not set up (keepalived --check does it)\n" in capsys.readouterr().out
     assert main(["explain", "vrrp_ipsets"]) == 0
     assert "  done here:   in part: nftables is used instead" in capsys.readouterr().out
 

@@ -56,7 +56,7 @@ def test_unknown_block_is_left_out_balanced() -> None:
     assert statements == [("vrrp_instance A", ["state BACKUP"]), ("vrrp_instance B", ["state BACKUP"])]
     assert messages == [
         "f:2: warning: block frobnicate is not known in vrrp_instance and is left out as a whole; remove it",
-        "f:8: warning: pyvrrp does not do virtual_server: no LVS is set up (keepalived --check does it); "
+        "f:8: warning: pyvrrp does not do virtual_server: LVS is not set up (keepalived --check does it); "
         "all else is used",
     ]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pyvrrp.config.table.keyword import Keyword, Kind
 
-_LVS = "no LVS is set up (keepalived --check does it)"
+_LVS = "LVS is not set up (keepalived --check does it)"
 _BFD = "BFD is not spoken, so there is nothing to set"
 _SNMP = "there is no SNMP agent; the metrics of the daemon say the same"
 _DBUS = "there is no DBus interface; the control socket does the same"
