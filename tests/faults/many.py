@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netns.harness import START_S, Daemon, Lab, Node, until
+from netns.witness import Advert
 
 from faults.files import instance
 
@@ -47,6 +48,11 @@ class Many:
         if not daemon.socket.exists():
             return False
         return [entry["state"] for entry in daemon.get("/v1/instances")["instances"]].count(wanted) == COUNT
+
+    @staticmethod
+    def vip_of(advert: Advert) -> str:
+        """Whose address an advert to the right host is for."""
+        return f"198.18.{int(advert.destination.rpartition('.')[2]) - 10}.{advert.vrid}"
 
     def host_delay_s(self) -> float:
         """For how long the host has kept the daemons that run from running."""

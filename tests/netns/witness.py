@@ -188,6 +188,26 @@ class Record:
         return "\n".join(lines)
 
 
+class Queue:
+    """The IPv4 packets of a namespace, left with the kernel until they are asked for: who times others stays idle."""
+
+    def __init__(self, namespace: str) -> None:
+        self._record = Record(namespace)
+        with entered(namespace):
+            kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+            self._socket = socket.socket(socket.AF_PACKET, kind, 0)
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 26)
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+            self._socket.bind(("eth0", ETH_P_IP))
+
+    def adverts(self) -> list[Advert]:
+        """What has come until now; it hears nothing more."""
+        with self._socket, contextlib.suppress(BlockingIOError):
+            while True:
+                _read_packets(self._socket, self._record)
+        return self._record.adverts
+
+
 class Witness:
     """The thread that fills the records. close() ends it; a record outlives it."""
 
