@@ -131,6 +131,11 @@ class Network:
             self.why_closed = f"{path} is no network namespace yet"
             return False
         try:
+            with self._inside():
+                # Not by way of its name: that would keep a mount busy, which its owner may want to undo.
+                direct = os.open(_HOME, os.O_RDONLY | os.O_CLOEXEC)
+            self._close_fd()
+            self._fd = direct
             found = os.fstat(self._fd)
             self._identity = found.st_dev, found.st_ino
             with self._inside():

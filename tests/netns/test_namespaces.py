@@ -113,7 +113,8 @@ def test_a_namespace_that_is_missing_is_waited_for_and_given_up(coming: tuple[Da
     daemon.wait_log(rf"network namespace {name} is gone", 5)
     until(lambda: daemon.instance("LATE")["state"] == "FAULT", 5, "FAULT once the name is gone")
     until(lambda: sockets_in(daemon, inode) == 0, 5, "nothing held of it")
-    assert len(list(Path(f"/proc/{daemon.pid}/fd").iterdir())) <= before, "every descriptor in it is closed"
+    held = Path(f"/proc/{daemon.pid}/fd")
+    until(lambda: len(list(held.iterdir())) <= before, 5, "every descriptor in it is closed")
 
     mark = len(daemon.log())
     make(name)
@@ -156,3 +157,52 @@ def test_what_is_no_namespace_is_waited_for(lab: Lab, tmp_path: Path) -> None:
     daemon.start()
     left.record.wait_address("192.0.2.101", True, timeout_s=MASTER_S)
     assert daemon.instance("B")["faults"] == [f"{plain} is no network namespace yet"]
+
+
+def test_by_path_and_static_blocks_of_another_namespace(lab: Lab, tmp_path: Path) -> None:
+    """A namespace that somebody binds to a path of his own: waited for, used, given up; also for static blocks."""
+    left, _ = lab.pair()
+    name = f"{left.namespace}-bound"
+    lab.own_namespace(name)
+    make(name)
+    path = tmp_path / "its net"
+    daemon = lab.daemon("pyvrrpd", left, options=("-s", left.namespace))
+    daemon.enter = False                # ip netns exec would give it mounts of its own
+    daemon.configure(f"""
+net_namespace "{path}"
+static_ipaddress {{
+    203.0.113.5/24 dev eth0
+}}
+static_routes {{
+    198.51.100.0/24 via 203.0.113.9 dev eth0
+}}
+static_rules {{
+    from 203.0.113.0/24 table 77 priority 900
+}}
+""" + instance("BOUND", 3))
+    daemon.start()
+    until(daemon.socket.exists, START_S, "it answers")
+    until(lambda: daemon.instance("BOUND")["state"] == "FAULT", 5, "it waits")
+    assert daemon.instance("BOUND")["faults"] == [f"there is no network namespace {path}"]
+    assert daemon.get("/v1/instances")["problems"] == [
+        f"static blocks of keepalived: there is no network namespace {path}"]
+
+    def static() -> tuple[bool, bool, bool]:
+        route = run(IP, "-n", name, "route", "show", "198.51.100.0/24", check=False)
+        rule = run(IP, "-n", name, "rule", "show", "priority", "900", check=False)
+        return has(name, "203.0.113.5"), "via 203.0.113.9" in route, "from 203.0.113.0/24 lookup 77" in rule
+
+    for _ in range(2):
+        path.touch()
+        run("mount", "--bind", f"/run/netns/{name}", str(path))
+        try:
+            until(lambda: has(name, "192.0.2.103"), START_S, "the address in the namespace behind the path")
+            until(lambda: static() == (True, True, True), 5, "and what is static")
+            assert daemon.get("/v1/instances")["problems"] == []
+        finally:
+            run("umount", str(path))
+        path.unlink()
+        until(lambda: daemon.instance("BOUND")["state"] == "FAULT", 5, "FAULT once the path is gone")
+        until(lambda: not has(name, "192.0.2.103"), 5, "its address went before")
+    assert not (Path("/run/netns") / path.name).exists()
+    daemon.terminate()
