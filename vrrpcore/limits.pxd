@@ -56,6 +56,10 @@ cdef enum:
     DATAGRAM_TRUESIZE = 832
     RCVBUF_MAX = 67108864
 
+    # What one socket may have on its way. The kernel keeps up to 208 KiB for each neighbour that does not answer, for
+    # three seconds, and by default a socket has no more than that: one dead peer would silence all the others.
+    SNDBUF_BYTES = 33554432
+
     # A socket is read again this long after a read: 2.2 us an advert become 1.0 on a busy receiver. It is less than a
     # sixteenth of the shortest interval.
     RX_REST_NS = 500000

@@ -25,7 +25,7 @@ from vrrpcore.consts cimport (
     VRRP_TOS,
     VRRP_TTL,
 )
-from vrrpcore.limits cimport DATAGRAM_LEN_MAX, RCVBUF_MIN
+from vrrpcore.limits cimport DATAGRAM_LEN_MAX, RCVBUF_MIN, SNDBUF_BYTES
 
 cdef extern from *:
     """
@@ -245,6 +245,7 @@ cdef enum:
     OPT_IPV6_MULTICAST_ALL = 29
     OPT_IPV6_FREEBIND = 78
     OPT_SO_TIMESTAMPNS = 35
+    OPT_SO_SNDBUFFORCE = 32
     OPT_SO_RCVBUFFORCE = 33
     EPOLL_EVENTS = 64
 
@@ -586,6 +587,10 @@ def _deafen(sock: socket.socket) -> None:
     if result < 0:
         raise OSError(-result, f"SO_ATTACH_FILTER: {os.strerror(-result)}")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)     # the kernel's least
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, OPT_SO_SNDBUFFORCE, <int>SNDBUF_BYTES)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, <int>SNDBUF_BYTES)     # up to net.core.wmem_max
 
 
 def size_receive_buffer(sock: socket.socket, wanted_bytes: int) -> bool:
