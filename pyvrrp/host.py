@@ -47,7 +47,7 @@ log = logging.getLogger("pyvrrp")
 T = TypeVar("T")
 
 _UNKNOWN_VRID = EVENTS["unknown_vrid"]
-_EVENTS_PER_SLICE = 32          # half a millisecond of Python, one on a slow machine
+_EVENTS_AT_ONCE = 8             # then a look at the clock; each may cost 0.1 ms, with its log and its scripts
 
 
 class Host:
@@ -289,11 +289,13 @@ class Host:
 
     def _drain(self) -> None:
         self._drain_scheduled = False
-        self._take_events()
+        until = time.monotonic() + limits.SLICE_S
+        while self.engine.events_waiting() and time.monotonic() < until:
+            self._take_events()
         self._drain_soon()
 
     def _take_events(self) -> None:
-        for event in self.engine.take_events(_EVENTS_PER_SLICE):
+        for event in self.engine.take_events(_EVENTS_AT_ONCE):
             if event.kind == _UNKNOWN_VRID:
                 self._tell_unknown(event)
             elif event.vr < 0:
