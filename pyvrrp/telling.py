@@ -71,9 +71,13 @@ class Telling:
 
     def regroup(self, groups: Mapping[str, SyncGroup], members: dict[str, list[Router]]) -> None:
         """These are the groups now, and their members."""
+        # What was held back for a group is told, if that is not what it waited for any more.
+        held = [router for each in self._members.values() for router in each if router.due]
         self._groups, self._members = groups, members
         for name in self._group_states.keys() - groups.keys():
             del self._group_states[name]
+        for router in held:
+            self._tell_unless_held(router)
 
     # ---- what happened
 
@@ -91,6 +95,10 @@ class Telling:
         """Nothing is left to wait for: tell all that a router's change of state has held back."""
         router.due += router.untold
         router.untold = []
+        self._tell_unless_held(router)
+
+    def _tell_unless_held(self, router: Router) -> None:
+        """Tell what is due of a router and its group, or hold it back for other members of a new group."""
         if self._host.is_stopping:
             router.due = []
             return

@@ -102,6 +102,23 @@ def test_a_member_that_has_to_wait_holds_nobody_up() -> None:
     assert heard.lines[1:] == ['GROUP "G" BACKUP 0\n', 'INSTANCE "B" BACKUP 100\n']
 
 
+def test_what_is_held_back_for_a_group_keeps_its_order() -> None:
+    heard = Heard(PAIR)
+    heard.changed("A", State.BACKUP)
+    heard.telling.lower_heard(heard.routers["A"])
+    assert heard.lines == []
+    heard.changed("B", State.BACKUP)
+    assert heard.lines[1:3] == ['INSTANCE "A" BACKUP 100\n', 'INSTANCE "A" MASTER_RX_LOWER_PRI 100\n']
+
+
+def test_what_was_held_back_for_a_group_that_is_gone_is_told() -> None:
+    heard = Heard(PAIR)
+    heard.changed("A", State.BACKUP)
+    heard.routers["A"].group = None
+    heard.telling.regroup({}, {})
+    assert heard.lines == ['INSTANCE "A" BACKUP 100\n']
+
+
 def test_members_that_differ_are_told_without_their_group() -> None:
     heard = Heard(PAIR)
     heard.changed("A", State.BACKUP)
