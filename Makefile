@@ -4,11 +4,12 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 CONF ?=
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 # Two tests at a time: most of them wait for timers of the protocol, and processors are idle meanwhile.
 PYTEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build debug test test-root nightly soak lint bench annotate docs clean
+.PHONY: help run build debug test test-root nightly soak lint bench bench-failover annotate docs clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -57,6 +58,11 @@ soak: build ## a pair of daemons under steady disturbance for PYVRRP_SOAK_S seco
 bench: ## measure; each figure beside its yardstick, JSON in .benchmarks/
 	@contrib/bootstrap.sh $(PYTHON) $(VENV) test bench
 	$(BIN)/python -m pytest bench --benchmark-autosave --benchmark-columns=median,iqr,rounds $(PYTEST_ARGS)
+
+bench-failover: ## mass failover and start beside keepalived, every case five times: an hour, as root
+	@contrib/bootstrap.sh $(PYTHON) $(VENV) test bench
+	PYVRRP_BUILD=bench $(BIN)/python setup.py -q build_ext --build-lib build/bench --build-temp build/bench/tmp
+	$(BIN)/python bench/failover.py $(BENCH_ARGS)
 
 annotate: ## Cython's view of the C code; fails on a line without the GIL, or an inline function, that touches Python
 	@contrib/bootstrap.sh $(PYTHON) $(VENV)

@@ -1,13 +1,13 @@
 """Mass failover and mass start of whole daemons: pyvrrpd and keepalived, one after the other on the same file.
 
-    python bench/failover.py                        every case, five rounds each: about an hour
+    make bench-failover                             every case, five rounds each: about an hour
     python bench/failover.py --rounds 1 --case a    one case, once
     python bench/failover.py --list                 the cases
 
-Two hosts on veth wires with 250 VRIDs each, unicast, VRRPv3, one address to a router. In a round one daemon is BACKUP of
-all routers and the MASTER is killed with SIGKILL; then the other daemon. The dying MASTER is the same kind for both: a
-pyvrrpd, which spreads its adverts over the interval; or a *choir*, a process that sends all adverts at once, so that all
-deadlines come together.
+Two hosts on veth wires with 250 VRIDs each, unicast, VRRPv3, one address to a router. In a round one daemon is BACKUP
+of all routers and the MASTER is killed with SIGKILL; then the other daemon. The dying MASTER is the same kind for both:
+a pyvrrpd, which spreads its adverts over the interval; or a *choir*, a process that sends all adverts at once, so that
+all deadlines come together.
 
 What is measured, by a process of its own (`bench/witness.py`):
 - late: when a router's address came, less its deadline; that is the arrival of the last advert heard of it and its
@@ -15,9 +15,11 @@ What is measured, by a process of its own (`bench/witness.py`):
 - span: from the first address to the last. It cannot be shorter than that of the deadlines, which is measured too;
 - tail: from the last deadline to the last address;
 - garp: from the last address to its first gratuitous ARP, as it arrives at the other host;
-- turn: how late turns of the reactor were meanwhile, by the daemon's own histogram (turn_late_us).
+- turn: how late turns of the reactor were meanwhile, by the daemon's own histogram (turn_late_us);
+- witness: for how long the witness itself did not look, so by how much the above may be too large.
 
 `ip -batch` adds the same addresses to the same interfaces, in a network namespace of its own, before each round.
+Medians go to .benchmarks/figures.json as all figures do, every round to .benchmarks/failover.json.
 """
 
 from __future__ import annotations
@@ -36,7 +38,6 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -47,17 +48,15 @@ from witness import Seen, Witness
 
 from pyvrrp.control.client import ControlClient
 from pyvrrp.netlink import lab
-from vrrpcore.election import master_down_interval, skew_time
+from vrrpcore.election import master_down_interval
 from vrrpcore.packet import encode
 
 KINDS = ("pyvrrpd", "keepalived")
 VRIDS = 250                     # on one wire: keepalived takes 255
 LOW, HIGH = 100, 200            # priorities of backup and master
 SETTLE_S = 7.0                  # until the MASTER's second set of announcements is over
-TAKEOVER_S = 60.0               # for all addresses to come
 AFTER_S = 1.5                   # what still arrives
 MS = 1_000_000
-S = 1_000_000_000
 RESULTS = LATEST.with_name("failover.json")
 
 
@@ -83,8 +82,7 @@ class Case:
     @property
     def deadline_ns(self) -> int:
         """From the last advert to the takeover."""
-        skew_ns = skew_time(3, LOW, self.interval_cs)
-        return master_down_interval(3, LOW, self.interval_cs) if skew_ns else 0
+        return master_down_interval(3, LOW, self.interval_cs)
 
     def places(self) -> Iterator[tuple[int, int]]:
         """Wire and VRID of each router."""
@@ -214,22 +212,14 @@ def note_turns(result: Result, before: Mapping[str, Mapping[str, int]], after: M
     """What the histogram of late turns got meanwhile. A column is known by its bound, so a figure is at most that."""
     columns = {float(bound): count - before["turn_late_us"].get(bound, 0)
                for bound, count in after["turn_late_us"].items()}
-    columns = {bound: count for bound, count in sorted(columns.items()) if count}
     result.turns = sum(columns.values())
     left = 0.99 * result.turns
-    for bound, count in columns.items():
-        left -= count
-        result.turn_longest_us = bound
-        if left > 0 or not result.turn_p99_us:
-            result.turn_p99_us = bound
-        if left > 0:
-            continue
-    left = 0.99 * result.turns
-    for bound, count in columns.items():
-        left -= count
-        if left <= 0:
-            result.turn_p99_us = bound
-            break
+    for bound, count in sorted(columns.items()):
+        if count:
+            result.turn_longest_us = bound
+            if left > 0:
+                result.turn_p99_us = bound
+            left -= count
     longest_us = after["engine"]["turn_late_longest_us"]
     if longest_us > before["engine"]["turn_late_longest_us"]:
         result.turn_longest_us = longest_us
@@ -341,18 +331,16 @@ def batch(case: Case, directory: Path) -> Result:
     return Result("ip -batch", span_ms=(max(found) - min(found)) / MS)
 
 
-def rounds(case: Case, count: int) -> list[Result]:
+def rounds(case: Case, count: int) -> Iterator[Result]:
     """Measure a case; the order of the daemons alternates."""
-    found = []
     for number in range(count):
         with tempfile.TemporaryDirectory(prefix="fo-") as name:
             directory = Path(name)
             if case.has_batch:
-                found.append(batch(case, directory / "batch"))
+                yield batch(case, directory / "batch")
             for kind in case.kinds if number % 2 == 0 else reversed(case.kinds):
                 (directory / kind).mkdir()
-                found.append((start if case.is_start else takeover)(case, kind, directory / kind))
-    return found
+                yield (start if case.is_start else takeover)(case, kind, directory / kind)
 
 
 def medians(results: list[Result]) -> dict[str, Result]:
@@ -366,11 +354,42 @@ def medians(results: list[Result]) -> dict[str, Result]:
     return found
 
 
+def figures(case: Case, found: Mapping[str, Result]) -> Iterator[Figure]:
+    """The lines of the table that a case makes; `found` are medians by kind."""
+    ours, theirs, batched = (found.get(kind) for kind in ("pyvrrpd", "keepalived", "ip -batch"))
+    if ours is None:
+        return
+    key = f"failover-{case.name}"
+
+    def beside(name: str, what: str, field: str, other: Result | None, yardstick: str, goal: float) -> Iterator[Figure]:
+        if other is not None:
+            yield Figure(key=f"{key}-{name}", what=f"{case.what}: {what}", value=getattr(ours, field), unit="ms",
+                         yardstick=yardstick, yardstick_value=getattr(other, field), goal=goal)
+
+    def alone(name: str, what: str, value: float, unit: str, goal: float | None) -> Figure:
+        return Figure(key=f"{key}-{name}", what=f"{case.what}: {what}", value=value, unit=unit, goal=goal)
+
+    if case.is_start:
+        yield from beside("start", "beyond the first election", "start_ms", theirs, "keepalived", 0.5)
+    else:
+        yield from beside("late", "the latest address after its deadline", "late_ms", theirs, "keepalived", 0.15)
+        if case.interval_cs < 100:
+            yield alone("late-ms", "the latest address after its deadline", ours.late_ms, "ms", 60)
+        yield alone("deadlines", "first to last deadline", ours.deadlines_ms, "ms", None)
+        yield alone("tail", "last deadline to last address", ours.tail_ms, "ms", None)
+        if batched is not None:
+            yield from beside("span", "first to last address", "span_ms", batched, "ip -batch", 1.1)
+        yield alone("garp", "last address to its first GARP", ours.garp_ms, "ms", 50)
+    yield alone("turn-p99", "lateness of turns, 99 %", ours.turn_p99_us / 1000, "ms", 1.03)
+    yield alone("turn-longest", "lateness of turns, longest", ours.turn_longest_us / 1000, "ms", 10)
+    if case.routers >= 10_000:
+        yield alone("memory", "memory of all its processes (PSS)", ours.memory_mib, "MiB", 100)
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--case", action="append", choices=[case.name for case in CASES])
-    parser.add_argument("--kind", choices=KINDS)
     parser.add_argument("--list", action="store_true")
     asked = parser.parse_args(arguments)
     cases = [case for case in CASES if not asked.case or case.name in asked.case]
@@ -378,13 +397,29 @@ def main(arguments: list[str]) -> int:
         for case in cases:
             print(f"{case.name:10} {case.what}")
         return 0
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    noted = []
     for case in cases:
-        if asked.kind:
-            case = dataclasses.replace(case, kinds=(asked.kind,))
+        found = []
         for result in rounds(case, asked.rounds):
-            print(case.name, json.dumps({k: round(v, 2) if isinstance(v, float) else v
-                                         for k, v in dataclasses.asdict(result).items() if v}), flush=True)
+            found.append(result)
+            print(case.name, json.dumps(rounded(result)), flush=True)
+        noted += figures(case, medians(found))
+        kept[case.name] = {"machine": machine(), "rounds": [rounded(result) for result in found]}
+        LATEST.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
+        save(LATEST, noted)
+    rows = table(noted)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     return 0
+
+
+def rounded(result: Result) -> dict[str, float | int | str]:
+    """What is not 0, with digits that mean something."""
+    return {name: round(value, 2) if isinstance(value, float) else value
+            for name, value in dataclasses.asdict(result).items() if value}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A process that sees when addresses, gratuitous ARP and adverts come: one of its own, so that nothing else delays it.
 
-`Witness` starts it; run as a program it is the process. Its loops are C (`bench/c/witness.c`) and it runs in a real-time
-class, before everything that it watches: what the kernel does not stamp is stamped within microseconds.
+`Witness` starts it; run as a program it is the process. Its loops are C (`bench/c/witness.c`) and it runs in a
+real-time class, before everything that it watches: what the kernel does not stamp is stamped within microseconds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The C yardsticks, and the witness of a failover, as one cffi module, `yardstick`, with the flags of the extensions."""
+"""The C yardsticks, and the witness of a failover, as one cffi module, `yardstick`, with the extensions' flags."""
 
 from pathlib import Path
 
