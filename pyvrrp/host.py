@@ -71,6 +71,7 @@ class Host:
         self.rivals = Rivals(reactor, self.chronicle)
         self.duplicates = Duplicates(self.loop, self.chronicle)
         self._networks: dict[str | None, Network] = {}
+        self._identities: set[tuple[int, int] | None] = set()       # of those that are open
         self._sender = Sender()
         self._watch = NamespaceWatch(self._namespaces_changed)
         self._following: asyncio.Task[None] | None = None
@@ -92,6 +93,7 @@ class Host:
         """Begin to take turns. Raises NetlinkError, OSError: the daemon's own namespace cannot be used."""
         own = self.network(None)
         await own.open()
+        self._identities.add(own.identity)
         self._listen(own)
         self.loop.add_reader(self.reactor.fileno(), self._on_ready)
         self._following = self.loop.create_task(self._follow(), name="namespaces")
@@ -412,7 +414,7 @@ class Host:
         if not network.is_open:
             before = network.why_closed
             twin = network.look()
-            if twin is not None and any(other.identity == twin for other in self.networks):
+            if twin is not None and twin in self._identities:
                 network.why_closed = f"{network.title} has another name in the configuration; use one name for it"
             else:
                 try:
@@ -423,6 +425,7 @@ class Host:
                 if network.why_closed != before:
                     log.warning("%s; its %d instances wait for it", network.why_closed, len(self._routers_in(network)))
                 return
+            self._identities.add(network.identity)
             self._listen(network)
             log.info("%s is there", network.title)
         assert network.applier is not None
@@ -454,6 +457,7 @@ class Host:
             self.judge(router)
         self.settle_events()
         await network.drain(limits.NAMESPACE_LEAVE_S)
+        self._identities.discard(network.identity)
         await network.close()
         network.is_vanishing = False
         for router in self._routers_in(network):

@@ -37,17 +37,12 @@ from pyroute2.netlink.rtnl import (
     RTNLGRP_IPV6_IFADDR,
     RTNLGRP_LINK,
 )
-from pyroute2.netlink.rtnl.ifaddrmsg import (
-    IFA_F_DADFAILED,
-    IFA_F_OPTIMISTIC,
-    IFA_F_SECONDARY,
-    IFA_F_TENTATIVE,
-    ifaddrmsg,
-)
-from pyroute2.netlink.rtnl.ifinfmsg import IFF_RUNNING, IFF_UP, ifinfmsg
+from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_DADFAILED, IFA_F_OPTIMISTIC, IFA_F_SECONDARY, IFA_F_TENTATIVE
+from pyroute2.netlink.rtnl.ifinfmsg import IFF_RUNNING, IFF_UP
 
 from pyvrrp.errors import NetlinkError
 from pyvrrp.limits import RETRY_FIRST_S, SLICE_S
+from pyvrrp.netlink.decoding import read_address, read_link
 from pyvrrp.netlink.programs import AddressKey, address_dump, link_dump, peek_address
 from pyvrrp.netlink.transport import HEADER, Message, Netlink, guarded
 
@@ -363,36 +358,17 @@ class Links:
 
 
 def _decoded_link(message: Message) -> Link:
-    decoded = ifinfmsg(message.data)
-    decoded.decode()
+    read = read_link(message.data)
     return Link(
-        index=decoded["index"],
-        name=decoded.get_attr("IFLA_IFNAME"),
-        is_up=decoded["flags"] & (IFF_UP | IFF_RUNNING) == IFF_UP | IFF_RUNNING,
-        mac=bytes.fromhex((decoded.get_attr("IFLA_ADDRESS") or "").replace(":", "")),
-        mtu=decoded.get_attr("IFLA_MTU") or 0,
-        vrf_table=_vrf_table(decoded),
-        macvlan=_decoded_macvlan(decoded),
+        index=read.ifindex,
+        name=read.name,
+        is_up=read.flags & (IFF_UP | IFF_RUNNING) == IFF_UP | IFF_RUNNING,
+        mac=read.mac,
+        mtu=read.mtu,
+        vrf_table=read.vrf_table,
+        macvlan=Macvlan(read.below, read.macvlan_mode, read.alias) if read.kind == "macvlan" else None,
     )
 
 
-def _vrf_table(decoded: ifinfmsg) -> int:
-    if decoded.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") != "vrf":
-        return 0
-    return decoded.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA", "IFLA_VRF_TABLE") or 0
-
-
-def _decoded_macvlan(link: ifinfmsg) -> Macvlan | None:
-    info = link.get_attr("IFLA_LINKINFO")
-    if info is None or info.get_attr("IFLA_INFO_KIND") != "macvlan":
-        return None
-    data = info.get_attr("IFLA_INFO_DATA")
-    mode = data.get_attr("IFLA_MACVLAN_MODE") if data is not None else None
-    return Macvlan(link.get_attr("IFLA_LINK") or 0, mode or "", link.get_attr("IFLA_IFALIAS") or "")
-
-
 def _decoded_address(key: AddressKey, message: Message) -> LinkAddress:
-    decoded = ifaddrmsg(message.data)
-    decoded.decode()
-    flags = decoded.get_attr("IFA_FLAGS") or decoded["flags"]
-    return LinkAddress(key.address, decoded["prefixlen"], decoded["scope"], flags)
+    return LinkAddress(key.address, *read_address(message.data))
