@@ -1,9 +1,9 @@
 """The thread that reads /proc.
 
 Reading what belongs to another process may wait for that process: for a lock on its memory while it executes something,
-or is stuck. On a busy host that is a process that gets no processor, and a daemon of higher priority would wait for it
-(measured: 350 ms). So no event loop reads there. The thread does nothing else, and holds the GIL for some microseconds
-between two system calls.
+or is stuck. On a busy host that is a process that gets no processor, and a daemon of higher priority would wait for it.
+So no event loop reads there. The thread does nothing else, and holds the GIL for some microseconds between two system
+calls.
 """
 
 from __future__ import annotations
@@ -63,6 +63,6 @@ class Looker:
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
-            answer = job()
+            answer = job()          # which raises nothing: what cannot be read is no process that is meant
             with contextlib.suppress(RuntimeError):     # the loop is closed: nobody is left to tell
                 self._loop.call_soon_threadsafe(answer)

@@ -1,6 +1,6 @@
 """How many processes there are of each kind that anybody tracks, for all scopes of the daemon.
 
-Where the kernel tells of processes (`told` is set), its news are followed: a child of a process that counts is one like
+Where the kernel tells of processes (`is_told`), its news are followed: a child of a process that counts is one like
 it until it executes something else, which is then looked at; /proc is read as a whole only at start, when news were
 lost, and now and then for what the kernel could not tell. Where it does not, all of /proc is read again and again, and
 the end of a process that counts is noticed by its pidfd.
@@ -255,7 +255,7 @@ class ProcessWatch:
         for pid, patterns in found if finder is self._finder else ():
             if pid in asked:                                # and nothing was told of it meanwhile
                 self._set(pid, patterns)
-        if looking is not None and looking is self._looking and not looking.left:
+        if looking is not None and looking is self._looking and looking.left == []:
             self._looked(looking)                           # whatever is executed meanwhile
         self._tell()
         self._ask()

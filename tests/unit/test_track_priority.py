@@ -2,7 +2,8 @@
 
 import pytest
 
-from pyvrrp.track.priority import Contribution, Number, effective
+from pyvrrp.model import Tracked
+from pyvrrp.track.priority import Contribution, Number, Quorum, effective, merged
 
 
 @pytest.mark.keepalived("K2")
@@ -100,3 +101,27 @@ def test_the_number_of_a_file_times_its_weight(weight, reverse, number, priority
     assert (result.priority, result.is_fault) == (priority, is_fault)
     assert result.failed == ((f"track_file f holds {number}",) if is_fault else ())
     assert effective(255, [Number("f", weight, number, reverse)]).priority == 255
+
+
+@pytest.mark.keepalived("K10")
+def test_what_a_member_and_its_group_track() -> None:
+    """What both track counts once: as the group says, unless the member tracks it without a weight."""
+    own = (Tracked("a", 5), Tracked("b", 0), Tracked("c", 7, reverse=True))
+    of_group = (Tracked("a", -9, reverse=True), Tracked("b", 20), Tracked("d", 3))
+    assert merged(own, of_group) == (
+        Tracked("a", -9, reverse=True), Tracked("b", 0), Tracked("c", 7, reverse=True), Tracked("d", 3)
+    )
+    assert merged(own, ()) == own
+
+
+@pytest.mark.keepalived("K2", "K3", "K9")
+def test_processes_count_as_scripts_do() -> None:
+    for ok, weight, reverse, priority in (
+        (True, 20, False, 120), (False, 20, False, 100), (False, -20, False, 80), (True, 20, True, 80),
+        (None, 20, False, 100),
+    ):
+        assert effective(100, [Quorum("p", weight, ok, reverse)]).priority == priority
+    assert effective(100, [Quorum("p", 0, False)]).failed == ("track_process p has no quorum",)
+    assert effective(100, [Quorum("p", 0, True, reverse=True)]).failed == ("track_process p has its quorum",)
+    assert effective(100, [Quorum("p", 0, None)]).undecided == ("p",)
+    assert not effective(100, [Quorum("p", 0, True)]).is_fault

@@ -14,7 +14,8 @@ import uvloop
 
 from pyvrrp import limits
 from pyvrrp.model import TrackProcess
-from pyvrrp.track.matching import Pattern
+from pyvrrp.track.looker import Found
+from pyvrrp.track.matching import Finder, Pattern
 from pyvrrp.track.processes import ProcessWatch
 
 PROXY = Pattern.of(TrackProcess(name="p", process="proxy"))
@@ -337,5 +338,109 @@ def test_what_hides_processes_is_told_once(
         assert await host.next() == [2]
         assert "hidepid" in host.watch.problem
         assert [record.getMessage() for record in caplog.records] == [f"track_process: {host.watch.problem}"]
+
+    play(test)
+
+
+class Held:
+    """A Looker whose answers the test gives."""
+
+    def __init__(self) -> None:
+        self.lists: list[Callable[[list[int] | OSError], None]] = []
+        self.questions: list[tuple[list[int], Callable[[Found], None]]] = []
+
+    def everybody(self, on_done: Callable[[list[int] | OSError], None]) -> None:
+        self.lists.append(on_done)
+
+    def look(self, some: list[int], finder: Finder, on_done: Callable[[Found], None]) -> None:
+        self.questions.append((some, on_done))
+
+    def close(self) -> None: ...
+
+    def answer(self, *patterns: Pattern) -> list[int]:
+        """Each that is asked for is meant by these; who was asked for."""
+        some, on_done = self.questions.pop()
+        assert not self.questions, "one question at a time"
+        on_done([(pid, patterns) for pid in some])
+        return some
+
+
+async def held(host: Host) -> Held:
+    """A host that tracks PROXY, and has looked at everything once: nobody is one."""
+    looker = Held()
+    host.watch._looker = looker     # type: ignore[assignment]
+    host.watch.follow(is_told=True)
+    host.track()
+    await turn_until(lambda: looker.lists)
+    looker.lists.pop()([1])
+    assert looker.answer() == [1]
+    assert host.watch.count(PROXY) == 0
+    return looker
+
+
+def test_one_that_ends_while_it_is_looked_at(play: Callable[[Test], None]) -> None:
+    async def test(host: Host) -> None:
+        looker = await held(host)
+        for pid in (20, 21):
+            host.watch.executed(pid)
+        host.watch.done()
+        host.watch.ended(20)
+        host.watch.done()
+        assert looker.answer(PROXY) == [20, 21]
+        assert host.watch.count(PROXY) == 1
+
+    play(test)
+
+
+def test_one_that_executes_again_while_it_is_looked_at(play: Callable[[Test], None]) -> None:
+    async def test(host: Host) -> None:
+        looker = await held(host)
+        host.watch.executed(20)
+        host.watch.done()
+        host.watch.executed(20)
+        host.watch.done()
+        assert looker.answer(PROXY) == [20]
+        assert host.watch.count(PROXY) == 0, "that was another program"
+        assert looker.answer(PROXY) == [20]
+        assert host.watch.count(PROXY) == 1
+
+    play(test)
+
+
+def test_a_child_of_one_that_is_looked_at(play: Callable[[Test], None]) -> None:
+    """What its parent is was not known when it was born."""
+
+    async def test(host: Host) -> None:
+        looker = await held(host)
+        host.watch.executed(20)
+        host.watch.done()
+        host.watch.forked(20, 21)
+        host.watch.done()
+        assert looker.answer(PROXY) == [20]
+        assert looker.answer(PROXY) == [21]
+        assert host.watch.count(PROXY) == 2
+        host.watch.executed(30)
+        host.watch.forked(30, 31)       # both in one batch of news
+        host.watch.done()
+        assert looker.answer(PROXY) == [30, 31]
+        assert host.watch.count(PROXY) == 4
+
+    play(test)
+
+
+def test_what_was_looked_at_for_others_is_looked_at_again(play: Callable[[Test], None]) -> None:
+    """Somebody tracks something else meanwhile: the answer knows nothing of that."""
+
+    async def test(host: Host) -> None:
+        looker = await held(host)
+        host.watch.executed(20)
+        host.watch.done()
+        host.track(WORKER)
+        assert looker.answer(PROXY) == [20]
+        assert looker.answer(PROXY, WORKER) == [20]
+        await turn_until(lambda: looker.lists)
+        looker.lists.pop()([1, 20])
+        assert looker.answer(PROXY, WORKER) == [1, 20]
+        assert (host.watch.count(PROXY), host.watch.count(WORKER)) == (2, 2)
 
     play(test)
