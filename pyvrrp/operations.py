@@ -144,13 +144,13 @@ class Operations:
     async def _switchover(self, call: Call) -> Answer:
         body: SwitchoverRequest = call.body
         routers = self._target(body.instance, body.group, body.scope)
-        units = _units(routers, self._runtime)
+        units = await _units(routers, self._runtime)
         if not any(router.state is State.MASTER for router in routers):
             raise _conflict(f"{_named(routers)}: not MASTER on this host; switch over on the host that is")
         if (aside := next((router for router in routers if router.aside), None)) is not None:
             raise _conflict(f"{aside.title} is out already ({aside.aside}); resume it first")
         if not body.force:
-            self._refuse_without_peer(units, "it takes the addresses back if nobody has taken over in time")
+            await self._refuse_without_peer(units, "it takes the addresses back if nobody has taken over in time")
 
         def order(router: Router) -> None:
             _order_of(router).is_moving = True
@@ -160,9 +160,9 @@ class Operations:
     async def _hold(self, call: Call) -> Answer:
         body: HoldRequest = call.body
         routers = self._target(body.instance, body.group, body.scope)
-        units = _units(routers, self._runtime)
+        units = await _units(routers, self._runtime)
         if not body.force:
-            self._refuse_without_peer(units, "the addresses may then be nowhere")
+            await self._refuse_without_peer(units, "the addresses may then be nowhere")
 
         def order(router: Router) -> None:
             mine = _order_of(router)
@@ -179,17 +179,20 @@ class Operations:
         body: DrainRequest = call.body
         scope = None if body.scope is None else self._scope(body.scope)
         routers = self._runtime.routers() if scope is None else scope.routers
-        units = _units(routers, self._runtime)
+        units = await _units(routers, self._runtime)
         if not body.force:
-            self._refuse_without_peer(units, "the addresses may then be nowhere")
+            await self._refuse_without_peer(units, "the addresses may then be nowhere")
+        # None yields before its move has begun, whatever has it judged meanwhile.
+        async for router in in_slices(routers):
+            _order_of(router).is_exempt = True
         if scope is None:
             self._runtime.drain(True)
         else:
             scope.is_drained = True
 
         def order(router: Router) -> None:
-            if router.order is not None:
-                router.order.is_exempt = router.order.is_moving = False
+            mine = _order_of(router)
+            mine.is_exempt = mine.is_moving = False
 
         after = self._stay_out if body.force else self._after_drain
         return await self._move(call, units, order, after, body.limit_s, body.wait, stays_out=body.force)
@@ -207,14 +210,14 @@ class Operations:
     ) -> MovesReply:
         moves = self._runtime.moves
         made: list[Unit] = []
+        log.info("%s: asked to yield by %s", _named([router for routers in units for router in routers]), call.caller)
         async for routers in in_slices(units):
-            log.info("%s: asked to yield by %s", _named(routers), call.caller)
             moves.give_up(routers, "another order came")
             limit = usual_limit_s(routers) if limit_s is None else limit_s
             unit = Unit(routers, after == self._after_switchover, stays_out, after, limit)
-            moves.begin(unit)
             for router in routers:
                 order(router)
+            moves.begin(unit)               # where nothing has to move, this ends the order at once
             self._runtime.judge_now(routers)
             made.append(unit)
         if waits:
@@ -250,13 +253,13 @@ class Operations:
                 log.info("(%s) is not held any longer: its time is over", router.title)
                 self._runtime.judge_soon([router])
 
-    def _refuse_without_peer(self, units: Iterable[Sequence[Router]], risk: str) -> None:
+    async def _refuse_without_peer(self, units: Iterable[Sequence[Router]], risk: str) -> None:
         """Refuse where nobody is known who could take over. A BACKUP is silent: one that came later was not heard."""
-        alone = [
-            routers[0] for routers in units
-            if any(router.state is State.MASTER for router in routers)
-            and not any(self._runtime.has_heard_peer(router) for router in routers)
-        ]
+        alone = []
+        async for routers in in_slices(units):
+            is_master = any(router.state is State.MASTER for router in routers)
+            if is_master and not any(self._runtime.has_heard_peer(router) for router in routers):
+                alone.append(routers[0])
         if alone:
             raise _conflict(
                 f"{_named(alone)}: no advert of another host was heard since this daemon started, so it is not known "
@@ -365,11 +368,11 @@ def _order_of(router: Router) -> Order:
     return router.order
 
 
-def _units(routers: Sequence[Router], runtime: Runtime) -> list[list[Router]]:
+async def _units(routers: Sequence[Router], runtime: Runtime) -> list[list[Router]]:
     """Those that move together, each router once."""
     seen: set[Router] = set()
     units = []
-    for router in routers:
+    async for router in in_slices(routers):
         if router not in seen:
             unit = runtime.together(router)
             seen.update(unit)

@@ -55,11 +55,13 @@ def file_of(priority: int, *numbers: int) -> str:
 class Pair:
     """Our host with the higher priority, on the left, MASTER of three instances; the other one has been heard."""
 
-    def __init__(self, lab: Lab, kind: Kind) -> None:
+    def __init__(self, lab: Lab, kind: Kind, *, lower: int | None = None) -> None:
+        """lower: the number of another instance, of which the other host is MASTER."""
         self.left, self.right = lab.pair()
         self.ours, self.other = lab.daemon("pyvrrpd", self.left), lab.daemon(kind, self.right)
-        self.ours.configure(file_of(150, 1, 2, 3))
-        self.other.configure(file_of(100, 1, 2, 3))
+        own, its = ("" if lower is None else instance(lower, priority) for priority in (50, 100))
+        self.ours.configure(file_of(150, 1, 2, 3) + own)
+        self.other.configure(file_of(100, 1, 2, 3) + its)
         self.other.start()
         self.here(self.right, 1, 2, 3)
         self.ours.start()
@@ -143,7 +145,14 @@ def test_addresses_move_and_come_back_as_they_are_told_to(lab: Lab, kind: Kind) 
 
 
 def test_two_masters_are_told_by_the_one_that_hears_the_other(lab: Lab) -> None:
-    pair = Pair(lab, "pyvrrpd")
+    pair = Pair(lab, "pyvrrpd", lower=5)
+    # Before that: all of a file at once. What is not MASTER has nothing to do, and no order stays.
+    moves = pair.move("/v1/switchover", scope="keepalived")
+    assert moves == {"VI_5": ("NOT_MASTER", False)} | {f"VI_{number}": ("MOVED", True) for number in (1, 2, 3)}
+    instances = "/v1/instances"
+    until(lambda: not any(each["aside"] for each in pair.ours.get(instances)["instances"]), SOON_S, "all are free")
+    pair.here(pair.left, 1, 2, 3)
+
     filtering(pair.right, f"ip saddr {pair.left.ip4} ip protocol 112 drop;")
     pair.here(pair.right, 1)
     rival = until(lambda: pair.ours.instance("VI_1")["other_master"], SOON_S, "it is told")
