@@ -450,7 +450,7 @@ _OLD = (
         Kind.FOREIGN,
         "The interface of the LVS synchronization daemon.",
         takes="IF",
-        without="LVS is not a matter of VRRP",
+        without="LVS is not set up (keepalived --check does it)",
     ),
 )
 
