@@ -33,6 +33,7 @@ from vrrpcore.vr cimport (
     VRF_ASIDE,
     VRF_CHECK_SOURCE,
     VRF_COALESCED,
+    VRF_HELD,
     VRF_HIGHER_ADVERT,
     VRF_LOWER_AGAIN,
     VRF_LOWER_SECOND,
@@ -97,8 +98,8 @@ cdef int vr_setup(vr_t *vr, settings, uint8_t family) except -1:
     if vr.version == 2 or vr.state != ST_BACKUP or vr.master_priority == 0:
         vr.master_adver_interval_cs = vr.advertisement_interval_cs         # none has been learned
     vr.told = 0                     # what is wrong with the new settings has not been told
-    vr.flags &= (VRF_USED | VRF_ASIDE | VRF_WANTS_MASTER | VRF_STALLED | VRF_COALESCED | VRF_LOWER_AGAIN
-                 | VRF_LOWER_SECOND | VRF_YIELDS)
+    vr.flags &= (VRF_USED | VRF_ASIDE | VRF_HELD | VRF_WANTS_MASTER | VRF_STALLED | VRF_COALESCED
+                 | VRF_LOWER_AGAIN | VRF_LOWER_SECOND | VRF_YIELDS)
     vr.flags |= VRF_UNICAST if settings.is_unicast else 0
     vr.flags |= VRF_PREEMPT if settings.preempt else 0
     vr.flags |= VRF_OWNER_START if settings.starts_as_owner else 0

@@ -125,6 +125,14 @@ class TestDeafness:
         engine.advance(deadline_ns + 6 * S)
         assert engine.status(vr).state == MASTER
 
+    def test_new_settings_leave_a_timer_that_waits_as_it_is(self) -> None:
+        engine, vr, deadline_ns = self.backup()
+        engine.advance(deadline_ns + S, unread={0: deadline_ns - 1})
+        engine.configure(vr, settings(), deadline_ns + S)
+        assert engine.status(vr).deadline_ns == deadline_ns
+        engine.advance(deadline_ns + 2 * S, unread={0: deadline_ns})
+        assert engine.status(vr).state == MASTER, "all that arrived before its deadline has been heard"
+
     def test_a_flood_that_never_ends_does_not_starve_it(self) -> None:
         """The queue is never seen empty, but what was read arrived after the deadline: it holds no older advert."""
         engine, vr, deadline_ns = self.backup()
