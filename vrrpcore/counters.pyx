@@ -9,10 +9,12 @@ whatever the engine does. No Python object is made for a single counter.
 """
 
 from cpython cimport array
+from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
 import array
 
+from vrrpcore.sync cimport sync_reasons
 from vrrpcore.vr cimport VRF_USED
 
 from vrrpcore.settings import StatusArrays
@@ -115,12 +117,12 @@ cdef object status_arrays(const vr_t *vrs, size_t row_count):
     cdef array.array since = array.clone(_LONGS, row_count, False)
     cdef array.array heard = array.clone(_LONGS, row_count, False)
     cdef const vr_t *vr
-    cdef size_t i
-    for i in range(row_count):
+    cdef uint32_t i
+    for i in range(<uint32_t>row_count):
         vr = &vrs[i]
         states.data.as_uchars[i] = vr.state if vr.flags & VRF_USED else STATE_NONE
         priorities.data.as_uchars[i] = vr.priority
-        reasons.data.as_uints[i] = vr.fault_reasons
+        reasons.data.as_uints[i] = sync_reasons(vrs, i)
         since.data.as_longlongs[i] = vr.since_ns
         heard.data.as_longlongs[i] = vr.peer_heard_ns
     return StatusArrays(states, priorities, reasons, since, heard)

@@ -44,7 +44,7 @@ from vrrpcore.outbox cimport TX_FRAME, tx_t
 from vrrpcore.packet cimport rx_meta_t
 from vrrpcore.setup cimport copy_address, vr_check, vr_encode, vr_free, vr_setup
 from vrrpcore.stall cimport overslept, relisten
-from vrrpcore.sync cimport sync_join, sync_leave
+from vrrpcore.sync cimport sync_join, sync_leave, sync_reasons
 from vrrpcore.vr cimport (
     FAULT_GROUP,
     ST_BACKUP,
@@ -209,7 +209,6 @@ cdef class Engine:
         """
         self._vr(index)
         sync_leave(self.table.vrs, index)
-        self.table.vrs[index].fault_reasons &= ~<uint32_t>FAULT_GROUP
 
     def set_fault(self, index: int, reasons: int, now_ns: int) -> None:
         """Say for which reasons of its own a router is in FAULT (S14).
@@ -356,7 +355,7 @@ cdef class Engine:
             deadline_ns = self.wheel.deadline_ns(<uint32_t>index * TIMERS_PER_VR + TIMER_ADVER)
         else:
             deadline_ns = self.machine.down_deadline_ns(index)
-        return VrStatus(vr.state, vr.priority, vr.since_ns, vr.fault_reasons, vr.master_addr[:16],
+        return VrStatus(vr.state, vr.priority, vr.since_ns, sync_reasons(self.table.vrs, index), vr.master_addr[:16],
                         vr.master_priority, vr.master_adver_interval_cs, vr.peer_addr[:16], vr.peer_priority,
                         vr.peer_heard_ns, deadline_ns)
 

@@ -50,6 +50,7 @@ from vrrpcore.sync cimport (
     sync_is_aside,
     sync_others_want_master,
     sync_owns,
+    sync_set_aside,
     sync_set_fault,
 )
 from vrrpcore.vr cimport (
@@ -58,7 +59,6 @@ from vrrpcore.vr cimport (
     ST_MASTER,
     TIMER_ADVER,
     TIMER_LOWER,
-    VRF_ASIDE,
     VRF_HIGHER_ADVERT,
     VRF_LOWER_AGAIN,
     VRF_LOWER_SECOND,
@@ -86,7 +86,7 @@ cdef class Machine:
 
     cdef uint8_t startup_event(self, uint32_t i) noexcept nogil:
         """What starting router `i` is to it: a startup, an owner's, or a FAULT that is there already."""
-        if self._table.vrs[i].fault_reasons or sync_has_fault(self._table.vrs, i):
+        if sync_has_fault(self._table.vrs, i):
             return EV_FAULT
         return EV_STARTUP_OWNER if sync_owns(self._table.vrs, i) else EV_STARTUP
 
@@ -123,24 +123,25 @@ cdef class Machine:
     cdef void set_fault(self, uint32_t i, uint32_t reasons, int64_t now_ns) noexcept nogil:
         """The reasons of its own for which router `i` is in FAULT are these. Its sync group goes with it (S14)."""
         cdef vr_t *vrs = self._table.vrs
-        cdef uint8_t event = EV_FAULT if sync_set_fault(vrs, i, reasons) else EV_FAULT_CLEARED
+        cdef bint concerns_all
+        cdef uint8_t event = EV_FAULT if sync_set_fault(vrs, i, reasons, &concerns_all) else EV_FAULT_CLEARED
         cdef uint32_t j = i
         while True:
             if vrs[j].state != ST_INIT:
                 self._apply(j, event, now_ns, NULL, NULL)
             j = vrs[j].group_next
-            if j == i:
+            if j == i or not concerns_all:
                 break
 
     cdef void stand_aside(self, uint32_t i, bint wanted, int64_t now_ns) noexcept nogil:
         """Router `i` and its group stay out of MASTER, or need not any longer."""
         cdef vr_t *vrs = self._table.vrs
         cdef uint32_t j = i
+        sync_set_aside(vrs, i, wanted)
         if wanted:
-            vrs[i].flags = (vrs[i].flags | VRF_ASIDE) & ~<uint32_t>(VRF_WANTS_MASTER | VRF_YIELDS)
+            vrs[i].flags &= ~<uint32_t>(VRF_WANTS_MASTER | VRF_YIELDS)
             self.dispatch(i, EV_YIELD, now_ns, NULL, NULL)
             return
-        vrs[i].flags &= ~<uint32_t>VRF_ASIDE
         while not sync_is_aside(vrs, i):
             if vrs[j].state == ST_BACKUP and self.down_deadline_ns(j) < 0:
                 self._arm_skew(j, now_ns)

@@ -70,6 +70,7 @@ cdef class Table:
         memset(&self.vrs[i], 0, sizeof(vr_t))
         self.vrs[i].flags = VRF_USED
         self.vrs[i].group_next = i
+        self.vrs[i].group_head = i
         self.used += 1
         return i
 

@@ -102,7 +102,7 @@ cdef struct vr_t:               # four cache lines; an advert heard touches the 
     uint32_t told               # bit per drop_t and per event kind: told since the last change of state
     uint8_t *addrs              # addr_count addresses, packed, as in the advert
     int64_t held_ns             # under VRF_HELD: the deadline of its Master_Down_Timer
-    uint32_t fault_reasons
+    uint32_t fault_reasons      # its own
     uint16_t announce_repeat    # frames per address in each set
     uint16_t booking                    # the slot of the interval that it has booked, + 1; 0: none
     announce_t *announces
@@ -116,4 +116,9 @@ cdef struct vr_t:               # four cache lines; an advert heard touches the 
     uint32_t preempt_delay_ms           # 0: none
     int64_t preempt_until_ns            # S13, under VRF_YIELDS: lower adverts are obeyed until then
     uint32_t ifindex            # where others' adverts arrive: that one, or the one below; 0: any
-    uint8_t zero[20]
+    # Of its sync group, counted by one member for all.
+    uint32_t group_head         # who that is; itself when it is in none
+    uint32_t group_faults       # members that have reasons of their own to be in FAULT
+    uint32_t group_asides       # members that stand aside
+    uint8_t group_unjudged      # somebody came or went since all were told whether they are in FAULT
+    uint8_t zero[7]

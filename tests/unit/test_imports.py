@@ -24,7 +24,7 @@ CORE: dict[str, set[str]] = {
     "checksum": {"consts"},
     "packet": {"consts", "limits", "checksum"},
     "announce": {"consts", "limits", "checksum"},
-    "counters": {"packet", "vr", "settings"},
+    "counters": {"packet", "vr", "sync", "settings"},
     "vr": {"packet"},                   # holds an expect_t
     "election": {"consts", "vr"},
     "fsm": {"vr", "election"},

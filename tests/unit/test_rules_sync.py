@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
-from network import MS, START_NS, S, Wire, advert
+from network import MS, START_NS, STATE_NAMES, S, Wire, advert, lone_engine, settings
 
 from vrrpcore.election import master_down_interval
 from vrrpcore.engine import FAULT_GROUP_BIT
@@ -142,3 +143,42 @@ def test_preempt_delay_holds_a_group_back_as_a_whole() -> None:
         hear(wire, 1, 50)
         wire.run(100 * MS)
     assert states(wire) == ["MASTER", "MASTER"]
+
+
+def test_groups_that_change_agree_with_a_count_of_their_members() -> None:
+    """Members come and go, with and without reasons, as the first, the last and in between."""
+    rng = random.Random(1)
+    engine = lone_engine()
+    count = 8
+    for vr in range(count):
+        engine.start(engine.add(settings(vrid=1 + vr)), START_NS)
+    groups = [{vr} for vr in range(count)]
+    reasons = [0] * count
+    states: set[tuple[str, bool]] = set()
+    for step in range(3000):
+        vr = rng.randrange(count)
+        group = next(group for group in groups if vr in group)
+        act = rng.randrange(4)
+        if act == 0 and len(group) == 1:
+            into = rng.choice([other for other in groups if other is not group])
+            engine.join_group(vr, rng.choice(sorted(into)))
+            groups.remove(group)
+            into.add(vr)
+        elif act == 1 and len(group) > 1:
+            engine.leave_group(vr)
+            group.remove(vr)
+            groups.append({vr})
+        elif act > 1:
+            reasons[vr] = rng.choice((0, 0, 1, 2, 3))
+            engine.set_fault(vr, reasons[vr], START_NS + step)
+            has_fault = any(reasons[member] for member in group)
+            found = {STATE_NAMES[engine.status(member).state] for member in group}
+            assert found == {"FAULT" if has_fault else "BACKUP"}, "all of them, from one call on"
+            states.add((found.pop(), len(group) > 1))
+        seen = engine.status_arrays().fault_reasons
+        for group in groups:
+            for member in group:
+                others = any(reasons[other] for other in group if other != member)
+                expected = reasons[member] | (FAULT_GROUP_BIT if others else 0)
+                assert seen[member] == engine.status(member).fault_reasons == expected
+    assert len(states) == 4, "both states, alone and in a group"
