@@ -7,11 +7,11 @@ import ipaddress
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
+from netns.kernel import Namespace
 from pyvrrp.model import Vip
 from pyvrrp.netlink import Applier, Links, Netlink
 from pyvrrp.netlink.transport import Answer, Message
 from pyvrrp.routing import Prefix, Route
-from tests.netns.kernel import Namespace
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 

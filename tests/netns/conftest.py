@@ -12,8 +12,8 @@ import pytest
 import uvloop
 
 from netns import harness
-from tests.netns.applying import Run
-from tests.netns.kernel import Namespace
+from netns.applying import Run
+from netns.kernel import Namespace
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,12 +11,12 @@ from functools import partial
 import pytest
 from pyroute2.netlink.rtnl import RTM_NEWADDR
 
+from netns.applying import Applying, Run, route, texts, vip
+from netns.kernel import BlockMeter, Namespace, until
 from pyvrrp.netlink import Sender
 from pyvrrp.netlink.programs import add_message, peek_address
 from pyvrrp.netlink.transport import Answer
 from pyvrrp.routing import Rule
-from tests.netns.applying import Applying, Run, route, texts, vip
-from tests.netns.kernel import BlockMeter, Namespace, until
 
 pytestmark = pytest.mark.root
 

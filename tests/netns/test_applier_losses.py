@@ -10,10 +10,10 @@ from collections.abc import Callable, Hashable
 
 import pytest
 
+from netns.applying import Applying, Run, route, texts, vip
+from netns.kernel import Namespace, until
 from pyvrrp.netlink import Sender
 from pyvrrp.routing import Rule
-from tests.netns.applying import Applying, Run, route, texts, vip
-from tests.netns.kernel import Namespace, until
 
 pytestmark = pytest.mark.root
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from netns.applying import Run
+from netns.kernel import Namespace, until
 from pyvrrp.errors import NetlinkError
 from pyvrrp.model import Vip
 from pyvrrp.netlink import Link, Links, Netlink
 from pyvrrp.netlink.programs import AddressKey, add_message, address_key, delete_message
 from pyvrrp.netlink.transport import Message
-from tests.netns.applying import Run
-from tests.netns.kernel import Namespace, until
 
 pytestmark = pytest.mark.root
 
