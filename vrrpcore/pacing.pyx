@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, cdivision=True
 """When a MASTER announces its addresses by GARP and NA: its sets, and the gap between the frames of an interface.
 
 A set is some rounds over all addresses of a router. The first goes when the kernel has the addresses, the second a
