@@ -30,7 +30,7 @@ import msgspec
 from pyvrrp import limits
 from pyvrrp.errors import ScriptError
 from pyvrrp.linux import Notes
-from pyvrrp.model import Command, Configuration
+from pyvrrp.model import Command, Configuration, GlobalDefs, Notify
 from pyvrrp.scripts.leftovers import end_groups
 from pyvrrp.scripts.messages import Ended, FromSpawner, Kill, Ready, Result, Slow, Start
 from pyvrrp.scripts.output_log import OutputLog
@@ -619,11 +619,11 @@ class ScopeRunner:
 
 def commands_of(configuration: Configuration) -> list[Command]:
     """Every command that a configuration may run, each once."""
-    told = [each.notify for each in configuration.instances] + [each.notify for each in configuration.groups]
-    defs = configuration.global_defs
+    holders: list[Notify | GlobalDefs] = [configuration.global_defs]
+    holders += [each.notify for each in configuration.instances]
+    holders += [each.notify for each in configuration.groups]
     found: list[object] = [script.command for script in configuration.scripts]
-    found += [defs.notify_fifo_script, defs.vrrp_notify_fifo_script, defs.startup_script, defs.shutdown_script]
-    found += [getattr(notify, field.name) for notify in told for field in dataclasses.fields(notify)]
+    found += [getattr(holder, field.name) for holder in holders for field in dataclasses.fields(holder)]
     return list(dict.fromkeys(each for each in found if isinstance(each, Command)))
 
 

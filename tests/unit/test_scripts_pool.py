@@ -17,8 +17,8 @@ from running_scripts import LOOPS, gone, run_with_pool, sh, until
 
 from pyvrrp import limits
 from pyvrrp.errors import ScriptError
-from pyvrrp.model import Command
-from pyvrrp.scripts.pool import ScriptPolicy, ScriptPool
+from pyvrrp.model import Command, Configuration, GlobalDefs, Instance, Notify, SyncGroup, TrackScript
+from pyvrrp.scripts.pool import ScriptPolicy, ScriptPool, commands_of
 from pyvrrp.scripts.result import Lane, ScriptResult
 
 Runner = Callable[..., None]
@@ -460,6 +460,22 @@ def test_scripts_are_examined_without_being_run(
     setting = " and enable_script_security is on" if is_on else ""
     assert insecure.startswith(f"{paths['writable']}: {what} {paths['writable']} can be written by anybody{setting}; ")
     assert forbidden.startswith(f"{paths['private']}: uid ")
+
+
+def test_every_command_of_a_configuration_is_found_once() -> None:
+    check, told, both, first = (Command((f"/{name}",)) for name in ("check", "told", "both", "first"))
+    configuration = Configuration(
+        global_defs=GlobalDefs(router_id="r", startup_script=first),
+        scripts=(
+            TrackScript(name="a", command=check),
+            TrackScript(name="b", command=None),
+            TrackScript(name="c", command=both),
+        ),
+        groups=(SyncGroup(name="g", members=("x",), notify=Notify(any=told)),),
+        instances=(Instance(name="x", family=4, interface="eth0", vrid=1, notify=Notify(stop=both, any=told)),),
+    )
+    assert set(commands_of(configuration)) == {check, told, both, first}
+    assert len(commands_of(configuration)) == 4
 
 
 def test_a_spawner_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
