@@ -185,7 +185,7 @@ class Daemon:
             plan=self._plan,
             scraper=Scraper(
                 runtime.reactor, routers=runtime.routers, takeovers=runtime.takeovers, counters=counters,
-                has_compat=self._options.metrics_compat,
+                trackers=runtime.trackers, has_compat=self._options.metrics_compat,
             ),
         )
         control = ControlServer(

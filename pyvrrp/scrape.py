@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pyvrrp import __version__
+from pyvrrp.control.trackers import FileStatus, ProcessStatus, ScriptStatus
 from pyvrrp.host import in_slices
 from pyvrrp.metrics import compat
-from pyvrrp.metrics.exposition import Family, labels, render
+from pyvrrp.metrics.exposition import Value, labels, render
 from pyvrrp.metrics.families import Snapshot, counter_columns, families, shown_vips
 from pyvrrp.model import Instance
 from pyvrrp.router import Fault, Router, addresses_of, set_addresses
@@ -44,15 +45,15 @@ class Scraper:
         routers: Callable[[], list[Router]],
         takeovers: Durations,
         counters: Callable[[], Mapping[str, Mapping[str, int]]],
-        others: Callable[[], Iterable[Family]] = lambda: (),
+        trackers: Callable[[], Iterable[ScriptStatus | FileStatus | ProcessStatus]],
         has_compat: bool = False,
     ) -> None:
-        """counters: what belongs to no instance, as status has it. others: what else the daemon tells.
+        """counters: what belongs to no instance, as status has it. trackers: how everything stands that is tracked.
 
         has_compat: with the names of keepalived's exporters as well.
         """
         self._reactor, self._routers, self._takeovers = reactor, routers, takeovers
-        self._counters, self._others, self._has_compat = counters, others, has_compat
+        self._counters, self._trackers, self._has_compat = counters, trackers, has_compat
         self._labels: dict[int, _Labels] = {}       # by the router's number
 
     async def look(self) -> Iterator[bytes]:
@@ -85,8 +86,8 @@ class Scraper:
             vips=self._vips(routers, known) if shown_vips(vip_count) else (),
             vip_count=vip_count,
             takeovers=self._takeovers,
-            log_lines_dropped=counters.get("log", {}).get("lines_dropped", 0),
-            others=tuple(self._others()),
+            parts=counters,
+            trackers=tracked(self._trackers()),
         )
         told = families(now)
         if self._has_compat:
@@ -114,6 +115,34 @@ class Scraper:
                 for vip in addresses_of(router.placed.instance)
             ]
         return found
+
+
+def tracked(trackers: Iterable[ScriptStatus | FileStatus | ProcessStatus]) -> dict[str, dict[str, Value]]:
+    """What is tracked, by metric and labels. What is not known yet is left out."""
+    found: dict[str, dict[str, Value]] = {}
+    for each in trackers:
+        own = labels(name=each.name)
+        values: dict[str, float | None]
+        if isinstance(each, ScriptStatus):
+            values = {
+                "script_ok": each.ok, "script_last_ok": each.last_ok,
+                "script_last_duration_seconds": each.last_duration_s, "script_last_age_seconds": each.last_ago_s,
+                "script_next_seconds": each.next_s, "script_runs_total": each.runs,
+                "script_failures_total": each.failures, "script_timeouts_total": each.timeouts,
+                "script_skipped_total": each.skipped,
+            }
+        elif isinstance(each, FileStatus):
+            values = {"track_file_value": each.number}
+        else:
+            values = {
+                "track_process_ok": each.ok, "track_process_count": each.count,
+                "track_process_changes_total": each.changes,
+            }
+        for name, value in values.items():
+            if value is not None:
+                # A truth is a number to Prometheus.
+                found.setdefault(f"pyvrrp_{name}", {})[own] = int(value) if isinstance(value, bool) else value
+    return found
 
 
 def _compat_addresses(routers: Iterable[Router]) -> Iterable[compat.Address]:

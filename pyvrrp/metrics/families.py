@@ -44,8 +44,9 @@ class Snapshot:
     vips: Sequence[tuple[str, bool]]            # labels of an address, whether it is set
     vip_count: int = 0                          # of all, whether or not they are in `vips`
     takeovers: Durations = field(default_factory=Durations)
-    log_lines_dropped: int = 0
-    others: Sequence[Family] = field(default_factory=tuple)     # of other parts of the daemon
+    parts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)        # counters as the status has them
+    # Of what is tracked: by metric and labels.
+    trackers: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
 
 
 # Counters with a metric of their own.
@@ -89,6 +90,33 @@ _HISTOGRAMS = {
     "receive_batch": ("pyvrrp_receive_batch_datagrams", "Datagrams in a read", 1.0),
     "send_batch": ("pyvrrp_send_batch_datagrams", "Datagrams in a write", 1.0),
 }
+# Of the daemon's own parts: by the group and the key that `counters` of the status has them under.
+_PARTS = {
+    ("notify", "script_runs"): ("pyvrrp_notify_runs_total", "Notify scripts that have ended, of whatever kind"),
+    ("notify", "script_failures"): ("pyvrrp_notify_failures_total", "Notify scripts that failed"),
+    ("notify", "script_dropped"): ("pyvrrp_notify_dropped_total", "Changes whose notify scripts were never run"),
+    ("notify", "script_lower_dropped"): (
+        "pyvrrp_notify_lower_dropped_total", "Adverts of lower priority that were too many to tell"),
+    ("notify", "fifo_lines"): ("pyvrrp_fifo_lines_total", "Lines that a FIFO has taken"),
+    ("notify", "fifo_dropped"): ("pyvrrp_fifo_dropped_total", "Lines that no FIFO ever got"),
+    ("notify", "fifo_waiting"): ("pyvrrp_fifo_waiting", "Lines that wait for a FIFO's reader"),
+    ("notify", "mail_sent"): ("pyvrrp_mails_sent_total", "Mails that a server has taken"),
+    ("notify", "mail_failed"): ("pyvrrp_mails_failed_total", "Mails that could not be sent"),
+    ("notify", "mail_dropped"): ("pyvrrp_mails_dropped_total", "Mails for which there was no room"),
+    ("notify", "mail_waiting"): ("pyvrrp_mails_waiting", "Mails that wait to be sent"),
+    ("scripts", "runs"): ("pyvrrp_scripts_started_total", "Runs of scripts of all kinds"),
+    ("scripts", "failures"): ("pyvrrp_scripts_failed_total", "Runs that failed, timeouts included"),
+    ("scripts", "timeouts"): ("pyvrrp_scripts_timeouts_total", "Runs that took too long"),
+    ("scripts", "kills"): ("pyvrrp_scripts_kills_total", "Runs that did not end at SIGTERM and got SIGKILL"),
+    ("scripts", "refused"): ("pyvrrp_scripts_refused_total", "Runs that enable_script_security did not allow"),
+    ("scripts", "overflows"): ("pyvrrp_scripts_overflows_total", "Runs that were not queued, as too many waited"),
+    ("scripts", "output_cut"): ("pyvrrp_scripts_output_cut_total", "Runs that wrote more than is kept"),
+    ("scripts", "spawner_restarts"): ("pyvrrp_spawner_restarts_total", "Times that the spawner was started again"),
+    ("scripts", "orphans"): ("pyvrrp_scripts_orphans_total", "Groups of processes ended as their spawner had died"),
+    ("scripts", "running"): ("pyvrrp_scripts_running", "Scripts that run"),
+    ("scripts", "waiting"): ("pyvrrp_scripts_waiting", "Scripts that wait for others to end"),
+    ("log", "lines_dropped"): ("pyvrrp_log_lines_dropped_total", "Log lines dropped while the log was stuck"),
+}
 _MEANS = {counter.name: counter.means.split(";")[0].replace("`", "").replace("**", "") for counter in COUNTERS}
 
 METRICS = {
@@ -111,7 +139,20 @@ METRICS = {
         Metric("pyvrrp_takeover_seconds", "histogram",
                "From the turn that made an instance MASTER to the kernel's word that its addresses are set"),
         *(Metric(name, "counter", means) for name, means in _TOTALS.values()),
-        Metric("pyvrrp_log_lines_dropped_total", "counter", "Log lines dropped while the log was stuck"),
+        *(Metric(name, "counter" if name.endswith("_total") else "gauge", means) for name, means in _PARTS.values()),
+        Metric("pyvrrp_script_ok", "gauge", "Whether a vrrp_script is well, after rise and fall"),
+        Metric("pyvrrp_script_last_ok", "gauge", "Whether its newest run was"),
+        Metric("pyvrrp_script_last_duration_seconds", "gauge", "How long that took"),
+        Metric("pyvrrp_script_last_age_seconds", "gauge", "Since it ended"),
+        Metric("pyvrrp_script_next_seconds", "gauge", "Until the next is due"),
+        Metric("pyvrrp_script_runs_total", "counter", "Its results, of whatever kind"),
+        Metric("pyvrrp_script_failures_total", "counter", "Its failures, timeouts included"),
+        Metric("pyvrrp_script_timeouts_total", "counter", "Its runs that took too long"),
+        Metric("pyvrrp_script_skipped_total", "counter", "Intervals that passed while a run was still going on"),
+        Metric("pyvrrp_track_file_value", "gauge", "The number that a track_file holds"),
+        Metric("pyvrrp_track_process_ok", "gauge", "Whether as many processes run as have to"),
+        Metric("pyvrrp_track_process_count", "gauge", "How many of them run"),
+        Metric("pyvrrp_track_process_changes_total", "counter", "Changes of whether they do"),
         *(Metric(name, "gauge", means) for name, means in _LONGEST.values()),
         *(Metric(name, "histogram", means) for name, means, _ in _HISTOGRAMS.values()),
     )
@@ -151,8 +192,10 @@ def families(now: Snapshot) -> Iterator[Family]:
     for name, (metric, _, unit) in _HISTOGRAMS.items():
         if name in now.histograms:
             yield _family(metric, histogram(metric, now.histograms[name], unit))
-    yield _one("pyvrrp_log_lines_dropped_total", now.log_lines_dropped)
-    yield from now.others
+    for (group, key), (metric, _) in _PARTS.items():
+        yield _one(metric, now.parts.get(group, {}).get(key, 0))
+    for metric, values in now.trackers.items():
+        yield _family(metric, (line(metric, name, value) for name, value in values.items()))
 
 
 def shown_vips(count: int) -> bool:

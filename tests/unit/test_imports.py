@@ -127,7 +127,7 @@ SHELL: dict[str, set[str]] = {
     "logs": FLOOR | {"options"},
     "dumps": FLOOR | {"host", "router"},
     "doctor": FLOOR | {"control", "neighbours"},
-    "scrape": FLOOR | {"host", "router", "metrics"},
+    "scrape": FLOOR | {"control", "host", "router", "metrics"},
     "daemon": WORKERS | MIDDLE | {
         "runtime", "options", "pidfile", "scheduling", "service", "logs", "dumps", "moving", "operations", "scrape",
     },

@@ -10,12 +10,22 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from pyvrrp.control.trackers import FileStatus, ProcessStatus, ScriptStatus
 from pyvrrp.metrics import compat
 from pyvrrp.metrics.exposition import LINES_PER_PIECE, Family, column, escaped, histogram, labels, line, render
 from pyvrrp.metrics.families import METRICS, Snapshot, counter_columns, families
 from pyvrrp.model import State
+from pyvrrp.scrape import tracked
 from pyvrrp.statistics import COUNTERS, Durations
 from vrrpcore.counters import COUNTER_NAMES, HISTOGRAMS
+
+TRACKERS = [
+    ScriptStatus(name="check", ok=True, interval_s=2, timeout_s=2, rise=1, fall=1, next_s=0.5, last_ok=False,
+                 last_duration_s=0.25, last_ago_s=1.5, runs=9, failures=3, timeouts=2, skipped=1),
+    ScriptStatus(name="new", interval_s=2, timeout_s=2, rise=1, fall=1),
+    FileStatus(name="weight", path="/x", number=-7),
+    ProcessStatus(name="proxy", process=["haproxy"], ok=False, count=0, quorum=1, changes=4),
+]
 
 
 def snapshot(**changes):
@@ -39,6 +49,8 @@ def snapshot(**changes):
         "vips": [(labels(name="web", address="192.0.2.1/24"), True)],
         "vip_count": 9,
         "takeovers": takeovers,
+        "parts": {"notify": {"fifo_dropped": 5}, "scripts": {"running": 2}, "log": {"lines_dropped": 4}},
+        "trackers": tracked(TRACKERS),
     }
     return Snapshot(**(base | changes))
 
@@ -74,6 +86,25 @@ def test_every_family_is_in_the_table_and_read_back():
     assert found["pyvrrp_vips"] == {(): 9}
     assert found["pyvrrp_reactor_turns_total"] == {(): 7}
     assert found["pyvrrp_stall_longest_seconds"] == {(): 0.012}
+    assert (found["pyvrrp_fifo_dropped_total"], found["pyvrrp_scripts_running"]) == ({(): 5}, {(): 2})
+    assert found["pyvrrp_log_lines_dropped_total"] == {(): 4}
+    assert found["pyvrrp_mails_sent_total"] == {(): 0}
+
+
+def test_what_is_tracked():
+    found = read(families(snapshot()))
+    check, new = (("name", "check"),), (("name", "new"),)
+    assert {name.removeprefix("pyvrrp_script_"): values for name, values in found.items()
+            if name.startswith("pyvrrp_script_")} == {
+        "ok": {check: 1}, "last_ok": {check: 0}, "last_duration_seconds": {check: 0.25},
+        "last_age_seconds": {check: 1.5}, "next_seconds": {check: 0.5}, "runs_total": {check: 9, new: 0},
+        "failures_total": {check: 3, new: 0}, "timeouts_total": {check: 2, new: 0}, "skipped_total": {check: 1, new: 0},
+    }
+    assert found["pyvrrp_track_file_value"] == {(("name", "weight"),): -7}
+    proxy = (("name", "proxy"),)
+    assert [found[f"pyvrrp_track_process_{name}"] for name in ("ok", "count", "changes_total")] == [
+        {proxy: 0}, {proxy: 0}, {proxy: 4},
+    ]
 
 
 def test_every_counter_of_an_instance_is_told_once():
