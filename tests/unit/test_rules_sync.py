@@ -182,3 +182,17 @@ def test_groups_that_change_agree_with_a_count_of_their_members() -> None:
                 expected = reasons[member] | (FAULT_GROUP_BIT if others else 0)
                 assert seen[member] == engine.status(member).fault_reasons == expected
     assert len(states) == 4, "both states, alone and in a group"
+
+
+def test_who_leaves_takes_the_fault_along() -> None:
+    """Those that are left come out of FAULT together, at the next word about one of them."""
+    engine = lone_engine()
+    for vr in range(3):
+        engine.start(engine.add(settings(vrid=1 + vr)), START_NS)
+    engine.join_group(1, 0)
+    engine.join_group(2, 0)
+    engine.set_fault(2, 0, START_NS)
+    engine.set_fault(2, 1, START_NS)
+    engine.leave_group(2)
+    engine.set_fault(0, 0, START_NS + 1)
+    assert [STATE_NAMES[engine.status(vr).state] for vr in range(3)] == ["BACKUP", "BACKUP", "FAULT"]
