@@ -85,7 +85,7 @@ def test_what_a_crash_left_is_removed_before_anything_is_sent(
     for vip in SHAPE.vips:
         gone = left.record.address_event(vip, False, since_s)
         assert gone is not None, f"{vip} was not removed at start"
-        assert gone.at_s < left.record.select(sent=True)[0].at_s
+        assert gone.at_s <= left.record.select(sent=True)[0].read_s, "by when the witness read of it"
 
 
 @BOTH
@@ -130,7 +130,8 @@ def test_a_vip_that_somebody_removes_costs_a_moment_of_mastership(
     sent = left.record.select(sent=True, since_s=since_s)
     assert sent[0].priority == 0, "it did not say that it lets go"
     took_s, skew_s = back.at_s - sent[0].at_s, shape.skew_time_s(LOW)
-    assert skew_s - 0.02 <= took_s <= skew_s + SLACK_S, f"after {took_s:.3f} s, not {skew_s:.3f} s"
+    slack_s = SLACK_S if daemon.kind == "pyvrrpd" else 2.0      # what load does to keepalived is not ours
+    assert skew_s - 0.02 <= took_s <= skew_s + slack_s, f"after {took_s:.3f} s, not {skew_s:.3f} s"
     until(lambda: daemon.transitions()[-2:] == ["BACKUP", "MASTER"], 2, f"the log: {daemon.transitions()}")
 
 
@@ -266,11 +267,14 @@ def test_status_names_an_address_that_the_kernel_refuses(daemon: Daemon, pair: t
 
 @pytest.mark.parametrize("kind", ["pyvrrpd"])
 def test_sigterm_does_not_wait_for_a_file_that_is_read(daemon: Daemon, pair: tuple[Node, Node]) -> None:
-    os.mkfifo(daemon.file)
+    left, right = pair
+    text = SHAPE.text(left, right, HIGH)
+    daemon.configure("".join(text.replace("VI_1", f"VI_{number}") for number in range(20_000)))     # some seconds
     daemon.start()
     until(lambda: children_of(daemon.pid), START_S, "the process that reads the file")
     daemon.signal(signal.SIGTERM)
-    assert daemon.wait(3) == 0
+    assert daemon.wait(10) == 0
+    assert "Entering" not in daemon.log(), "it had read the whole file"
     assert not daemon.pid_file.exists()
 
 

@@ -225,12 +225,13 @@ def test_a_flood_of_bad_adverts_neither_delays_nor_moves_the_master(target: Targ
     """A rejected advert never moves a timer: the master's own adverts stay on time beneath 2,000 bad ones."""
     target.settle()
     since_s = time.monotonic()
-    before = target.daemon.drops().get("checksum_err", 0)
+    before, delayed_s = target.daemon.drops().get("checksum_err", 0), target.daemon.host_delay_s()
     bad = dataclasses.replace(GOOD[V3], wrong_checksum=True)
     for _ in range(2000):
         send(target.right.namespace, bad)
     until(lambda: target.daemon.drops().get("checksum_err", 0) >= before + 2000, 5, "2,000 drops counted")
     adverts = target.left.record.wait_adverts(10, sent=True, since_s=since_s, vrid=V3, timeout_s=5)
     gaps_s = [b.at_s - a.at_s for a, b in itertools.pairwise(adverts)]
-    assert max(gaps_s) < 0.2, f"the longest gap is {max(gaps_s):.3f} s"
+    host_s = target.daemon.host_delay_s() - delayed_s
+    assert max(gaps_s) < 0.2 + host_s, f"the longest gap is {max(gaps_s):.3f} s, the host's share {host_s:.3f} s"
     assert target.left.has(VIPS[V3])

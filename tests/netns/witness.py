@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pyvrrp.linux import setns
 
@@ -260,7 +260,8 @@ class Witness:
         # A time stamp is worth what the thread's turn is worth: it comes before the daemons that it watches.
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), -11)
         while not self._closing:
-            ready = self._selector.select(1.0)
+            # Addresses first: they have no time but that of reading, and a daemon sets them before it says so.
+            ready = sorted(self._selector.select(1.0), key=lambda each: _is_packets(each[0].data))
             with self._lock:
                 for key, _ in ready:
                     if key.data is None or key.fd < 0 or key.fileobj.fileno() < 0:  # type: ignore[union-attr]
@@ -275,6 +276,10 @@ class Witness:
                             if error.errno != errno.ENETDOWN:       # told once when a link goes down
                                 raise
                         record.changed.notify_all()
+
+
+def _is_packets(data: Any) -> bool:
+    return data is not None and data[1] is _read_packets
 
 
 def _read_addresses(sock: socket.socket, record: Record) -> None:
