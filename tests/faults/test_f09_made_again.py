@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from netns.harness import SLACK_S, START_S, Lab, until
+from netns.harness import ROUGHLY_S, START_S, Lab, until
 
 from faults.files import descriptors, instance, state
 
@@ -38,7 +38,7 @@ def test_deleted_and_made_again(lab: Lab, priority: int) -> None:
         segment.plug(0, left.namespace)
         left.set_up()
         # The log's own moment is a few ms late at most; the state is asked of the daemon.
-        daemon.wait_log(r"\(VI_1\) Entering BACKUP STATE", INTERVAL_S + SLACK_S, skip=mark)
+        daemon.wait_log(r"\(VI_1\) Entering BACKUP STATE", INTERVAL_S + ROUGHLY_S, skip=mark)
         until(lambda heard=heard: daemon.counters().get("advert_rcvd", 0) > heard, 2, "it hears the other again")
         until(lambda: state(daemon) == settled, 5, settled)
         indexes.add(left.ip("-o", "link", "show", "eth0").partition(":")[0])

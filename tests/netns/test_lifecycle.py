@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from netns.files import HIGH, LOW, Shape
-from netns.harness import SLACK_S, START_S, Daemon, Kind, Lab, Node, children_of, until
+from netns.harness import ROUGHLY_S, START_S, Daemon, Kind, Lab, Node, children_of, until
 
 pytestmark = [pytest.mark.root]
 
@@ -60,7 +60,7 @@ def test_becoming_master_is_advert_then_addresses_then_announcement(
     for vip in SHAPE.vips:
         seen = left.record.wait(
             lambda vip=vip: [a for a in left.record.announcements if a.sent and a.address == vip],  # type: ignore[misc]
-            SLACK_S + 1, f"a gratuitous ARP for {vip}",
+            ROUGHLY_S + 1, f"a gratuitous ARP for {vip}",
         )
         came = left.record.address_event(vip, True)
         first = left.record.select(sent=True)[0]
@@ -130,7 +130,7 @@ def test_a_vip_that_somebody_removes_costs_a_moment_of_mastership(
     sent = left.record.select(sent=True, since_s=since_s)
     assert sent[0].priority == 0, "it did not say that it lets go"
     took_s, skew_s = back.at_s - sent[0].at_s, shape.skew_time_s(LOW)
-    slack_s = SLACK_S if daemon.kind == "pyvrrpd" else 2.0      # what load does to keepalived is not ours
+    slack_s = ROUGHLY_S if daemon.kind == "pyvrrpd" else 2.0      # what load does to keepalived is not ours
     assert skew_s - 0.02 <= took_s <= skew_s + slack_s, f"after {took_s:.3f} s, not {skew_s:.3f} s"
     until(lambda: daemon.transitions()[-2:] == ["BACKUP", "MASTER"], 2, f"the log: {daemon.transitions()}")
 
