@@ -245,10 +245,12 @@ LIFE = {                # what each script is told in the life that the test bel
 @BOTH
 def test_notify_scripts_are_told_what_keepalived_tells_them(host: Host) -> None:
     """BACKUP, MASTER, FAULT, BACKUP, MASTER, STOP: each script's own arguments, and `notify` four more."""
+    # One write a line: keepalived runs two scripts at a time.
     teller = host.script("tell", f"""\
 out={host.directory}/told.$2
-for word in "$@"; do printf '[%s] ' "$word"; done | sed 's/ $//' >> "$out"
-echo >> "$out"\
+line=
+for word in "$@"; do line="$line [$word]"; done
+echo "${{line# }}" >> "$out"\
 """)
     lines = tuple(f'{keyword} "{teller} mine {keyword}"' for keyword in NOTIFIERS)
     host.configure(host.checker(), "interval 1", lines=lines)
