@@ -18,6 +18,7 @@ from functools import partial
 from typing import TypeVar
 
 from pyvrrp import limits
+from pyvrrp.aftermath import Aftermath
 from pyvrrp.chronicle import Chronicle
 from pyvrrp.duplicates import Duplicates
 from pyvrrp.errors import NetlinkError
@@ -67,6 +68,7 @@ class Host:
         self.shows_scopes = False               # instances are called scope/instance
         self.watches = Watches(outer_fd)
         self.is_drained = False                 # by its operator: every instance stays out of MASTER
+        self.aftermath = Aftermath(self.loop, is_urgent=self._is_urgent)
         self.chronicle = Chronicle()
         self.rivals = Rivals(reactor, self.chronicle)
         self.duplicates = Duplicates(self.loop, self.chronicle)
@@ -100,6 +102,7 @@ class Host:
 
     async def close(self, *, keep_filters: bool = False) -> None:
         """Let go of every namespace, addresses as they are, and of every FIFO."""
+        self.aftermath.settle()
         self.fifos.close()
         self._is_closed = True
         self.loop.remove_reader(self.reactor.fileno())
@@ -275,10 +278,16 @@ class Host:
             self.kick()
 
     def settle_events(self) -> None:
-        """Send what is queued, and hand out every event that waits, now."""
+        """Send what is queued, and hand out every event that waits, now; all of it is told."""
         self.reactor.flush()
         while self.engine.events_waiting():
             self._take_events()
+        self.aftermath.settle()
+
+    def _is_urgent(self) -> bool:
+        """Whether there are changes to act upon, or addresses to hand over to the kernel."""
+        return bool(self.engine.events_waiting()) or any(
+            network.applier is not None and network.applier.is_pressed for network in self._networks.values())
 
     def _on_ready(self) -> None:
         if self.reactor.run():

@@ -40,18 +40,31 @@ def tell(router: Router, event: Event) -> str:
     return sentence
 
 
-def tell_why(router: Router, event: Event) -> str:
-    """Log what made a state change, in keepalived's words where it has some. Returns it as a sentence."""
+class Cause(NamedTuple):
+    """What made a state change, in keepalived's words where it has some, as it was known then."""
+
+    level: int
+    sentences: tuple[str, ...]
+    is_logged: bool = True              # no: the change itself says as much
+
+
+def cause_of(router: Router, event: Event) -> Cause:
+    """What made a state change. Costs little: it is asked while addresses wait."""
     if event.old_state == event.state:
-        return "states changed faster than they could be told"
-    level, sentences = _why(router, event)
-    for sentence in sentences if event.reason in _LOGGED else ():
-        log.log(level, "(%s) %s", router.title, sentence)
-    return "; ".join(sentences)
-
-
-def _why(router: Router, event: Event) -> tuple[int, tuple[str, ...]]:
+        return _COALESCED
     reason = EVENT_NAMES[event.reason]
+    plain = _PLAIN.get(reason)
+    return plain if plain is not None else Cause(*_why(router, event, reason), reason in _LOGGED)
+
+
+def tell_why(router: Router, cause: Cause) -> str:
+    """Log what made a state change. Returns it as a sentence."""
+    for sentence in cause.sentences if cause.is_logged else ():
+        log.log(cause.level, "(%s) %s", router.title, sentence)
+    return "; ".join(cause.sentences)
+
+
+def _why(router: Router, event: Event, reason: str) -> tuple[int, tuple[str, ...]]:
     if reason == "advert_wins":
         source = text(event.source, router.instance.family)
         return logging.INFO, (
@@ -64,21 +77,23 @@ def _why(router: Router, event: Event) -> tuple[int, tuple[str, ...]]:
         return logging.INFO, (f"follows its sync group {router.group}",)
     if reason == "yield":
         return logging.INFO, (f"sent 0 priority and stays out of MASTER: {router.aside or 'with its sync group'}",)
-    return logging.INFO, (_PLAIN.get(reason, reason),)
+    return logging.INFO, (reason,)
 
 
+_LOGGED = frozenset(("master_down_timer", "advert_wins", "fault", "group_backup", "yield"))
+_COALESCED = Cause(logging.INFO, ("states changed faster than they could be told",), is_logged=False)
 _PLAIN = {
-    "startup": "started",
-    "startup_owner": "started as the owner of its addresses",
-    "shutdown": "stopped",
-    "fault_cleared": "the last reason for FAULT is gone",
-    "master_down_timer": "Receive advertisement timeout",
-    "vip_lost": "somebody removed one of its addresses, routes or rules",
-    "group_master": "all members of its sync group are ready",
+    reason: Cause(logging.INFO, (sentence,), reason in _LOGGED)
+    for reason, sentence in {
+        "startup": "started",
+        "startup_owner": "started as the owner of its addresses",
+        "shutdown": "stopped",
+        "fault_cleared": "the last reason for FAULT is gone",
+        "master_down_timer": "Receive advertisement timeout",
+        "vip_lost": "somebody removed one of its addresses, routes or rules",
+        "group_master": "all members of its sync group are ready",
+    }.items()
 }
-_LOGGED = frozenset(
-    EVENT_NAMES.index(name) for name in ("master_down_timer", "advert_wins", "fault", "group_backup", "yield")
-)
 
 
 def _tell_drop(router: Router, event: Event) -> Sentence:

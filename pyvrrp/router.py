@@ -154,6 +154,11 @@ def wanted_of(instance: Instance) -> tuple[Thing, ...]:
     return (*instance.vips, *instance.excluded, *instance.routes, *instance.rules)
 
 
+def wants_things(instance: Instance) -> bool:
+    """Whether the instance's master has anything."""
+    return bool(instance.vips or instance.excluded or instance.routes or instance.rules)
+
+
 def _devs(things: Iterable[Thing], *, is_tracked: bool) -> set[str]:
     """The interfaces of the things that are tracked, or of those that are not (A8, T2)."""
     devs: set[str] = set()

@@ -28,7 +28,7 @@ from pyvrrp.elsewhere import Elsewhere
 from pyvrrp.history import Transition, recorded
 from pyvrrp.host import Host, in_slices
 from pyvrrp.interests import Interest
-from pyvrrp.journal import tell, tell_why
+from pyvrrp.journal import Cause, cause_of, tell, tell_why
 from pyvrrp.membership import Memberships
 from pyvrrp.model import Configuration, FilterTable, GlobalDefs, Instance, State, SyncGroup, Vip
 from pyvrrp.netlink.objects import Thing
@@ -41,7 +41,7 @@ from pyvrrp.router import (
     link_faults,
     links_of,
     settings_of,
-    wanted_of,
+    wants_things,
 )
 from pyvrrp.scripts.pool import ScopeRunner, ScriptPolicy, commands_of
 from pyvrrp.statics import Statics, statics_of
@@ -208,6 +208,7 @@ class Scope:
             self._host.judge(router)
         self._is_whole = True
         self._host.kick()
+        self._host.aftermath.settle()
         self._telling.states(self._routers.values())
         return Counts(len(steps.added), len(steps.removed), len(steps.changed), len(steps.untouched))
 
@@ -307,10 +308,12 @@ class Scope:
             return
         if event.kind == _OTHER_MASTER and not self._is_first_lower(router, event):
             return
-        sentence = tell(router, event)
         if event.kind == _OTHER_MASTER:
             self._host.rivals.heard(router, event)
-        self._host.chronicle.tell(_KINDS[event.kind], router.title, reason=sentence)
+        self._host.aftermath.later(partial(self._tell, router, event))
+
+    def _tell(self, router: Router, event: Event) -> None:
+        self._host.chronicle.tell(_KINDS[event.kind], router.title, reason=tell(router, event))
 
     def _is_first_lower(self, router: Router, event: Event) -> bool:
         """A MASTER has heard an advert of lower priority: scripts and FIFOs are told each time, within reason.
@@ -328,23 +331,29 @@ class Scope:
         return is_first
 
     def _on_state(self, router: Router, event: Event) -> None:
+        """A router is in another state: have the kernel follow, and all that is told of it come afterwards."""
         state = State(event.state)
         if state is router.state:
             return
-        why = tell_why(router, event)
+        cause = cause_of(router, event)
         old, router.state = router.state, state
         router.has_other_master = False
         router.takeover_ns = event.at_ns if state is State.MASTER else 0
         router.since_s = time.time() - (self._reactor.now_ns() - event.at_ns) / 1e9
         self._elsewhere.follow(router)
-        router.history = recorded(router.history, Transition(router.since_s, old.name, state.name, why))
-        self._host.chronicle.tell("state", router.title, at_s=router.since_s, old=old.name, new=state.name, reason=why)
-        if state is State.INIT:
-            return
-        log.info("(%s) Entering %s STATE", router.title, state.name)
-        waits = bool(wanted_of(router.placed.instance)) and router.network.want(
-            router.number, present=state is State.MASTER)
-        self._telling.changed(router, state, waits=waits)
+        self._host.aftermath.later(partial(self._tell_state, router, old, state, router.since_s, cause))
+        if state is not State.INIT:
+            waits = wants_things(router.placed.instance) and router.network.want(
+                router.number, present=state is State.MASTER)
+            self._telling.changed(router, state, waits=waits)
+
+    def _tell_state(self, router: Router, old: State, state: State, at_s: float, cause: Cause) -> None:
+        """Log and record a change of state."""
+        why = tell_why(router, cause)
+        router.history = recorded(router.history, Transition(at_s, old.name, state.name, why))
+        self._host.chronicle.tell("state", router.title, at_s=at_s, old=old.name, new=state.name, reason=why)
+        if state is not State.INIT:
+            log.info("(%s) Entering %s STATE", router.title, state.name)
 
     def on_applied(self, router: Router, *, present: bool, vips: tuple[Vip, ...]) -> None:
         """The kernel has a router's addresses, or has them no more."""
@@ -547,7 +556,7 @@ class Scope:
         self._host.delist(router)
         del self._routers[router.number]
         network = router.network
-        if wanted_of(router.placed.instance) and network.want(router.number, present=False):
+        if wants_things(router.placed.instance) and network.want(router.number, present=False):
             self._leaving[router.number] = router
         else:
             self._left(router)

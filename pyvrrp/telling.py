@@ -12,6 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from pyvrrp import limits
 from pyvrrp.host import Host
@@ -92,10 +93,10 @@ class Telling:
             self.applied(router)
 
     def applied(self, router: Router) -> None:
-        """Nothing is left to wait for: tell all that a router's change of state has held back."""
+        """Nothing is left to wait for: what a router's change of state has held back is told when its turn comes."""
         router.due += router.untold
         router.untold = []
-        self._tell_unless_held(router)
+        self._host.aftermath.later(partial(self._tell_unless_held, router))
 
     def _tell_unless_held(self, router: Router) -> None:
         """Tell what is due of a router and its group, or hold it back for other members of a new group."""

@@ -3,17 +3,18 @@
 A key is one Virtual Router, or what a file sets whatever its routers do.
 
 want() records a wish and returns; only the newest wish per key counts, so a
-flap that is over before its turn costs nothing. A key has at most one program under way. What a program has
-to do is computed when its turn comes, from what is wanted and what is known to be there: a wish that
-changed while it waited needs no undoing.
+flap that is over before its turn costs nothing. What a key needs is computed when its turn comes, from what
+is wanted and what is known to be there: a wish that changed while it waited needs no undoing. A key that waits
+for answers gets its next turn with them. Keys whose turns come together share a program, and an answer: of 64
+takeovers that all succeed, one look tells all.
 
 What is known of an address is `present`: True, False, or None. None is at the beginning and after an answer
 was lost. Nothing is assumed then: the addresses are read back with a dump; and a wish that cannot wait for
 that adds or deletes once more, which harms nothing and is answered. Routes and rules are not read back for
 that: to delete one that is not there harms nothing either.
 
-Things are added in the order addresses, routes, rules, and deleted in the opposite one, all in one program as
-a rule: a route by way of a virtual address needs that first.
+Things of a key are added in the order addresses, routes, rules, and deleted in the opposite one: a route by way of a
+virtual address needs that first.
 
 Turns: keys that give addresses up come first (the new master elsewhere is waiting for that), then keys with
 few addresses before keys with many, so that one large router does not delay a hundred small ones.
@@ -112,12 +113,24 @@ class _Entry:
         self.is_static = False                      # its addresses are the host's own, not those of a router
         self.changed: list[Thing] = []              # done since the last on_applied
         self.queued: int | None = None              # the best rank under which it waits
-        self.under_way = 0                          # programs
+        self.under_way = 0                          # programs that it has a part in
         self.problem = ""                           # what went wrong in one of them
         self.retry: asyncio.TimerHandle | None = None
         self.attempts = 0                           # failed ones in a row
         self.error = ""
         self.is_forgotten = False
+
+
+class _Program:
+    """What several keys need of the kernel, in order, and is answered together."""
+
+    __slots__ = ("entries", "messages", "quiet", "steps")
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet                          # the kernel need not tell of its addresses
+        self.messages: list[bytes] = []
+        self.steps: list[tuple[_Entry, Item, Pending]] = []
+        self.entries: list[_Entry] = []             # each once
 
 
 class Applier:
@@ -149,6 +162,7 @@ class Applier:
         self._by_dev: dict[str, dict[Hashable, _Entry]] = {}
         self._queue: list[tuple[int, int, _Entry]] = []         # a heap: rank, order of arrival
         self._order = itertools.count()
+        self._program = _Program(quiet=True)                    # being filled
         self._rescans: deque[Iterator[_Entry]] = deque()        # keys whose interface changed
         self._busy = 0                                          # programs under way
         self._unknown: set[_Entry] = set()                      # an answer was lost; they wait for a dump
@@ -205,6 +219,11 @@ class Applier:
                 item.is_lost = False
         self._cancel_retry(entry)
         self._enqueue(entry)
+
+    @property
+    def is_pressed(self) -> bool:
+        """Wishes wait that were not handed over to the kernel yet."""
+        return bool(self._queue)
 
     def state(self, key: Hashable) -> ApplierStatus:
         """Return how `key` stands. KeyError: no such key."""
@@ -299,12 +318,13 @@ class Applier:
                 self._rescans.popleft()
             elif not entry.is_forgotten:
                 self._resolve(entry)
-        while self._queue and self._netlink.room and time.monotonic() < until:
+        while self._queue and self._netlink.room > len(self._program.messages) and time.monotonic() < until:
             rank, _, entry = heapq.heappop(self._queue)
             if entry.queued == rank:            # else it had its turn under a better one
                 entry.queued = None
                 if not entry.under_way:         # else the answer gives it another turn
                     self._turn(entry)
+        self._submit(quiet=True)
         self._netlink.flush()
         if not (self._queue or self._rescans or self._busy or self._unknown):
             self._settled.set()
@@ -316,16 +336,30 @@ class Applier:
         if not steps:
             self._report(entry)
             return
+        observed = self._links.observed
+        quiet = not entry.is_static and (not observed or observed.isdisjoint(item.key for item, _ in steps))
+        if quiet is not self._program.quiet:
+            self._submit(quiet=quiet)
+        program = None
         for item, pending in steps:
             item.pending = pending
-        for at in range(0, len(steps), NETLINK_SLICE):
-            chunk = steps[at : at + NETLINK_SLICE]
-            messages = [a.add if pending is Pending.ADD else a.delete for a, pending in chunk]
-            entry.under_way += 1
+            if len(self._program.messages) == NETLINK_SLICE:
+                self._submit(quiet=quiet)
+            if program is not self._program:
+                program = self._program
+                program.entries.append(entry)
+                entry.under_way += 1
+            program.messages.append(item.add if pending is Pending.ADD else item.delete)
+            program.steps.append((entry, item, pending))
+
+    def _submit(self, *, quiet: bool) -> None:
+        """Hand the program over that was filled, and begin another one."""
+        program = self._program
+        if program.messages:
             self._busy += 1
-            observed = self._links.observed
-            quiet = not entry.is_static and (not observed or observed.isdisjoint(item.key for item, _ in chunk))
-            self._netlink.submit(messages, partial(self._on_answer, entry, chunk), quiet=quiet)
+            self._netlink.submit(program.messages, partial(self._on_answer, program), quiet=program.quiet)
+        if program.messages or program.quiet is not quiet:
+            self._program = _Program(quiet=quiet)
 
     def _steps(self, entry: _Entry) -> list[_Step]:
         """Return what brings the kernel from what is known to what is wanted: deletions first, backwards.
@@ -348,44 +382,54 @@ class Applier:
             ]
         return steps
 
-    def _on_answer(self, entry: _Entry, chunk: list[_Step], answer: Answer) -> None:
+    def _on_answer(self, program: _Program, answer: Answer) -> None:
         if self._closed:
             return
-        is_lost_answer = False
-        refusals = {refusal.place: refusal for refusal in answer.refusals}
-        for i, (item, pending) in enumerate(chunk):
-            item.pending = None
-            if not answer.known:
-                item.present = None
-                is_lost_answer = True
-                continue
-            _, code, reason = refusals.get(i, _ACCEPTED)
-            is_link_gone = not item.can_exist(self._links.by_index)
-            if pending is Pending.ADD:
-                if item.is_there_after(code) or (code == EEXIST and self._is_held(item)):
-                    item.present = None if item.is_lost else True
-                    if item.present and isinstance(item.key, AddressKey):
-                        self._links.added(item.key)
-                    entry.changed.append(item.thing)
-                else:
-                    item.present = False
-                    if not is_link_gone:
-                        entry.problem = f"{item.what}{item.thing} cannot be added: {reason}"
-                item.is_lost = False
-            elif code in item.gone or is_link_gone:
-                item.present = False
-                if not entry.wanted:
-                    entry.changed.append(item.thing)
-            else:
-                item.present = None
-                entry.problem = f"{item.what}{item.thing} cannot be removed: {reason}"
-        entry.under_way -= 1
-        self._busy -= 1
-        if is_lost_answer:
-            self._unknown.add(entry)
+        if answer.known and not answer.refusals:
+            for entry, item, pending in program.steps:
+                self._done(entry, item, pending, _ACCEPTED)
+        elif answer.known:
+            refusals = {refusal.place: refusal for refusal in answer.refusals}
+            for place, (entry, item, pending) in enumerate(program.steps):
+                self._done(entry, item, pending, refusals.get(place, _ACCEPTED))
+        else:
+            for _, item, _ in program.steps:
+                item.pending = item.present = None
+            self._unknown.update(program.entries)
             self._links.resync()
-        if entry.under_way:
-            return
+        self._busy -= 1
+        for entry in program.entries:
+            entry.under_way -= 1
+            if not entry.under_way:
+                self._answered(entry)
+        if not self._busy:
+            self._wake.set()                    # for drain()
+
+    def _done(self, entry: _Entry, item: Item, pending: Pending, answer: Refusal) -> None:
+        """Take in what the kernel said to one addition or deletion."""
+        item.pending = None
+        _, code, reason = answer
+        if pending is Pending.ADD:
+            is_lost, item.is_lost = item.is_lost, False
+            if item.is_there_after(code) or (code == EEXIST and self._is_held(item)):
+                item.present = None if is_lost else True
+                if not is_lost and item.rank == 0:
+                    self._links.added(item.key)     # type: ignore[arg-type]    # an address
+                entry.changed.append(item.thing)
+            else:
+                item.present = False
+                if item.can_exist(self._links.by_index):
+                    entry.problem = f"{item.what}{item.thing} cannot be added: {reason}"
+        elif code in item.gone or not item.can_exist(self._links.by_index):
+            item.present = False
+            if not entry.wanted:
+                entry.changed.append(item.thing)
+        else:
+            item.present = None
+            entry.problem = f"{item.what}{item.thing} cannot be removed: {reason}"
+
+    def _answered(self, entry: _Entry) -> None:
+        """All that a key has asked for was answered: go on, try again, or say that it is done."""
         problem, entry.problem = entry.problem, ""
         if problem:
             self._failed(entry, problem)
@@ -398,8 +442,6 @@ class Applier:
                 self._enqueue(entry)
             else:
                 self._report(entry)
-        if not self._busy:
-            self._wake.set()                    # for drain()
 
     def _report(self, entry: _Entry) -> None:
         """Tell what was done, if it is what is wanted now."""

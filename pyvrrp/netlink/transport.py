@@ -73,6 +73,8 @@ P = ParamSpec("P")
 HEADER = Struct("=IHHII")
 _FLAGS_AND_SEQ = Struct("=HI")
 _FLAGS_AT = 6
+_SEQ = Struct("=I")
+_SEQ_AT = 8
 _ERROR = Struct("=i")
 _NLMSG_MIN_TYPE = 0x10      # below: NOOP, ERROR, DONE, OVERRUN
 _NETLINK_CAP_ACK = 10       # an error repeats only the header of the request
@@ -149,7 +151,7 @@ class Netlink:
         self.overruns = 0                   # times the receive buffer overflowed
         self.rcvbuf_refused = False         # as in a user namespace: net.core.rmem_max counts
         self._seq = 0
-        self._programs: dict[int, _Program] = {}        # by sequence number, one entry per message
+        self._programs: dict[int, _Program] = {}        # under way, by the first of their sequence numbers
         self._unanswered = 0
         self._backlog: deque[tuple[Sequence[bytes], Callable[[Answer], None], bool]] = deque()
         self._slice = bytearray()           # being filled; the last message in it begins at _last_at
@@ -229,7 +231,7 @@ class Netlink:
     def submit(
         self, messages: Sequence[bytes], on_done: Callable[[Answer], None], *, quiet: bool = False
     ) -> None:
-        """Send a program of 1..NETLINK_SLICE encoded messages; never waits.
+        """Send a program of 1..NETLINK_SLICE encoded messages, none of which asks for an acknowledgement; never waits.
 
         Sequence numbers are set here. They go out with the next flush(), which happens by itself at the end of this
         turn of the loop. What exceeds `room` waits. quiet: no news of the IPv4 addresses that it adds.
@@ -338,8 +340,8 @@ class Netlink:
         for seq, message in enumerate(messages, first):
             at = len(data)
             data += message
-            _FLAGS_AND_SEQ.pack_into(data, at + _FLAGS_AT, HEADER.unpack_from(message)[2] & ~NLM_F_ACK, seq)
-            self._programs[seq] = program
+            _SEQ.pack_into(data, at + _SEQ_AT, seq)
+        self._programs[first] = program
         self._last_at = at
         self._seq += count
         self._slice_count += count
@@ -442,16 +444,19 @@ class Netlink:
     def _handle_error(self, seq: int, data: bytes) -> None:
         (code,) = _ERROR.unpack_from(data, HEADER.size)
         self._heard_at = time.monotonic()
-        program = self._programs.get(seq)
+        program = self._program_of(seq) if code else None
         if program is None:
             # ENOBUFS: the buffer was full when the dump began; it goes on as we read.
             if self._dump is not None and self._dump.seq == seq and code != -ENOBUFS:
                 self._end_dump(NetlinkError(f"netlink: {reason_of(data)}", -code) if code else None)
             self._finish_slice(seq)
             return                                      # else an answer that came after its time
-        if code:
-            program.refusals.append(Refusal(seq - program.first, -code, reason_of(data)))
+        program.refusals.append(Refusal(seq - program.first, -code, reason_of(data)))
         self._finish_slice(seq)
+
+    def _program_of(self, seq: int) -> _Program | None:
+        """Which one under way a message is of: there are few."""
+        return next((each for each in self._programs.values() if 0 <= seq - each.first < each.count), None)
 
     def _handle_part(self, seq: int, message: Message) -> None:
         dump = self._dump
@@ -486,8 +491,7 @@ class Netlink:
                 self._finish(program, known=True)
 
     def _finish(self, program: _Program, *, known: bool) -> None:
-        for seq in range(program.first, program.first + program.count):
-            self._programs.pop(seq, None)
+        self._programs.pop(program.first, None)
         self._unanswered -= program.count
         guarded(program.on_done, Answer(known, tuple(program.refusals)))
 
@@ -503,7 +507,7 @@ class Netlink:
         """Messages were lost, and acknowledgements may be among them."""
         self.overruns += 1
         self._drained.clear()
-        self._lose(list({program.first: program for program in self._programs.values()}.values()))
+        self._lose(list(self._programs.values()))
         self._slices.clear()
         for on_overrun in self._on_overruns:
             guarded(on_overrun)
@@ -521,8 +525,8 @@ class Netlink:
         self._watchdog = None
         now = time.monotonic()
         quiet_until = self._heard_at + NETLINK_ACK_TIMEOUT_S
-        late = {p.first: p for p in self._programs.values() if max(p.deadline, quiet_until) <= now}
-        self._lose(list(late.values()))
+        late = [p for p in self._programs.values() if max(p.deadline, quiet_until) <= now]
+        self._lose(late)
         if late:
             self._slices = {seq: programs for seq, programs in self._slices.items()
                             if any(self._programs.get(program.first) is program for program in programs)}

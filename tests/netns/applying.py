@@ -36,6 +36,7 @@ class CountingNetlink(Netlink):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.programs: list[int] = []
+        self.sent: list[bytes] = []             # the messages of all of them
         self.heard: list[Message] = []
 
     def listen(
@@ -51,6 +52,7 @@ class CountingNetlink(Netlink):
 
     def submit(self, messages: Sequence[bytes], on_done: Callable[[Answer], None], *, quiet: bool = False) -> None:
         self.programs.append(len(messages))
+        self.sent += messages
         super().submit(messages, on_done, quiet=quiet)
 
 

@@ -9,13 +9,13 @@ import socket
 from functools import partial
 
 import pytest
-from pyroute2.netlink.rtnl import RTM_NEWADDR
+from pyroute2.netlink.rtnl import RTM_DELADDR, RTM_NEWADDR
 
 from netns.applying import Applying, Run, route, texts, vip
 from netns.kernel import BlockMeter, Namespace, until
 from pyvrrp.netlink import Sender
 from pyvrrp.netlink.programs import add_message, peek_address
-from pyvrrp.netlink.transport import Answer
+from pyvrrp.netlink.transport import HEADER, Answer
 from pyvrrp.routing import Rule
 
 pytestmark = pytest.mark.root
@@ -110,11 +110,17 @@ def test_removals_first_then_small_ones(ns: Namespace, run: Run) -> None:
             await it.have("leaves", True)
             it.applied.clear()
             it.netlink.programs.clear()
+            it.netlink.sent.clear()
             it.applier.want("large", True)
             it.applier.want("small", True)
             it.applier.want("leaves", False)
             await it.applier.drain()
-            assert it.netlink.programs == [2, 1, 64, 64, 22]
+            assert it.netlink.programs == [64, 64, 25], "they share programs"
+            order = [(HEADER.unpack_from(each)[1], peek_address(each).address[:3]) for each in it.netlink.sent]
+            leaves, small, large = (192, 0, 2), (192, 0, 2), (198, 51, 100)
+            assert order == [
+                *[(RTM_DELADDR, bytes(leaves))] * 2, (RTM_NEWADDR, bytes(small)), *[(RTM_NEWADDR, bytes(large))] * 150
+            ]
             assert [key for key, _, _ in it.applied] == ["leaves", "small", "large"]
             assert len(ns.addresses("va")) == 151
 

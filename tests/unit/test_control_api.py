@@ -116,14 +116,14 @@ def test_a_request_reaches_its_handler_with_its_body_and_its_caller(daemon: Daem
         (b'{"instance": ""}', "$.instance"),
         (b'{"limit_s": 0}', "$.limit_s"),
         (b'{"limit_s": 1e9}', "$.limit_s"),
-        (b'{"instance": "\xff"}', "0xff"),
+        (b'{"instance": "\xff"}', "utf-8"),
         (b"{" + b'"a":{' * 3000, "/v1/switchover"),
     ],
 )
 def test_a_body_that_is_wrong_is_refused_with_its_place(daemon: Daemon, body: bytes, words: str) -> None:
     status, reply = daemon.ask("POST", "/v1/switchover", body)
     assert (status, reply["status"]) == (400, 400)
-    assert words in str(reply["error"])
+    assert words.lower() in str(reply["error"]).lower()
     assert daemon.calls == []
 
 

@@ -63,7 +63,7 @@ WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
 MIDDLE = {
     "placing", "promotion", "network", "statics", "namespaces", "router", "debounce", "membership", "interests",
     "journal", "pace", "elsewhere", "portrait", "tracking", "tracker_status", "watches", "host", "bookends", "telling",
-    "scope", "orders", "history", "chronicle", "rivals", "neighbours",
+    "scope", "orders", "aftermath", "history", "chronicle", "rivals", "neighbours",
     "duplicates",
 }
 SHELL: dict[str, set[str]] = {
@@ -93,6 +93,7 @@ SHELL: dict[str, set[str]] = {
     "statics": FLOOR | {"netlink", "network"},
     "orders": FLOOR,
     "history": FLOOR,
+    "aftermath": FLOOR,
     "router": FLOOR | {"history", "netlink", "network", "orders", "placing"},
     "chronicle": FLOOR | {"control"},
     "rivals": FLOOR | {"chronicle", "control", "journal", "router"},
@@ -112,7 +113,7 @@ SHELL: dict[str, set[str]] = {
     "watches": FLOOR | {"netlink", "track"},
     "host": FLOOR | {
         "interests", "journal", "namespaces", "netlink", "network", "notify", "router", "scripts", "statics", "watches",
-        "chronicle", "rivals", "duplicates",
+        "chronicle", "rivals", "duplicates", "aftermath",
     },
     "bookends": FLOOR | {"scripts"},
     "telling": FLOOR | {"host", "notify", "router", "scripts"},

@@ -30,6 +30,7 @@ class Heard:
         self.late: list[Any] = []                   # what was to be called later
         self.is_stopping = False
         self.told = NotifyCounters()
+        self.aftermath = SimpleNamespace(later=lambda tell: tell())
         self.loop = SimpleNamespace(call_later=lambda _, call, *words: self.late.append((call, words)))
         self.fifos = SimpleNamespace(
             adopt=lambda *_: None, is_used_by=lambda _: has_fifo, write=lambda _, line: self.lines.append(line.decode())
