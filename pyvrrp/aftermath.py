@@ -23,9 +23,11 @@ log = logging.getLogger("pyvrrp")
 class Aftermath:
     """Things to be told, the oldest first. It is used from one event loop only."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, *, is_urgent: Callable[[], bool]) -> None:
-        """is_urgent: something waits that goes before; it is asked before each slice."""
-        self._loop, self._is_urgent = loop, is_urgent
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, *, is_urgent: Callable[[], bool], give_way: Callable[[], None]
+    ) -> None:
+        """is_urgent: something waits that goes before; give_way: others may have a turn. Called before each slice."""
+        self._loop, self._is_urgent, self._give_way = loop, is_urgent, give_way
         self._waiting: deque[Callable[[], object]] = deque()
         self._since_s = 0.0                 # when the oldest began to wait, or its turn came last
         self._is_scheduled = False
@@ -50,7 +52,8 @@ class Aftermath:
         if self._is_urgent() and now_s - self._since_s < limits.TELL_WAITS_S and self._waiting:
             self._loop.call_later(limits.TELL_LOOK_S, self._take_turn)
             return
-        until_s = now_s + limits.SLICE_S / 2
+        self._give_way()
+        until_s = time.monotonic() + limits.SLICE_S
         while self._waiting and time.monotonic() < until_s:
             self._tell_one()
         self._is_scheduled = bool(self._waiting)

@@ -3,8 +3,9 @@
     reactor -> events -> the router's scope
     links, addresses, namespaces -> routers to judge -> their scope
 
-Python work goes in slices of SLICE_S for all scopes together, so that the reactor has its turn at least every
-millisecond however many scopes there are. It is used from one event loop only.
+Python work goes in slices of SLICE_S for all scopes together, and each gives way to the reactor if that is due: several
+slices may come in one turn of the loop. So the reactor waits for one slice, however many scopes there are. It is used from
+one event loop only.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Host:
         self.shows_scopes = False               # instances are called scope/instance
         self.watches = Watches(outer_fd)
         self.is_drained = False                 # by its operator: every instance stays out of MASTER
-        self.aftermath = Aftermath(self.loop, is_urgent=self._is_urgent)
+        self.aftermath = Aftermath(self.loop, is_urgent=self._is_urgent, give_way=self.give_way)
         self.chronicle = Chronicle()
         self.rivals = Rivals(reactor, self.chronicle)
         self.duplicates = Duplicates(self.loop, self.chronicle)
@@ -298,8 +299,15 @@ class Host:
             self._drain_scheduled = True
             self.loop.call_soon(self._drain)
 
+    def give_way(self) -> None:
+        """Let the reactor have a turn if one is due: called before each slice of other work."""
+        next_ns = self.engine.next_deadline()
+        if 0 <= next_ns <= self.reactor.now_ns() and not self._is_closed:
+            self._on_ready()
+
     def _drain(self) -> None:
         self._drain_scheduled = False
+        self.give_way()
         until = time.monotonic() + limits.SLICE_S
         while self.engine.events_waiting() and time.monotonic() < until:
             self._take_events()
@@ -343,6 +351,7 @@ class Host:
             log.exception("(%s) could not be judged; please report this fault", router.title)
 
     def _judge_some(self) -> None:
+        self.give_way()
         until = time.monotonic() + limits.SLICE_S
         while self._to_judge:
             router = next(iter(self._to_judge))
@@ -397,7 +406,7 @@ class Host:
         if network is None:
             network = Network(name, self.reactor, self._sender, on_applied=self._on_applied,
                               on_lost=self._on_lost, on_vmacs=self._on_vmacs, on_filter=self._on_filter,
-                              describe=self.title_of)
+                              describe=self.title_of, give_way=self.give_way)
             own = self._networks.get(None)
             if own is not None and network.look() == own.identity:
                 network = own           # as with -s NAME and a file that says the same

@@ -69,7 +69,7 @@ NETLINK_SLICE = 64                      # messages in one send(); one of 1,365 b
 NETLINK_UNACKED_MAX = 256
 NETLINK_ACK_TIMEOUT_S = 5.0
 NETLINK_DATAGRAM_MAX = 65_536           # the kernel fills at most 32 KiB, more only for one link with very many VFs
-NETLINK_READ_SLICE_S = 0.001            # of reading; a dump of 1,000 links must not hold the loop
+NETLINK_READ_SLICE_S = 0.0005           # of reading; a dump of 1,000 links must not hold the loop
 NETLINK_APPLY_SLICE_S = 0.0005          # choosing and numbering programs
 NETLINK_DUMP_ATTEMPTS = 5               # a list that changes while it is read may come incomplete
 NETLINK_FAILURE_LOGS_PER_S = 20         # ten thousand routers can fail for one reason
@@ -109,7 +109,7 @@ SPLIT_ADVERTS = 3                       # of the other MASTER that may be missin
 
 # Runtime
 THREAD_SWITCH_S = 0.0002                # the log's thread may keep the reactor waiting so long; Python's own is 5 ms
-SLICE_S = 0.001                         # of Python work, before the reactor has its turn
+SLICE_S = 0.0005                        # of Python work, before the reactor has its turn; its own turn takes as long
 STALL_TOLD_S = 0.1                      # shorter stalls are counted, not told: a busy host has many
 DUPLICATES_AFTER_S = 2.0                # from having its addresses: whoever had them has given them up by then
 DUPLICATES_ANSWER_S = 1.0               # for answers, after the last question
@@ -120,6 +120,7 @@ TELL_WAITS_S = 1.0                      # what is told of a change waits so long
 TELL_LOOK_S = 0.002                     # between two looks whether there are any
 TELL_MAX = 100_000                      # things that wait to be told: some 200 bytes each; two of each takeover
 NOTIFY_WAITS_S = 1.0                    # notify scripts wait this long for the addresses of a change
+NOTIFY_LOOK_S = 0.02                    # between two looks at those that have waited for so long
 LEFTOVERS_S = 30.0                      # at start, for leftovers: an IPv6 address among 10,000 costs the kernel 2 ms
 STOP_ADDRESSES_S = 5.0                  # at stop, for the kernel to remove all addresses
 OVERDUE_S = 1.0                         # a timer later than this is not served: the service manager is told nothing

@@ -58,10 +58,11 @@ class Network:
         on_vmacs: Callable[[Hashable], None],
         on_filter: Callable[[set[Hashable]], None],
         describe: Callable[[Hashable], str],
+        give_way: Callable[[], None],
     ) -> None:
         """`name`: as in the configuration; None is the daemon's own namespace.
 
-        Callbacks: see Applier, Filters; on_vmacs as on_change of Vmacs.
+        Callbacks: see Applier, Filters, Netlink; on_vmacs as on_change of Vmacs.
         """
         self.name = name
         self.why_closed = "it is not open yet"
@@ -73,6 +74,7 @@ class Network:
         self.filters: Filters | None = None
         self._on_filter = on_filter
         self._reactor, self._sender = reactor, sender
+        self._make_netlink = partial(Netlink, sender=sender, give_way=give_way)
         self._make_applier = partial(Applier, on_applied=on_applied, on_lost=on_lost, describe=describe)
         self._make_vmacs = partial(Vmacs, sender=sender, inside=self._inside, on_change=on_vmacs, describe=describe)
         self._namespace: int | None = None                  # the reactor's number
@@ -165,7 +167,7 @@ class Network:
         self._sized.clear()
         for family in self._domains:
             self._size(family)
-        self._netlink = Netlink(sender=self._sender)
+        self._netlink = self._make_netlink()
 
     async def close(self, *, keep_filters: bool = False) -> None:
         """Let go of everything in the namespace, addresses as they are. Its domains stay."""

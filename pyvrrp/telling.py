@@ -176,7 +176,8 @@ class Telling:
                             router.title, limits.NOTIFY_WAITS_S)
                 self.applied(router)
         if self._awaited:
-            self._host.loop.call_later(max(0.0, self._awaited[0][0] - time.monotonic()), self._late)
+            left_s = self._awaited[0][0] - time.monotonic()
+            self._host.loop.call_later(max(limits.NOTIFY_LOOK_S, left_s), self._late)
 
     def _soon(self, router: Router, what: str) -> None:
         """Tell something that waits for no address, after what was before it."""

@@ -9,6 +9,7 @@ Reading needs the socket's group, changing needs root. Over TCP there is nothing
 
 from __future__ import annotations
 
+import inspect
 from enum import Enum
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -132,6 +133,9 @@ def openapi() -> dict[str, Any]:
     kinds: list[Any] = [p.ErrorReply]
     kinds += [kind for each in ENDPOINTS for kind in (each.reply, each.request) if kind is not None]
     schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    for component in components.values():
+        if "description" in component:          # a docstring, which msgspec before 0.23 leaves as it stands
+            component["description"] = inspect.cleandoc(component["description"])
     for name, alternatives in _ALTERNATIVES.items():
         components[name]["anyOf"] = alternatives
     of = {id(kind): schema for kind, schema in zip(kinds, schemas, strict=True)}

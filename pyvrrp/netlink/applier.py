@@ -311,6 +311,7 @@ class Applier:
 
     def _work(self) -> bool:
         """Hand programs over for one slice of time; True: there is more to do at once."""
+        self._netlink.give_way()
         until = time.monotonic() + NETLINK_APPLY_SLICE_S
         while self._rescans and time.monotonic() < until:
             entry = next(self._rescans[0], None)

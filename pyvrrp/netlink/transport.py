@@ -144,8 +144,16 @@ class Netlink:
     thread is. Without `sender` it has a thread of its own.
     """
 
-    def __init__(self, *, sender: Sender | None = None, rcvbuf: int = NETLINK_RCVBUF) -> None:
+    def __init__(
+        self,
+        *,
+        sender: Sender | None = None,
+        rcvbuf: int = NETLINK_RCVBUF,
+        give_way: Callable[[], None] = lambda: None,
+    ) -> None:
+        """give_way: called before each slice of work here and of the Applier, so that others may have their turn."""
         self._loop = asyncio.get_running_loop()
+        self.give_way = give_way
         self._owns_sender = sender is None
         self._sender = sender or Sender()
         self.overruns = 0                   # times the receive buffer overflowed
@@ -371,6 +379,7 @@ class Netlink:
 
     def _read(self) -> None:
         """Read and handle what has come, for at most NETLINK_READ_SLICE_S."""
+        self.give_way()
         until = time.monotonic() + NETLINK_READ_SLICE_S
         while not self._closed:
             if self._at < self._end:
