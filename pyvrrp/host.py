@@ -3,9 +3,9 @@
     reactor -> events -> the router's scope
     links, addresses, namespaces -> routers to judge -> their scope
 
-Python work goes in slices of SLICE_S for all scopes together, and each gives way to the reactor if that is due: several
-slices may come in one turn of the loop. So the reactor waits for one slice, however many scopes there are. It is used from
-one event loop only.
+Python work goes in slices of SLICE_S for all scopes together, and each gives way to the reactor if that is due, since
+several slices may come in one turn of the loop. So the reactor waits for one slice, however many scopes there are.
+It is used from one event loop only.
 """
 
 from __future__ import annotations

@@ -120,6 +120,11 @@ class _Entry:
         self.error = ""
         self.is_forgotten = False
 
+    @property
+    def is_done(self) -> bool:
+        """Everything is as it is wanted; no: that takes a closer look."""
+        return not self.leaving and all(item.present is self.wanted for item in self.items)
+
 
 class _Program:
     """What several keys need of the kernel, in order, and is answered together."""
@@ -439,7 +444,7 @@ class Applier:
             entry.error = "the kernel's answer was lost; reading the addresses again"
         else:
             entry.error, entry.attempts = "", 0
-            if self._steps(entry):              # the wish changed on the way
+            if not entry.is_done and self._steps(entry):    # the wish changed on the way
                 self._enqueue(entry)
             else:
                 self._report(entry)
