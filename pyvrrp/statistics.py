@@ -28,7 +28,7 @@ INSTANCE_LEAVES = (
 # RFC 8347 counts these once for all, whichever virtual router they were for.
 GLOBAL_LEAVES = ("discontinuity-datetime", "checksum-errors", "version-errors", "vrid-errors", "ip-ttl-errors")
 
-COUNTERS = (
+_KEPT = (
     Counter("advert_rcvd", True, "advertisement-rcvd", "Adverts that passed all checks"),
     Counter("advert_sent", True, "advertisement-sent", "Adverts that the kernel took, one for each peer"),
     Counter("become_master", True, "master-transitions", "Changes to MASTER"),
@@ -51,7 +51,9 @@ COUNTERS = (
             "This host is MASTER and hears another one that loses against it: **two masters**"),
     Counter("announce_sent", False, "", "Gratuitous ARP and unsolicited Neighbor Advertisement frames"),
     Counter("send_err", False, "", "Datagrams that the kernel refused"),
-    # Why an advert was dropped.
+)
+# Why an advert was dropped: the sum of these is how many were.
+DROP_COUNTERS = (
     Counter("packet_short_err", False, "packet-length-errors", "Shorter than its headers"),
     Counter("ip_length_err", False, "packet-length-errors",
             "The lengths in the IP header do not fit the datagram"),
@@ -77,6 +79,7 @@ COUNTERS = (
     Counter("unlisted_dropped", False, "",
             "From a source that is no configured peer and sends more than such a one may"),
 )
+COUNTERS = (*_KEPT, *DROP_COUNTERS)
 
 # Of all instances together: the engine's own totals. `_ns` is shown as `_us`.
 TOTALS = {

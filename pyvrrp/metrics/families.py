@@ -15,7 +15,7 @@ from typing import NamedTuple
 from pyvrrp import limits
 from pyvrrp.metrics.exposition import Family, Value, column, histogram, labels, line
 from pyvrrp.model import State
-from pyvrrp.statistics import COUNTERS, Durations
+from pyvrrp.statistics import COUNTERS, DROP_COUNTERS, Durations
 
 
 class Metric(NamedTuple):
@@ -64,7 +64,7 @@ _OWN = {
 # Kept even where they are 0: a rate needs its first value.
 _ALWAYS = ("advert_rcvd", "advert_sent", "become_master", "release_master")
 _ODD = ("addr_list_err", "first_addr_err", "interval_differs", "interval_short", "checksum_foreign", "unlisted_source")
-_DROPPED = tuple(c.name for c in COUNTERS if c.name not in _OWN and c.name not in _ODD)
+_DROPPED = tuple(counter.name for counter in DROP_COUNTERS)
 _TOTALS = {
     "turns": ("pyvrrp_reactor_turns_total", "Times that the reactor ran"),
     "timers_fired": ("pyvrrp_timers_fired_total", "Timers of all kinds"),
