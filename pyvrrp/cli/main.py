@@ -52,6 +52,7 @@ VERBS = {
     "plan": Verb("pyvrrp.cli.plan", "say what a reload would do", True),
     "explain": Verb("pyvrrp.cli.explain", "say what a keyword of keepalived.conf means"),
     "status": Verb("pyvrrp.cli.status", "show what a running pyvrrpd runs: states, since when, and why", True),
+    "top": Verb("pyvrrp.cli.top", "watch all that runs: live, sorted, filtered, with rates", True),
     "show": Verb("pyvrrp.cli.show", "show all that is known of one instance, and why it is as it is", True),
     "who-owns": Verb("pyvrrp.cli.who_owns", "say which host has an address", True),
     "events": Verb("pyvrrp.cli.events", "follow what happens", True),

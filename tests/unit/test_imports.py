@@ -138,7 +138,7 @@ KNOW_THE_CORE = {
     "network", "router", "journal", "pace", "elsewhere", "portrait", "host", "scope", "simulate", "meter", "runtime",
     "daemon", "dumps", "rivals", "operations", "scrape",
 }
-ONLY_IN = {"pyroute2": "netlink", "uvloop": "daemon", "h11": "control"}
+ONLY_IN = {"pyroute2": "netlink", "uvloop": "daemon", "h11": "control", "textual": "cli", "rich": "cli"}
 
 CYTHON_IMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+c?import\s+\(?\s*(\w+)|c?import\s+([\w.]+))", re.MULTILINE)
 
