@@ -48,6 +48,8 @@ class Facts:
     descriptors: tuple[int, int] | None = None      # of the daemon: open, and how many may be
     keepalived_pids: tuple[int, ...] = ()
     rmem_max: int | None = None                     # net.core.rmem_max
+    # The daemon's own network namespace as a path, where whoever asks is in another; None: they are in the same.
+    own_namespace: str | None = None
 
 
 def examine(facts: Facts) -> list[Finding]:
@@ -86,24 +88,31 @@ def _faults(facts: Facts) -> Iterator[Finding]:
     for each in facts.status.instances:
         if each.state == State.FAULT.name:
             for why in each.faults or ["no reason is known"]:
-                yield Finding(True, each.name, f"it is in FAULT: {why}", _remedy(why, each))
+                yield Finding(True, each.name, f"it is in FAULT: {why}", _remedy(why, each, facts))
         elif each.state in (State.MASTER.name, State.BACKUP.name):
             for why in each.faults:
                 yield Finding(each.state == State.MASTER.name, each.name, why, f"pyvrrp show {shlex.quote(each.name)}")
 
 
-def _remedy(why: str, instance: InstanceStatus) -> str:
+def _remedy(why: str, instance: InstanceStatus, facts: Facts) -> str:
     for pattern, command in _REMEDIES:
         if found := re.match(pattern, why):
-            return _ip(instance.net_namespace, command, *(shlex.quote(group) for group in found.groups()))
+            return _ip(_namespace(instance, facts), command, *(shlex.quote(group) for group in found.groups()))
     return f"pyvrrp show {shlex.quote(instance.name)}"
+
+
+def _namespace(instance: InstanceStatus, facts: Facts) -> str | None:
+    """Where a command for an instance has to be run; None: here."""
+    return instance.net_namespace or facts.own_namespace
 
 
 def _ip(namespace: str | None, command: str, *words: str) -> str:
     """A command for a network namespace, the daemon's own if it has no name."""
     if namespace is None or namespace.startswith("/"):
-        prefix = f"nsenter --net={shlex.quote(namespace)} " if namespace else ""
-        return prefix + command.format(*words, ip="ip")
+        text = command.format(*words, ip="ip")
+        if namespace is None or text.startswith(("pyvrrp ", "modprobe ")):
+            return text
+        return f"nsenter --net={shlex.quote(namespace)} {text}"
     quoted = shlex.quote(namespace)
     text = command.format(*words, ip=f"ip -n {quoted}")
     return text if text.startswith(("ip ", "pyvrrp ", "modprobe ")) else f"ip netns exec {quoted} {text}"
@@ -154,7 +163,7 @@ def _peers(facts: Facts) -> Iterator[Finding]:
         for peer in each.peers:
             if peer in unreachable:
                 yield Finding(False, each.name, f"its peer {peer} does not answer on the link",
-                              _ip(each.net_namespace, "{ip} neighbour show {0}", peer))
+                              _ip(_namespace(each, facts), "{ip} neighbour show {0}", peer))
 
 
 def _ipv6(facts: Facts) -> Iterator[Finding]:
@@ -165,7 +174,7 @@ def _ipv6(facts: Facts) -> Iterator[Finding]:
         if where not in told and each.interface in without and any(":" in vip for vip in (*each.vips, *each.excluded)):
             told.add(where)
             yield Finding(True, each.name, f"it has IPv6 addresses and IPv6 is switched off on {each.interface}",
-                          _ip(each.net_namespace, "sysctl -w net.ipv6.conf.{0}.disable_ipv6=0", each.interface))
+                          _ip(_namespace(each, facts), "sysctl -w net.ipv6.conf.{0}.disable_ipv6=0", each.interface))
 
 
 # ---- what is tracked

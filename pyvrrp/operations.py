@@ -98,7 +98,7 @@ class Operations:
         assert call.name is not None
         found = self._runtime.details(call.name)
         if found is None:
-            raise _unknown("instance", call.name)
+            raise _unknown("instance", call.name, self._titles())
         return found
 
     async def _scopes(self, _: Call) -> Answer:
@@ -113,7 +113,7 @@ class Operations:
     async def _events(self, call: Call) -> Answer:
         name = call.query.get("instance")
         if name is not None and self._runtime.details(name) is None:
-            raise _unknown("instance", name)
+            raise _unknown("instance", name, self._titles())
         return Lines(self._runtime.chronicle.follow(name))
 
     async def _configuration(self, _: Call) -> Answer:
@@ -344,15 +344,24 @@ class Operations:
         if instance is not None:
             router = self._runtime.find(instance)
             if router is None:
-                raise _unknown("instance", instance)
+                raise _unknown("instance", instance, self._titles())
             return [router] if alone else self._runtime.together(router)
         if group is not None:
             members = self._runtime.members(group)
             if members is None:
-                raise _unknown("sync group", group)
+                raise _unknown("sync group", group, self._group_titles())
             return members
         assert scope is not None
         return self._scope(scope).routers
+
+    def _titles(self) -> Iterable[str]:
+        return (router.title for router in self._runtime.routers())
+
+    def _group_titles(self) -> Iterable[str]:
+        """The names of sync groups as `--group` takes them: with the scope, where instances have it."""
+        for router in self._runtime.routers():
+            if router.group is not None:
+                yield f"{router.title.removesuffix(router.instance.name)}{router.group}"
 
     def _scope(self, name: str) -> Scope:
         found = self._runtime.scope(name)
@@ -391,5 +400,11 @@ def _conflict(message: str) -> Refusal:
     return Refusal(HTTPStatus.CONFLICT, message)
 
 
-def _unknown(kind: str, name: str) -> Refusal:
-    return Refusal(HTTPStatus.NOT_FOUND, f"{name}: there is no such {kind}; pyvrrp status lists the instances")
+def _unknown(kind: str, name: str, known: Iterable[str]) -> Refusal:
+    return Refusal(HTTPStatus.NOT_FOUND, f"{name}: there is no such {kind}; {meant(name, known)}")
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """What to do about a name that nothing has: where there are several scopes, the scope may have been left out."""
+    near = sorted({title for title in known if title.endswith(f"/{name}")})[:_SHOWN]
+    return f"did you mean {' or '.join(near)}?" if near else "pyvrrp status lists the instances"

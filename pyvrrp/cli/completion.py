@@ -15,7 +15,7 @@ from pyvrrp.cli import main as cli
 from pyvrrp.config import explain
 from pyvrrp.control import DEFAULT_SOCKET
 from pyvrrp.control.client import ControlClient
-from pyvrrp.control.protocol import ScopesReply
+from pyvrrp.control.protocol import InstanceStatus, ScopesReply
 from pyvrrp.errors import ControlError
 
 SHELLS = {
@@ -34,7 +34,7 @@ _pyvrrp() {
     offered=(${(f)"$(pyvrrp completion words -- ${words[2,CURRENT]} 2>/dev/null)"})
     if (( $#offered )); then compadd -a offered; else _files; fi
 }
-compdef _pyvrrp pyvrrp
+if [[ $funcstack[1] == _pyvrrp ]]; then _pyvrrp "$@"; else compdef _pyvrrp pyvrrp; fi
 """,
     "fish": """\
 complete -c pyvrrp -a '(pyvrrp completion words -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 def offered(line: Sequence[str], ask: Callable[[str, str], Iterable[str]]) -> list[str]:
     """The words that may stand where the last one of `line` begins; empty: names of files, or nothing.
 
-    ask: the names of a kind, NAME or SCOPE, by the daemon at a socket.
+    ask: the names of a kind, NAME, GROUP or SCOPE, by the daemon at a socket.
     """
     *before, last = line
     verb = next((word for word in before if word in cli.VERBS), None)
@@ -97,7 +97,13 @@ def _values(action: argparse.Action, socket: str, ask: Callable[[str, str], Iter
         return [str(choice) for choice in action.choices]
     if kind == "KEYWORD":
         return sorted({place.keyword.name for place in explain.everything()})
-    return ask(kind, socket) if kind in {"NAME", "SCOPE"} else ()
+    return ask(kind, socket) if kind in {"NAME", "GROUP", "SCOPE"} else ()
+
+
+def group_title(status: InstanceStatus) -> str:
+    """The name of an instance's sync group as --group takes it: with the scope, where the instance has it."""
+    scope, slash, _ = status.name.rpartition("/")
+    return f"{scope}{slash}{status.group}"
 
 
 def _asked(kind: str, socket: str) -> Iterable[str]:
@@ -106,6 +112,8 @@ def _asked(kind: str, socket: str) -> Iterable[str]:
     try:
         if kind == "NAME":
             return [instance.name for instance in client.instances().instances]
+        if kind == "GROUP":
+            return sorted({group_title(each) for each in client.instances().instances if each.group is not None})
         return [scope.name for scope in client.get("/v1/scopes", ScopesReply).scopes]
     except ControlError:
         return []

@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         rooms={family: read_room(family) for family in (4, 6)},
         descriptors=descriptors(status.pid),
         keepalived_pids=pids_of("keepalived"),
+        own_namespace=own_namespace(status.pid),
         rmem_max=_number(Path("/proc/sys/net/core/rmem_max")),
     ))
     if arguments.json:
@@ -60,9 +61,22 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"not looked at: {sentence}")
         count = len(status.instances)
         errors = sum(finding.is_error for finding in found)
-        print(f"{count} instance{'' if count == 1 else 's'} looked at: "
-              + (f"{errors} errors, {len(found) - errors} warnings" if found else "nothing found"))
+        told = f"{_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}" if found else "nothing found"
+        print(f"{_counted(count, 'instance')} looked at: {told}")
     return cli.EXIT_FAILED if found else cli.EXIT_OK
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def own_namespace(pid: int) -> str | None:
+    """The network namespace of a process as a path, if it is not ours; None: it is, or cannot be seen."""
+    path = Path(f"/proc/{pid}/ns/net")
+    try:
+        return None if path.samefile("/proc/self/ns/net") else str(path)
+    except OSError:
+        return None
 
 
 def shown(finding: Finding) -> list[str]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import sys
+import textwrap
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -71,6 +73,28 @@ VERBS = {
 }
 
 
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Breaks what stands below the options where the terminal ends.
+
+    A list, with lines that begin with blanks, stays one: what does not fit goes on below its text.
+    """
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n\n".join(self._filled(paragraph, width) for paragraph in text.strip("\n").split("\n\n")) + "\n"
+
+    def _filled(self, paragraph: str, width: int) -> str:
+        if "\n " not in f"\n{paragraph}":
+            return textwrap.fill(paragraph, width)
+        lines = []
+        for line in paragraph.split("\n"):
+            head = found[0] if (found := re.match(r" .*?\S  +", line)) else ""
+            lines.append(textwrap.fill(
+                line.removeprefix(head), max(width, len(head) + 20), initial_indent=head,
+                subsequent_indent=" " * len(head),
+            ))
+        return "\n".join(lines)
+
+
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments, with `verb` and `socket`. Raises SystemExit."""
     asked = next((word for word in argv if word in VERBS), None)
@@ -84,7 +108,7 @@ def parser_of(whole: Collection[str]) -> tuple[argparse.ArgumentParser, dict[str
         prog="pyvrrp",
         description="Check keepalived.conf files; see and operate a running pyvrrpd.",
         epilog=EXAMPLES + EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"pyvrrp {__version__}")
     _add_socket(parser, DEFAULT_SOCKET)
@@ -96,7 +120,7 @@ def parser_of(whole: Collection[str]) -> tuple[argparse.ArgumentParser, dict[str
             help=verb.summary,
             description=f"{verb.summary[0].upper()}{verb.summary[1:]}.",
             epilog=EPILOG,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=HelpFormatter,
         )
         if verb.asks_daemon:
             # SUPPRESS as a default leaves alone what was given before the verb.

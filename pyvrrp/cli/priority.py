@@ -28,11 +28,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `priority` takes."""
     parser.epilog = EPILOG
     parser.add_argument("name", metavar="NAME", help="an instance")
-    parser.add_argument("priority", metavar="N", nargs="?", type=int, choices=range(1, 255), help="1 to 254")
+    parser.add_argument("priority", metavar="N", nargs="?", type=_priority, help="1 to 254")
     parser.add_argument("--for", metavar="TIME", type=duration, dest="for_s", help="for this long, for example 30m")
     parser.add_argument("--clear", action="store_true", help="the configured priority again")
     add_json(parser)
     parser.set_defaults(complain=parser.error)
+
+
+def _priority(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text[:4]) <= 254:
+        raise argparse.ArgumentTypeError(f"{text!r} is not in 1..254; 255 is for the owner of the addresses alone")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ import argparse
 import difflib
 import shutil
 import sys
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +24,7 @@ from pyvrrp.cli.screen import Screen
 from pyvrrp.cli.totals import summary, with_statistics
 from pyvrrp.control.client import ControlClient
 from pyvrrp.control.protocol import REFUSED, InstanceStatus
+from pyvrrp.errors import ControlError
 
 GAP = "  "
 STATE_ORDER = ("MASTER", "BACKUP", "FAULT", "INIT", REFUSED)
@@ -64,13 +66,46 @@ def run(arguments: argparse.Namespace) -> int:
         status, lines = _asked(arguments)
         print("\n".join(lines), file=sys.stderr if status else sys.stdout)
         return status
+    if arguments.json:
+        return _followed(arguments)
+    lines = []
     with Screen() as screen:
         while True:
-            status, lines = _asked(arguments)
-            screen.show([f"every {arguments.watch:g} s; ctrl-C ends", *lines])
+            try:
+                _, lines = _asked(arguments)
+                said = ""
+            except ControlError as error:
+                if not lines:
+                    raise
+                said = f"; NO ANSWER, this is the last one: {error}"    # it may be back soon, as after a restart
+            screen.show([*_wrapped([f"every {arguments.watch:g} s; ctrl-C ends{said}"], _width()), *lines])
             if not screen.is_live:
                 screen.keep()
             time.sleep(arguments.watch)
+
+
+def _followed(arguments: argparse.Namespace) -> int:
+    """An answer on each line, for programs. Raises ControlError when the daemon is gone."""
+    while True:
+        status, lines = _asked(arguments)
+        if status:
+            print("\n".join(lines), file=sys.stderr)
+            return status
+        print(msgspec.json.format("\n".join(lines), indent=-1), flush=True)
+        time.sleep(arguments.watch)
+
+
+def _width() -> int | None:
+    """Of the terminal; None: it is none, and nothing is shortened or broken."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _wrapped(sentences: Iterable[str], width: int | None) -> list[str]:
+    """Broken between words."""
+    return [
+        line for each in sentences
+        for line in (textwrap.wrap(each, width - 1, break_long_words=False) if width and len(each) >= width else [each])
+    ]
 
 
 def _asked(arguments: argparse.Namespace) -> tuple[int, list[str]]:
@@ -89,13 +124,13 @@ def _asked(arguments: argparse.Namespace) -> tuple[int, list[str]]:
         return 0, [msgspec.json.format(msgspec.json.encode(with_statistics(reply, everything))).decode()]
     if arguments.name is not None:
         return 0, details(reply.instances[0])
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    return 0, [*report(reply.instances, width), *reply.problems, *summary(reply.counters)]
+    width = _width()
+    return 0, [*report(reply.instances, width), *_wrapped([*reply.problems, *summary(reply.counters)], width)]
 
 
 def report(instances: Sequence[InstanceStatus], width: int | None) -> list[str]:
     """The table, the reasons of what does not run, and the count. `width`: columns, None is no bound."""
-    lines = table(instances, width) if instances else []
+    lines: list[str] = []
     for status in instances:
         if status.state == REFUSED:
             lines.append(f"{status.name} is not run: {status.reason or 'no reason is given'}")
@@ -107,7 +142,8 @@ def report(instances: Sequence[InstanceStatus], width: int | None) -> list[str]:
         out = [status for status in instances if status.aside == word]
         who = ", ".join(status.name for status in out) if len(out) <= NEAR_MATCHES else f"{len(out)} instances"
         lines.append(f"{who}: {aside(out[0])}")
-    return [*lines, counts(instances)]
+    drawn = table(instances, width) if instances else []
+    return [*drawn, *_wrapped([*lines, counts(instances)], width)]
 
 
 def table(instances: Sequence[InstanceStatus], width: int | None) -> list[str]:
@@ -132,7 +168,7 @@ def table(instances: Sequence[InstanceStatus], width: int | None) -> list[str]:
             break
     if dropped:
         names = ", ".join(column.title for column in COLUMNS if column.title in dropped)
-        lines.append(f"(no room for {names}; pyvrrp status NAME shows all)")
+        lines.append(f"(no room for {names}; pyvrrp show NAME has all)")
     return lines
 
 

@@ -29,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    return ipaddress.ip_address(text.partition("/")[0])
+    try:
+        return ipaddress.ip_address(text.partition("/")[0])
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no address; write one as pyvrrp status shows it") from None
 
 
 def run(arguments: argparse.Namespace) -> int:

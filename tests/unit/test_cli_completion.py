@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from pyvrrp.cli import completion, main
 from pyvrrp.control import DEFAULT_SOCKET
+from pyvrrp.control.protocol import InstanceStatus
 
-NAMES = {"NAME": ["web", "web-six", "db"], "SCOPE": ["tenants"]}
+NAMES = {"NAME": ["web", "web-six", "db"], "GROUP": ["tenants/site"], "SCOPE": ["tenants"]}
 
 
 def offered(*line):
@@ -35,6 +39,7 @@ def offered(*line):
         (["show", "w"], ["web", "web-six"]),
         (["status", "--w"], ["--watch"]),
         (["switchover", "--scope", ""], ["tenants"]),
+        (["switchover", "--group", ""], ["tenants/site"]),
         (["explain", "advert_"], ["advert_int"]),
         (["completion", "f"], ["fish"]),
         (["check", "x"], []),
@@ -69,18 +74,73 @@ def test_every_verb_offers_its_options(verb):
     assert ("--socket" in words) == main.VERBS[verb].asks_daemon
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
-def test_bash_completes(tmp_path, capsys):
-    """The real shell with its part, and a `pyvrrp` on the path that is this one."""
+def test_a_group_is_named_as_the_option_takes_it():
+    assert completion.group_title(InstanceStatus(name="web", state="MASTER", group="site")) == "site"
+    assert completion.group_title(InstanceStatus(name="a/b/web", state="MASTER", group="site")) == "a/b/site"
+
+
+@pytest.fixture
+def environ(tmp_path):
+    """With a `pyvrrp` on the path that is this one."""
     command = tmp_path / "pyvrrp"
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m pyvrrp.cli.main "$@"\n')
     command.chmod(0o755)
-    main.main(["completion", "bash"])
-    script = capsys.readouterr().out + (
+    root = str(Path(__file__).parents[2])
+    return {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": root, "TERM": "dumb"}
+
+
+def written(shell, path, capsys):
+    assert main.main(["completion", shell]) == 0
+    path.write_text(capsys.readouterr().out)
+    return path
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
+def test_bash_completes(tmp_path, environ, capsys):
+    script = written("bash", tmp_path / "script", capsys).read_text() + (
         'COMP_WORDS=(pyvrrp expl); COMP_CWORD=1; _pyvrrp; echo "${COMPREPLY[@]}"\n'
         'COMP_WORDS=(pyvrrp explain nopr); COMP_CWORD=2; _pyvrrp; echo "${COMPREPLY[@]}"\n'
     )
-    root = str(Path(__file__).parents[2])
-    environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": root}
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=environ, check=True, timeout=30)
     assert done.stdout.split("\n") == ["explain", "nopreempt", ""]
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish here")
+def test_fish_completes(tmp_path, environ, capsys):
+    script = written("fish", tmp_path / "pyvrrp.fish", capsys)
+    words = f'source {script}; complete -C "pyvrrp expl"; complete -C "pyvrrp explain nopr"'
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", words], capture_output=True, text=True, env=environ, check=True, timeout=30
+    )
+    assert done.stdout.split("\n") == ["explain", "nopreempt", ""]
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="there is no zsh here")
+@pytest.mark.parametrize("way", ["autoload", "source"])
+def test_zsh_completes(tmp_path, environ, capsys, way):
+    """On a terminal, by the tab key; the first time too, when zsh has only just loaded the file."""
+    written("zsh", tmp_path / "_pyvrrp", capsys)
+    lines = [f"fpath=({tmp_path} $fpath)" if way == "autoload" else "", "autoload -Uz compinit; compinit -u -D"]
+    lines += ["source ./_pyvrrp"] if way == "source" else []
+    master, slave = pty.openpty()
+    shell = subprocess.Popen(
+        ["zsh", "-f", "-i"], stdin=slave, stdout=slave, stderr=slave, cwd=tmp_path, env=environ, start_new_session=True
+    )
+    os.close(slave)
+    try:
+        os.write(master, "".join(f"{line}; echo re''ady\n" for line in ["PS1=", *filter(None, lines)]).encode())
+        until(master, "ready", 1 + len([line for line in lines if line]))
+        os.write(master, b"pyvrrp explain nopr\t")
+        until(master, "nopreempt", 1)
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(master)
+
+
+def until(master, word, times):
+    """Read until the terminal has shown a word so often."""
+    shown, end_s = "", time.monotonic() + 25
+    while shown.count(word) < times:
+        assert select.select([master], [], [], max(0.0, end_s - time.monotonic()))[0], shown
+        shown += os.read(master, 65536).decode(errors="replace")

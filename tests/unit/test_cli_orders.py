@@ -37,6 +37,7 @@ from pyvrrp.control.protocol import (
     ScopesReply,
     ScopeStatus,
 )
+from pyvrrp.operations import meant
 
 WEB = InstanceStatus(
     name="web", state="MASTER", priority=150, base_priority=150, vrid=51, interface="eth0", since_s=9.6,
@@ -317,3 +318,42 @@ def test_events_a_line_each(asked: Asked, run: Run) -> None:
         "1970-01-01T00:00:01.000Z  web  BACKUP -> MASTER  Receive advertisement timeout\n"
         "1970-01-01T00:00:02.000Z  web  split_brain  two hosts are MASTER\n"
     ))
+
+
+# ---- what is asked wrongly
+
+
+def test_a_name_without_its_scope_is_told_with_it() -> None:
+    known = ["tenants/web", "site/web", "site/web-six"]
+    assert meant("web", known) == "did you mean site/web or tenants/web?"
+    assert meant("db", known) == "pyvrrp status lists the instances"
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("priority", "web", "300", "--for", "1m"), "'300' is not in 1..254; 255 is for the owner"),
+        (("priority", "web", "0", "--for", "1m"), "'0' is not in 1..254"),
+        (("priority", "web", "x", "--for", "1m"), "'x' is not in 1..254"),
+        (("who-owns", "foo"), "'foo' is no address; write one as pyvrrp status shows it"),
+    ],
+)
+def test_an_argument_that_is_wrong_is_told_in_a_sentence(
+    argv: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(argv)
+    assert ended.value.code == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert words in told
+    assert len(told) < 200
+
+
+@pytest.mark.parametrize("verb", ["switchover", "hold", "drain", "top"])
+def test_help_fits_a_terminal(verb: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([verb, "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "  2  the command line is wrong" in lines         # lists stay lists

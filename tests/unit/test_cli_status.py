@@ -13,6 +13,7 @@ from pyvrrp.cli import status
 from pyvrrp.cli.main import EXIT_FAILED, EXIT_NO_DAEMON, VERBS, main, parse
 from pyvrrp.control import DEFAULT_SOCKET
 from pyvrrp.control.protocol import InstancesReply, InstanceStatus, PeerHeard
+from pyvrrp.errors import ControlError
 
 WEB = InstanceStatus(
     name="web",
@@ -188,3 +189,54 @@ def test_an_excluded_address_is_an_address() -> None:
     """Adverts leave it out; its MASTER has it all the same."""
     only = InstanceStatus(name="cluster", state="MASTER", excluded=["10.201.36.14/32"])
     assert "10.201.36.14/32" in status.report([only], None)[1]
+
+
+def test_sentences_are_broken_where_the_terminal_ends() -> None:
+    lines = status.report(ALL, 60)
+    assert "bad is not run: keepalived.conf:41: virtual_router_id is" in lines
+    assert "missing" in lines
+    assert max(map(len, lines)) <= 80           # the line that names the columns left out is told whole
+    assert "bad is not run: keepalived.conf:41: virtual_router_id is missing" in status.report(ALL, None)
+
+
+def test_watching_as_json_is_an_object_on_each_line(
+    daemon: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(status.time, "sleep", wait)
+    assert main(["--socket", daemon, "status", "--watch", "0.5", "--json"]) == 130
+    assert waited == [0.5, 0.5, 0.5]
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines() if not line.startswith("{\"error")]
+    assert [len(answer["instances"]) for answer in answers] == [3, 3, 3]
+
+
+def test_watching_outlives_the_daemon(
+    daemon: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As over a restart; but a daemon that was never there ends it."""
+    asked: list[str] = []
+    answer = status.ControlClient.instances
+
+    def instances(self: status.ControlClient) -> InstancesReply:
+        asked.append("")
+        if len(asked) == 2:
+            raise ControlError("the daemon is gone")
+        return answer(self)
+
+    def wait(_: float) -> None:
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(status.ControlClient, "instances", instances)
+    monkeypatch.setattr(status.time, "sleep", wait)
+    assert main(["--socket", daemon, "status", "--watch"]) == 130
+    shown = capsys.readouterr().out.split("every 2 s; ctrl-C ends")[1:]
+    assert [("NO ANSWER, this is the last one: the daemon is gone" in each) for each in shown] == [False, True, False]
+    assert all("web" in each for each in shown)
+    assert main(["--socket", f"{daemon}-none", "status", "--watch"]) == EXIT_NO_DAEMON

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from pyvrrp.cli.doctor import shown
+from pyvrrp.cli.doctor import own_namespace, shown
 from pyvrrp.control.protocol import InstancesReply, InstanceStatus, OtherMaster
 from pyvrrp.control.trackers import ProcessNews, ProcessStatus, ScriptStatus, TrackersReply
 from pyvrrp.doctor import HOST, Facts, Finding, NamespaceFacts, examine
@@ -67,6 +69,19 @@ def test_a_reason_for_fault_has_its_command(why, command):
 def test_a_command_is_for_the_namespace(namespace, why, command):
     found = examine(facts({"state": "FAULT", "faults": [why], "net_namespace": namespace}))
     assert [finding.command for finding in found] == [command]
+
+
+def test_a_daemon_in_another_namespace_than_ours_has_its_commands_there():
+    def command(why):
+        return examine(facts({"state": "FAULT", "faults": [why]}, own_namespace="/proc/7/ns/net"))[0].command
+
+    assert command("interface eth0 is down") == "nsenter --net=/proc/7/ns/net ip link set eth0 up"
+    assert command("check_service failed") == "pyvrrp status --scripts"
+
+
+def test_whether_a_process_is_in_another_namespace():
+    assert own_namespace(os.getpid()) is None
+    assert own_namespace(2**22 + 1) is None         # there is no such process
 
 
 def test_two_masters():
