@@ -37,12 +37,13 @@ COMPILE_ARGS = [*WARNINGS, "-O1", "-g1", *SANITIZE] if DEBUG else [*WARNINGS, "-
 LINK_ARGS = SANITIZE if DEBUG else []
 MACROS = [("CYTHON_TRACE_NOGIL", "1")] if DEBUG else []
 
-SOURCES = [Path("bench/inner.pyx")] if BENCH else sorted(Path("vrrpcore").glob("*.pyx"))
+SOURCES = [Path("bench/inner.pyx")] if BENCH else [
+    *sorted(Path("vrrpcore").glob("*.pyx")), *sorted(Path("pyvrrp/meter").glob("*.pyx"))]
 CFFI_MODULE = "bench/yardstick_build.py" if BENCH else "pyvrrp/linux_build.py"
 
 extensions = [
     Extension(
-        source.stem if BENCH else f"vrrpcore.{source.stem}",
+        source.stem if BENCH else ".".join(source.with_suffix("").parts),
         [str(source)],
         extra_compile_args=COMPILE_ARGS,
         extra_link_args=LINK_ARGS,

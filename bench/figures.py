@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from pyvrrp.meter.machine import look
 
 HERE = Path(__file__).parent
 REFERENCE = HERE / "reference.json"
@@ -69,16 +69,10 @@ class Figure:
 
 def machine() -> dict[str, str]:
     """What the figures were measured on."""
-    model = ""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.partition(":")[2].strip()
-            break
+    found = look()
     return {
-        "cpu": f"{model}, {os.cpu_count()} cores",
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "load": " ".join(f"{load:.1f}" for load in os.getloadavg()),
+        "cpu": f"{found.cpu}, {found.cores} cores", "kernel": found.kernel, "python": found.python,
+        "load": found.load_text(),
     }
 
 

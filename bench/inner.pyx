@@ -6,13 +6,12 @@ the way vrrpcore's own modules do, through another module's pointer, so nothing 
 there in use. All of them return nanoseconds of CPU time for the whole loop: what else the machine does is not counted.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from vrrpcore.checksum cimport csum_add, csum_fold
 from vrrpcore.consts cimport FAMILY_IPV4, VRRP_TTL
-from vrrpcore.counters cimport TOTAL_DATAGRAMS_RECEIVED, TOTAL_DATAGRAMS_SENT
 from vrrpcore.engine cimport Engine
 from vrrpcore.hearing cimport heard_t
 from vrrpcore.packet cimport (
@@ -25,9 +24,8 @@ from vrrpcore.packet cimport (
     expect_t,
     rx_meta_t,
 )
-from vrrpcore.rawio cimport RX_BATCH, TX_BATCH, monotonic_ns
-from vrrpcore.reactor cimport Reactor
-from vrrpcore.vr cimport ST_MASTER, TIMERS_PER_VR, vr_t
+from vrrpcore.rawio cimport RX_BATCH, TX_BATCH
+from vrrpcore.vr cimport TIMERS_PER_VR, vr_t
 from vrrpcore.wheel cimport TimerWheel, wtimer_t
 
 cdef extern from "<time.h>" nogil:
@@ -41,7 +39,6 @@ cdef extern from "<time.h>" nogil:
 cdef enum:
     MESSAGE_LEN_MAX = 24
     DUE_MAX = 128               # timers taken at a time, as the engine does
-    EXPIRE_MAX = 2048           # and in one turn of the reactor
     ORDERS = 3                  # in which a wheel's timers are taken: to arm, to move, to cancel
 
 assert TX_BATCH == 64, "the yardsticks have the same batch"
@@ -261,39 +258,3 @@ cdef class Wheel:
     cdef void _advance(self, int64_t now_ns) noexcept nogil:
         cdef uint32_t due[DUE_MAX]
         self._wheel.advance(now_ns, due, DUE_MAX)
-
-
-def advert_turns(reactor: Reactor, turns: int, interval_ns: int) -> tuple:
-    """Let every MASTER's Adver_Timer fire `turns` times and send what that asks for; (ns, datagrams sent).
-
-    Each turn is one interval of virtual time, so that batches are full: everything but the sleep is there.
-    """
-    cdef Reactor shell = reactor
-    cdef Engine engine = shell.engine
-    cdef int64_t now_ns = monotonic_ns()
-    cdef int64_t step_ns = interval_ns
-    cdef uint64_t sent = shell.engine.total[TOTAL_DATAGRAMS_SENT]
-    cdef int _k, n = turns
-    cdef uint32_t i
-    for i in range(engine.table.capacity):
-        if engine.table.vrs[i].state == ST_MASTER and engine.table.vrs[i].nominal_ns > now_ns:
-            now_ns = engine.table.vrs[i].nominal_ns
-    cdef int64_t start_ns = cpu_ns()
-    for _k in range(n):
-        now_ns += step_ns
-        while engine.expire(now_ns, EXPIRE_MAX) >= EXPIRE_MAX:
-            pass
-        shell._flush()
-    start_ns = cpu_ns() - start_ns
-    return start_ns, shell.engine.total[TOTAL_DATAGRAMS_SENT] - sent
-
-
-def read_domain(reactor: Reactor, domain: int) -> tuple:
-    """Read and judge what waits in a domain's socket; (ns, datagrams received)."""
-    cdef Reactor shell = reactor
-    cdef uint64_t received = shell.engine.total[TOTAL_DATAGRAMS_RECEIVED]
-    cdef uint32_t d = domain
-    cdef int64_t start_ns = cpu_ns()
-    shell._read(d)
-    start_ns = cpu_ns() - start_ns
-    return start_ns, shell.engine.total[TOTAL_DATAGRAMS_RECEIVED] - received

@@ -22,9 +22,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-from network import Host
-
 from pyvrrp import linux
+from pyvrrp.meter.network import Host
 from pyvrrp.netlink import lab
 
 IN_CLOSE_NOWRITE = 0x10

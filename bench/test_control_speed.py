@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from daemons import Daemon
-from network import Host, pair
 
 from pyvrrp.control.client import ControlClient
+from pyvrrp.meter.daemons import Daemon
+from pyvrrp.meter.network import Host, pair
 
 ROUTERS = 1000
 LINKS = 4

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from daemons import KEEPALIVED, Daemon
-from network import Host, pair
+
+from pyvrrp.meter.daemons import KEEPALIVED, Daemon
+from pyvrrp.meter.network import Host, pair
 
 LINKS, VRIDS = 4, 250
 ROUTERS = LINKS * VRIDS

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from daemons import KEEPALIVED
 from failover import CASES, figures, medians, rounds
+
+from pyvrrp.meter.daemons import KEEPALIVED
 
 pytestmark = [
     pytest.mark.root,

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from daemons import KEEPALIVED, Daemon
-from network import Host, pair
 from scripts import Adverts, Programs, latest_ns, median
 
 from pyvrrp.control.client import ControlClient
+from pyvrrp.meter.daemons import KEEPALIVED, Daemon
+from pyvrrp.meter.network import Host, pair
 from pyvrrp.netlink import lab
 
 LINKS, VRIDS = 4, 250

@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import inner
 import pytest
 import yardstick
-from network import Host, pair
 
+from pyvrrp.meter.loops import advert_turns, read_domain
+from pyvrrp.meter.network import Host, pair
 from pyvrrp.netlink import lab
 from vrrpcore import rawio
 from vrrpcore.engine import STATES
@@ -144,7 +144,7 @@ def test_send(hosts: tuple[Host, Host], figure: Callable[..., Any], benchmark: A
     us, them = [], []
 
     def once() -> None:
-        took_ns, sent = inner.advert_turns(ours.reactor, TURNS, INTERVAL_NS)
+        took_ns, sent = advert_turns(ours.reactor, TURNS, INTERVAL_NS)
         assert sent == TURNS * ROUTERS
         us.append(sent / took_ns * 1e9)
         them.append(sent / messages.send(theirs, sent) * 1e9)
@@ -169,7 +169,7 @@ def test_drain(hosts: tuple[Host, Host], other_hosts: tuple[Host, Host], figure:
 
     def once() -> None:
         messages.send(to_ours, QUEUE)
-        took_ns, received = inner.read_domain(ours.reactor, ours.domain)
+        took_ns, received = read_domain(ours.reactor, ours.domain)
         assert received == QUEUE, f"{received} of {QUEUE} arrived"
         us.append(received / took_ns * 1e9)
         other_messages.send(to_theirs, QUEUE)

@@ -37,6 +37,10 @@ class DemoError(PyvrrpError):
     """The demo cannot be played here, or did not go as it must."""
 
 
+class MeterError(PyvrrpError):
+    """Nothing can be measured here, or what was measured did not go as it must."""
+
+
 class RefusedError(PyvrrpError):
     """The daemon was asked, and its answer is no. `status` is that of HTTP."""
 

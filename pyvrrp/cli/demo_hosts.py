@@ -27,6 +27,7 @@ from pyvrrp import linux
 from pyvrrp.control.client import ControlClient
 from pyvrrp.control.protocol import InstanceStatus
 from pyvrrp.errors import ControlError, DemoError, NetlinkError
+from pyvrrp.meter.processes import family
 from pyvrrp.netlink import lab
 
 PLACEHOLDER = "/run/pyvrrp-demo"            # in conf/demo/*.conf; replaced by the private directory
@@ -135,7 +136,7 @@ class Host:
     def power_off(self) -> float:
         """Stop the host as a power cut does, and return when, by the monotonic clock."""
         assert self._process is not None
-        others = _descendants(self._process.pid)
+        others = family(self._process.pid)[1:]
         at_s = time.monotonic()
         self._process.kill()
         self._switch.remove(f"to-{self.name}")
@@ -155,7 +156,7 @@ class Host:
     def stop(self, deadline_s: float) -> None:
         """End the daemon, killed if it still runs at `deadline_s`, and give the namespace up."""
         if self._process is not None:
-            others = _descendants(self._process.pid)
+            others = family(self._process.pid)[1:]
             try:
                 self._process.wait(max(0.0, deadline_s - time.monotonic()))
             except subprocess.TimeoutExpired:
@@ -250,20 +251,3 @@ class Stage:
             self._switch.close()
             self._switch = None
         shutil.rmtree(self._directory, ignore_errors=True)
-
-
-def _descendants(pid: int) -> list[int]:
-    """The processes that `pid` started, and that those started."""
-    children: dict[int, list[int]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            # The second field is a name, which may hold blanks and parentheses.
-            parent = int(path.read_text().rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(path.parent.name))
-    found: list[int] = []
-    todo = [pid]
-    while todo:
-        new = children.get(todo.pop(), [])
-        found += new
-        todo += new
-    return found

@@ -3,7 +3,6 @@
 import io
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -99,16 +98,3 @@ def test_scripts_do_what_the_story_tells(tmp_path: Path) -> None:
     for state in ("BACKUP", "MASTER"):
         subprocess.run([tmp_path / "notify.sh", "INSTANCE", "web", state, "150"], check=True)
     assert (tmp_path / "notified").read_text() == "web BACKUP 150\nweb MASTER 150\n"
-
-
-def test_descendants_are_found_over_two_generations() -> None:
-    program = "import os; os.fork(); os.fork(); os.write(1, b'.'); os.read(0, 1)"
-    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
-        assert first.stdin is not None
-        assert first.stdout is not None
-        for _ in range(4):
-            assert first.stdout.read(1) == b"."
-        found = demo_hosts._descendants(first.pid)
-        first.stdin.write(b"....")
-    assert len(set(found)) == 3
-    assert first.pid not in found

@@ -119,7 +119,7 @@ SHELL: dict[str, set[str]] = {
     "telling": FLOOR | {"host", "notify", "router", "scripts"},
     "scope": WORKERS | MIDDLE - {"scope"},
     "simulate": FLOOR | {"config", "router"},
-    "meter": FLOOR,
+    "meter": FLOOR | {"control", "netlink"},
     "runtime": WORKERS | MIDDLE | {"moving"},
     "options": FLOOR | {"control"},
     "scheduling": FLOOR,
