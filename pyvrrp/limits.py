@@ -127,3 +127,11 @@ OVERDUE_S = 1.0                         # a timer later than this is not served:
 METRICS_VIPS_MAX = 1_000                # addresses with a series of their own; storing more costs whoever scrapes
 LOG_QUEUE_MAX = 40_000                  # lines that wait for a slow log; more are dropped and counted. 10,000 takeovers
                                         # are 20,000 lines; half a KB each
+
+# The meter
+METER_ROUTERS_MAX = 10_000              # 40 wires of 250; a start of one daemon with them takes some 8 s
+METER_FLOOD_ROUTERS_MAX = 4_000         # adverts that wait at once; a reactor reads 4,096 datagrams in a turn
+METER_INTERVAL_CS_MAX = 4_095           # 12 bits on the wire (RFC 9568 s5.2.7)
+METER_ADVERTS_PER_S_MAX = 100_000       # of all routers together: half of what a core sends at best
+METER_S_MAX = 600.0                     # of measuring; more says nothing new
+METER_S_MIN = 0.1                       # less has only a few adverts

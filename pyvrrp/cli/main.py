@@ -69,6 +69,7 @@ VERBS = {
     "reload": Verb("pyvrrp.cli.reload", "have the files read again, and say what came of it", True),
     "doctor": Verb("pyvrrp.cli.doctor", "say what is wrong on this host, and the command that mends it", True),
     "completion": Verb("pyvrrp.cli.completion", "have a shell complete words: bash, zsh or fish"),
+    "bench": Verb("pyvrrp.cli.bench", "measure what pyvrrpd does on this host, beside keepalived"),
     "demo": Verb("pyvrrp.cli.demo", "watch an address move between two hosts that are made for it"),
 }
 

@@ -16,13 +16,13 @@ from pyvrrp.control.client import ControlClient
 
 WAIT_S = limits.MOVE_S_MAX + 30         # the daemon's longest limit, and time to answer
 
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DONE = ("MOVED", "NOT_MASTER", "MOVING")
 
 
 def duration(text: str) -> float:
-    """`90`, `30s`, `10m`, `2h` or `1d` as seconds. Raises ArgumentTypeError, which argparse shows."""
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([smhd]?)", text)
+    """`90`, `100ms`, `30s`, `10m`, `2h` or `1d` as seconds. Raises ArgumentTypeError, which argparse shows."""
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)(ms|[smhd]?)", text)
     if found is None or not float(found[1]):
         raise argparse.ArgumentTypeError(f"{text!r} is no time; write 30s, 10m, 2h or 1d")
     return float(found[1]) * _UNITS[found[2]]
@@ -45,9 +45,9 @@ def add_moving(parser: argparse.ArgumentParser, force: str) -> None:
     add_json(parser)
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
+def add_json(parser: argparse.ArgumentParser, text: str = "print the daemon's answer as JSON") -> None:
     """Every verb has it."""
-    parser.add_argument("--json", action="store_true", help="print the daemon's answer as JSON")
+    parser.add_argument("--json", action="store_true", help=text)
 
 
 def target(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import shutil
+import signal
+import tempfile
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,7 @@ import uvloop
 
 from netns import harness
 from netns.applying import Run
+from netns.commands import processes_in
 from netns.kernel import Namespace
 
 
@@ -30,6 +35,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def lab() -> Iterator[harness.Lab]:
     with harness.lab() as made:
         yield made
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """The TMPDIR of a command; not below pytest's own, which is closed to nobody."""
+    with tempfile.TemporaryDirectory(prefix="ct-command-") as name:
+        Path(name).chmod(0o1777)
+        yield Path(name)
+
+
+@pytest.fixture
+def environment(place: Path) -> dict[str, str]:
+    """The environment of such a command."""
+    return {"PATH": os.environ["PATH"], "TMPDIR": str(place), "TERM": "xterm", "LC_ALL": "C.UTF-8"}
+
+
+@pytest.fixture
+def nothing_is_left(place: Path) -> Iterator[None]:
+    """Processes are known by TMPDIR in their environment; whatever a test does, none is left after it."""
+    yield
+    left = processes_in(place)
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert left == []
 
 
 @pytest.fixture

@@ -7,14 +7,13 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.root
+from netns.commands import processes_in, until
+
+pytestmark = [pytest.mark.root, pytest.mark.usefixtures("nothing_is_left")]
 
 REPOSITORY = Path(__file__).parents[2]
 DEMO = [sys.executable, "-m", "pyvrrp.cli.main", "demo"]
@@ -38,47 +37,6 @@ if [ -n "$CLOSED" ]; then
 fi
 exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
 """
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """The TMPDIR of the demo; not below pytest's own, which is closed to nobody."""
-    with tempfile.TemporaryDirectory(prefix="ct-demo-") as name:
-        Path(name).chmod(0o1777)
-        yield Path(name)
-
-
-@pytest.fixture
-def environment(place: Path) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "TMPDIR": str(place), "TERM": "xterm", "LC_ALL": "C.UTF-8"}
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left(place: Path) -> Iterator[None]:
-    """Processes are known by TMPDIR in their environment; whatever a test does, none is left after it."""
-    yield
-    left = of_demo(place)
-    for pid in left:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    assert left == []
-
-
-def of_demo(place: Path) -> list[int]:
-    """The processes of a demo whose TMPDIR is `place`."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if os.fsencode(f"TMPDIR={place}") in path.read_bytes() and int(path.parent.name) != os.getpid():
-                found.append(int(path.parent.name))
-    return found
-
-
-def until(condition: Callable[[], object], timeout_s: float, what: str) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s, f"not within {timeout_s} s: {what}"
-        time.sleep(0.02)
 
 
 def play(argv: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -174,9 +132,9 @@ def test_killed_it_takes_its_daemons_along(place: Path, tmp_path: Path, environm
         subprocess.Popen(DEMO, env=environment, cwd=REPOSITORY, stdout=stream, stderr=stream) as demo,
     ):
         until(lambda: "Now alpha" in log.read_text(), 15, "the second act")
-        assert len(of_demo(place)) > 1
+        assert len(processes_in(place)) > 1
         demo.kill()
-    until(lambda: not of_demo(place), 5, "the daemons end")
+    until(lambda: not processes_in(place), 5, "the daemons end")
 
 
 def test_where_no_namespace_may_be_made_one_sentence_says_so(place: Path, environment: dict[str, str]) -> None:

@@ -42,6 +42,8 @@ def offered(*line):
         (["switchover", "--group", ""], ["tenants/site"]),
         (["explain", "advert_"], ["advert_int"]),
         (["completion", "f"], ["fish"]),
+        (["bench", "f"], ["failover", "flood"]),
+        (["bench", "throughput", "--against", ""], ["keepalived"]),
         (["check", "x"], []),
         (["who-owns", ""], []),
         (["status", "--socket", ""], []),

@@ -170,7 +170,7 @@ def test_a_wrong_command_line_asks_nothing(asked: Asked, run: Run, argv: tuple[s
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90.0), ("1.5s", 1.5), ("10m", 600.0), ("2h", 7200.0), ("1d", 86400.0)]
+    ("text", "seconds"), [("90", 90.0), ("100ms", 0.1), ("1.5s", 1.5), ("10m", 600.0), ("2h", 7200.0), ("1d", 86400.0)]
 )
 def test_times(text: str, seconds: float) -> None:
     assert orders.duration(text) == seconds
