@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyvrrp import linux
@@ -17,15 +18,33 @@ from pyvrrp.control.protocol import InstancesReply
 from pyvrrp.errors import MeterError
 from pyvrrp.meter import processes
 from pyvrrp.meter.arithmetic import heard_in
+from pyvrrp.meter.case import GARP_DELAY_S
 from pyvrrp.meter.course import Course
 from pyvrrp.meter.network import Host
 from pyvrrp.netlink import lab
 
-START_S = 120.0                 # for all routers of a daemon to enter a state, on a busy machine
+START_S = 300.0                 # for all routers to enter a state: keepalived takes minutes on a busy machine
 STOP_S = 20.0                   # for a daemon to end in good order
 ASK_S = 60.0                    # for the answer about 10,000 instances
 KEEPALIVED = shutil.which("keepalived") or "/usr/sbin/keepalived"
 PYVRRPD_NAME, KEEPALIVED_NAME = "pyvrrpd", "keepalived"
+
+
+REST_S = 2.0 + GARP_DELAY_S     # without a line in any log: all is announced, the second time too
+REST_S_MAX = 120.0              # then it goes on: logs that are never still are those of a busy machine
+REST_LOOK_S = 0.25
+
+
+def await_rest(daemons: Sequence[Daemon], course: Course) -> None:
+    """Wait until daemons have done all that their changes of state made them do. Raises StoppedError."""
+    course.begin("waiting until all is announced")
+    begun_s = still_s = time.monotonic()
+    sizes: list[int] = []
+    while (now_s := time.monotonic()) - still_s < REST_S and now_s - begun_s < REST_S_MAX:
+        if sizes != (found := [daemon.log_bytes() for daemon in daemons]):
+            sizes, still_s = found, now_s
+        course.check()
+        time.sleep(REST_LOOK_S)
 
 
 class Daemon:
@@ -76,6 +95,10 @@ class Daemon:
     def wait(self, state: str, count: int, course: Course | None = None) -> None:
         """Wait until so many routers have entered a state. Raises MeterError, StoppedError."""
         (course or Course()).until(lambda: self.entered(state), count, START_S, f"{state} of {self.kind}")
+
+    def log_bytes(self) -> int:
+        """How long its log is: one that grows tells of work."""
+        return self._log.stat().st_size
 
     def _last_lines(self) -> str:
         return self._log.read_text(errors="replace")[-3000:]

@@ -21,15 +21,14 @@ from pathlib import Path
 
 from pyvrrp.errors import MeterError
 from pyvrrp.meter.arithmetic import Spread, spread
-from pyvrrp.meter.case import GARP_DELAY_S, HIGH, LOW, Case
+from pyvrrp.meter.case import HIGH, LOW, Case
 from pyvrrp.meter.course import LOOK_S, Course
-from pyvrrp.meter.daemons import PYVRRPD_NAME, Daemon
+from pyvrrp.meter.daemons import PYVRRPD_NAME, Daemon, await_rest
 from pyvrrp.meter.loops import LastAdverts
 from pyvrrp.meter.network import Host, pair
 from pyvrrp.netlink import lab
 from vrrpcore import rawio
 
-SETTLE_S = 2.0 + GARP_DELAY_S   # from the last takeover until all is announced and logged
 TAKEOVER_S = 60.0               # beyond the deadlines, for all addresses to come; keepalived takes 7 s for 10,000 idle
 READ_S = 0.002                  # between two looks of an idle reader
 ROOM_PER_ADDRESS = 8192         # bytes of a receive buffer for what the kernel tells of one: it counts some 1,000
@@ -110,8 +109,7 @@ def _takeover(case: Case, kind: str, directory: Path, course: Course) -> Failove
         backup = Daemon(kind, left, case.configuration(left.side, LOW), directory / f"{kind}-backup")
         stack.callback(backup.kill)
         backup.wait("BACKUP", case.routers, course)
-        course.begin(f"{kind}: waiting until all is announced")
-        course.rest(SETTLE_S)
+        await_rest([master, backup], course)
         if backup.entered("MASTER"):
             raise _too_soon(kind)
         reader = _Reader(left, case)

@@ -136,7 +136,7 @@ def _reactor(host: Host, routers: int, *, priority: int) -> tuple[Reactor, int]:
 
 
 class _Plain:
-    """The yardstick's sockets, with the options that a reactor's have, and one batch of adverts."""
+    """The yardstick's sockets, with the options that a reactor's have, and the adverts that the reactor sends."""
 
     def __init__(self, sender: Host, receiver: Host, routers: int) -> None:
         with lab.inside(sender.namespace):
@@ -144,15 +144,16 @@ class _Plain:
         with lab.inside(receiver.namespace):
             self._receiver = rawio.open_receiver(4)
         rawio.size_receive_buffer(self._receiver, 2 * routers * DATAGRAM_BYTES)
-        source, destination = _address(sender.side, 0), _address(receiver.side, 0)
-        self._out = PlainSender(sender.ifindex("eth0"), [
-            (source, destination, encode(
+        ifindex = sender.ifindex("eth0")
+        datagrams = []
+        for number in range(routers):
+            n, vrid = number // VRIDS, number % VRIDS + 1
+            source, destination = _address(sender.side, n), _address(receiver.side, n)
+            datagrams.append((source, destination, encode(
                 version=3, family=4, vrid=vrid, priority=255, interval_cs=INTERVAL_CS,
-                addresses=[bytes((198, 51, 0, vrid))], src=source, dst=destination))
-            for vrid in range(1, BATCH + 1)
-        ])
+                addresses=[bytes((198, 51, n, vrid))], src=source, dst=destination)))
+        self._out = [PlainSender(ifindex, datagrams[first:first + BATCH]) for first in range(0, routers, BATCH)]
         self._in = PlainReceiver()
-        self._batches = max(1, routers // BATCH)
 
     def close(self) -> None:
         self._sender.close()
@@ -160,7 +161,8 @@ class _Plain:
 
     def round(self) -> tuple[float, float]:
         """Datagrams per second, sent and received."""
-        send_ns, sent = self._out.send(self._sender.fileno(), self._batches)
+        each = [batch.send(self._sender.fileno(), 1) for batch in self._out]
+        send_ns, sent = sum(ns for ns, _ in each), sum(count for _, count in each)
         read_ns, read = self._in.drain(self._receiver.fileno())
         return sent / send_ns * 1e9, read / max(1, read_ns) * 1e9
 

@@ -19,14 +19,13 @@ from pathlib import Path
 
 from pyvrrp.control.protocol import InstancesReply
 from pyvrrp.meter.arithmetic import Spread, delivered, histogram_spread
-from pyvrrp.meter.case import GARP_DELAY_S, HIGH, LOW, Case
+from pyvrrp.meter.case import HIGH, LOW, Case
 from pyvrrp.meter.course import Course
-from pyvrrp.meter.daemons import PYVRRPD_NAME, Daemon
+from pyvrrp.meter.daemons import PYVRRPD_NAME, Daemon, await_rest
 from pyvrrp.meter.network import pair
 from pyvrrp.meter.wire import WireCount
 from pyvrrp.netlink import lab
 
-SETTLE_S = 2.0 + GARP_DELAY_S   # from the last takeover until all is announced and logged
 QUIET_S = 20.0                  # for the counters to stand still once no wire is there
 QUIET_LOOK_S = 0.3
 MIB = 2**20
@@ -90,8 +89,7 @@ def measure(case: Case, kinds: Sequence[str], for_s: float, directory: Path, cou
     """
     with contextlib.ExitStack() as stack:
         pairs = [stack.enter_context(_pair(case, kind, directory, course)) for kind in kinds]
-        course.begin("waiting until all is announced")
-        course.rest(SETTLE_S)
+        await_rest([daemon for each in pairs for daemon in (each.backup, each.master)], course)
         statuses = [each.status() for each in pairs]
         course.begin(f"measuring for {for_s:g} s")
         before = [each.look() for each in pairs]
