@@ -27,7 +27,7 @@ from pyvrrp.errors import ControlError, MeterError, NetlinkError, UsageError
 from pyvrrp.meter import failover, flood, machine, throughput
 from pyvrrp.meter.case import Case
 from pyvrrp.meter.course import Course, StoppedError
-from pyvrrp.meter.daemons import KEEPALIVED, KEEPALIVED_NAME, PYVRRPD_NAME
+from pyvrrp.meter.daemons import KEEPALIVED, KEEPALIVED_NAME, PYVRRPD_NAME, version_of
 
 EPILOG = f"""what is measured:
   throughput  two daemons that have nothing to do but their adverts: CPU per advert, lateness, losses, memory
@@ -157,6 +157,7 @@ def _measure(asked: Asked, course: Course) -> Report:
     """Measure, with the machine before and after. Raises MeterError, StoppedError."""
     before = machine.look()
     try:
+        versions = {kind: version_of(kind) for kind in asked.kinds}
         with tempfile.TemporaryDirectory(prefix="pyvrrp-bench-", ignore_cleanup_errors=True) as name:   # mode 0700
             found: Figures
             if asked.measure == "throughput":
@@ -171,7 +172,7 @@ def _measure(asked: Asked, course: Course) -> Report:
     except (OSError, NetlinkError) as error:
         raise MeterError(f"bench: it cannot be measured here ({error}); it takes root with CAP_SYS_ADMIN, "
                          "CAP_NET_ADMIN and CAP_NET_RAW, and some memory") from error
-    return report_of(asked.measure, asked.case, found, before, machine.look())
+    return report_of(asked.measure, asked.case, found, versions, before, machine.look())
 
 
 @contextlib.contextmanager

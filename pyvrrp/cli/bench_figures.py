@@ -36,13 +36,16 @@ class Report:
     routers: int
     interval_s: float | None        # None: there is none in it
     figures: Figures
+    versions: dict[str, str]        # of what was measured, by kind
     ratios: dict[str, float]        # pyvrrpd to keepalived, by the name of a figure
     machine: Machine
     load_after: tuple[float, float, float]
     warnings: list[str]
 
 
-def report_of(measure: str, case: Case, figures: Figures, before: Machine, after: Machine) -> Report:
+def report_of(
+    measure: str, case: Case, figures: Figures, versions: dict[str, str], before: Machine, after: Machine
+) -> Report:
     """What was found, with ratios and with what has to be known to read it."""
     warnings = []
     if before.is_busy:
@@ -59,7 +62,7 @@ def report_of(measure: str, case: Case, figures: Figures, before: Machine, after
             if found is not None:
                 ratios[name] = found
     interval_s = None if measure == "flood" else case.interval_cs / 100
-    return Report(measure, case.routers, interval_s, figures, ratios, before, after.load, warnings)
+    return Report(measure, case.routers, interval_s, figures, versions, ratios, before, after.load, warnings)
 
 
 def _doubts(case: Case, figures: Throughput) -> list[str]:
@@ -113,7 +116,7 @@ def lines(report: Report) -> list[str]:
     return [
         head, *aligned(rows), "",
         f"on: {machine.cpu}, {machine.cores} core{'' if machine.cores == 1 else 's'}, Linux {machine.kernel}, "
-        f"Python {machine.python}",
+        f"Python {machine.python}; " + ", ".join(" ".join(each) for each in report.versions.items()),
         f"load average (1, 5, 15 minutes): {machine.load_text()} before, {after} after",
         *(f"warning: {each}" for each in report.warnings),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyvrrp import linux
+from pyvrrp import __version__, linux
 from pyvrrp.control.client import ControlClient
 from pyvrrp.control.protocol import InstancesReply
 from pyvrrp.errors import MeterError
@@ -33,6 +34,17 @@ PYVRRPD_NAME, KEEPALIVED_NAME = "pyvrrpd", "keepalived"
 REST_S = 2.0 + GARP_DELAY_S     # without a line in any log: all is announced, the second time too
 REST_S_MAX = 120.0              # then it goes on: logs that are never still are those of a busy machine
 REST_LOOK_S = 0.25
+
+
+def version_of(kind: str) -> str:
+    """`2.2.7`; empty: it does not say. Raises OSError: it is not there."""
+    if kind == PYVRRPD_NAME:
+        return __version__
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        done = subprocess.run([KEEPALIVED, "--version"], capture_output=True, text=True, timeout=STOP_S)
+        if found := re.search(r"v(\d[\w.]*)", done.stderr + done.stdout):
+            return found[1]
+    return ""
 
 
 def await_rest(daemons: Sequence[Daemon], course: Course) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -69,6 +70,7 @@ def test_throughput_against_keepalived(place: Path, environment: dict[str, str])
     found = measured(place, environment, "throughput", *SMALL, "--for", f"{FOR_S:g}s", "--against", "keepalived")
     ours, theirs = found["figures"]
     assert (ours["kind"], theirs["kind"]) == ("pyvrrpd", "keepalived")
+    assert re.fullmatch(r"\d+\.\d+\.\d+", found["versions"]["keepalived"])
     check_throughput(ours)
     check_throughput(theirs)
     assert theirs["late_us"] is None

@@ -18,6 +18,7 @@ from pyvrrp.meter.machine import Machine
 from pyvrrp.meter.throughput import Throughput
 
 IDLE = Machine("A Processor", 2, "6.1.0", "3.11.2", (0.1, 0.2, 0.3))
+VERSIONS = {"pyvrrpd": "0.1.0", "keepalived": "2.2.7"}
 BUSY = Machine("A Processor", 2, "6.1.0", "3.11.2", (5.0, 2.0, 1.0))
 
 
@@ -108,29 +109,29 @@ def test_keepalived_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_figures_stand_beside_those_of_keepalived() -> None:
     both = [throughput("pyvrrpd"), throughput("keepalived", cpu_us_per_sent=32.0, memory_mib_master=6.0, late_us=None)]
-    report = report_of("throughput", Case(routers=1000), both, IDLE, IDLE)
+    report = report_of("throughput", Case(routers=1000), both, VERSIONS, IDLE, IDLE)
     assert report.ratios == {"cpu_us_per_sent": 0.25, "cpu_us_per_heard": 1.0, "memory_mib_master": 10.0,
                              "memory_mib_backup": 1.0}
     assert report.warnings == []
-    text = told("throughput", Case(routers=1000), both, IDLE, IDLE)
+    text = told("throughput", Case(routers=1000), both, VERSIONS, IDLE, IDLE)
     assert text[0] == "1,000 routers at 1 s, unicast, measured for 10.0 s"
     assert "lost, of all since the start 1 of 20,000 1 of 20,000" in text
     assert "CPU per advert sent 8 us 32 us 0.25" in text
     assert "adverts late: median / 99 % / longest, us, at most 64 / 512 / 700 -" in text
-    assert "on: A Processor, 2 cores, Linux 6.1.0, Python 3.11.2" in text
+    assert "on: A Processor, 2 cores, Linux 6.1.0, Python 3.11.2; pyvrrpd 0.1.0, keepalived 2.2.7" in text
 
 
 def test_without_keepalived_there_is_no_ratio() -> None:
-    report = report_of("throughput", Case(routers=1000), [throughput("pyvrrpd")], IDLE, IDLE)
+    report = report_of("throughput", Case(routers=1000), [throughput("pyvrrpd")], VERSIONS, IDLE, IDLE)
     assert report.ratios == {}
     assert lines(report)[1].split() == ["pyvrrpd"]
 
 
 def test_failovers() -> None:
     both = [failover("pyvrrpd", 5.0), failover("keepalived", 50.0)]
-    report = report_of("failover", Case(routers=100, interval_cs=10), both, IDLE, IDLE)
+    report = report_of("failover", Case(routers=100, interval_cs=10), both, VERSIONS, IDLE, IDLE)
     assert report.ratios == {"late_ms.median": 0.1, "late_ms.p99": 0.1, "late_ms.longest": 1.0}
-    text = told("failover", Case(routers=100, interval_cs=10), both, IDLE, IDLE)
+    text = told("failover", Case(routers=100, interval_cs=10), both, VERSIONS, IDLE, IDLE)
     assert text[0] == "100 routers at 100 ms: the MASTER was killed; Master_Down_Interval 3.61 s"
     assert text[2] == "address after its deadline: median 5 ms 50 ms 0.10"
 
@@ -139,17 +140,17 @@ def test_floods() -> None:
     flood = Flood(routers=1000, rounds=20, for_s=5.0, sent=20_000, heard=19_000, lost=1000, delivered=0.95,
                   judged=19_000, pyvrrp=Rates(sent_per_s=200_000.0, heard_per_s=900_000.0),
                   plain=Rates(sent_per_s=250_000.0, heard_per_s=1_000_000.0), sent_ratio=0.8, heard_ratio=0.9)
-    report = report_of("flood", Case(routers=1000), [flood], IDLE, IDLE)
+    report = report_of("flood", Case(routers=1000), [flood], VERSIONS, IDLE, IDLE)
     assert report.interval_s is None
     assert report.ratios == {}
-    text = told("flood", Case(routers=1000), [flood], IDLE, IDLE)
+    text = told("flood", Case(routers=1000), [flood], VERSIONS, IDLE, IDLE)
     assert text[2] == "sent 200,000 250,000 (sendmmsg) 0.80"
     assert text[4] == "lost 1,000 of 20,000"
 
 
 def test_a_busy_machine_and_a_daemon_that_cannot_keep_up_are_told() -> None:
     figures = [throughput("pyvrrpd", sent_per_s=900.0, changes=12)]
-    report = report_of("throughput", Case(routers=1000), figures, BUSY, BUSY)
+    report = report_of("throughput", Case(routers=1000), figures, VERSIONS, BUSY, BUSY)
     assert [warning.split(":")[0] for warning in report.warnings] == [
         "the machine was busy before it began (load average 5.0 2.0 1.0)", "pyvrrpd", "pyvrrpd"]
     assert "states changed 12 times" in report.warnings[1]
@@ -158,9 +159,10 @@ def test_a_busy_machine_and_a_daemon_that_cannot_keep_up_are_told() -> None:
 
 
 def test_programs_get_names_for_all_of_it() -> None:
-    report = report_of("throughput", Case(routers=1000, interval_cs=10), [throughput("pyvrrpd")], IDLE, BUSY)
+    report = report_of("throughput", Case(routers=1000, interval_cs=10), [throughput("pyvrrpd")], VERSIONS, IDLE, BUSY)
     found = json.loads(json.dumps(as_object(report)))
     assert found["interval_s"] == 0.1
+    assert found["versions"] == VERSIONS
     assert found["figures"][0]["late_us"] == {"median": 64.0, "p99": 512.0, "longest": 700.0}
     assert found["figures"][0]["turn_late_us"] is None
     assert found["machine"]["is_busy"] is False
@@ -169,5 +171,5 @@ def test_programs_get_names_for_all_of_it() -> None:
 
 @pytest.mark.parametrize(("cs", "text"), [(1, "10 ms"), (10, "100 ms"), (100, "1 s"), (250, "2.5 s")])
 def test_interval_as_text(cs: int, text: str) -> None:
-    report = report_of("failover", Case(routers=1, interval_cs=cs), [failover("pyvrrpd", 1.0)], IDLE, IDLE)
+    report = report_of("failover", Case(routers=1, interval_cs=cs), [failover("pyvrrpd", 1.0)], VERSIONS, IDLE, IDLE)
     assert interval(report) == text
