@@ -77,6 +77,8 @@ FILTER_BATCH = 2000                     # addresses in one transaction of nf_tab
 FILTER_NAMES_MAX = 64                   # of our table, one for each daemon in a network namespace
 RETRY_FIRST_S = 1.0                     # a refused address is tried again after this, then after twice as long ...
 RETRY_MAX_S = 60.0
+PUT_BACK_PACE_S = 1.0                   # in which each thing of a router is put back once (pyvrrp_vip_restore): no race
+PUT_BACK_TOLD_S = 60.0                  # between two log lines of it for a router
 VMACS_S = 20.0                          # interfaces with virtual MACs: the kernel removes some 30 in a second
 
 # Network namespaces

@@ -373,6 +373,7 @@ class GlobalDefs:
     delay_after_boot_s: float = 0.0
     log_unknown_vrids: bool = False
     detects_duplicates: bool = False    # a MASTER asks whether another host has its addresses
+    restores_things: bool = False       # what somebody removes from a MASTER is put back, without an election
     garp_interval_s: float = 0.0        # between two gratuitous ARPs on one interface
     gna_interval_s: float = 0.0
     default_interface: str = "eth0"

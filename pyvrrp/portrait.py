@@ -75,6 +75,8 @@ def portrait(
         aside=router.aside,
         override=_override(router),
         other_master=other_master,
+        accepts=not instance.is_filtered,
+        put_back=router.put_back,
         counters=engine.counters(router.index),
         counted_since=rfc3339(router.counted_since_s),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from enum import IntFlag
@@ -108,6 +109,8 @@ class Router:
     due: list[Untold] = field(default_factory=list)         # what no longer does, but for other members of the group
     told: State | None = None           # the last state that scripts, FIFOs and mails were told
     lower_told: tuple[int, int] = (0, 0)    # in which second how many adverts of lower priority were told
+    put_back: int = 0                   # how often something of it was put back (pyvrrp_vip_restore)
+    put_back_told: tuple[float, int] = (-math.inf, 0)   # when that was logged, by the loop's clock; how often by then
     has_other_master: bool = False      # such an advert was logged in this state, or since there were two masters
     group_error: str | None = None      # why its multicast group could not be joined
     group_retry: asyncio.TimerHandle | None = None  # when that is tried again

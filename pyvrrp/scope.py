@@ -55,6 +55,7 @@ from vrrpcore.settings import Event, VrSettings
 log = logging.getLogger("pyvrrp")
 
 _STATE, _OTHER_MASTER = EVENTS["state"], EVENTS["other_master"]
+_NAMES_TOLD = 5
 _KINDS = {number: name for name, number in EVENTS.items()}
 _STATES = {state.value: state for state in State}      # looked up for each change of a takeover: State() takes 0.5 us
 
@@ -98,6 +99,7 @@ class Scope:
         self.is_drained = False         # by its operator: every instance stays out of MASTER
         self._is_whole = True           # no reload broke off
         self._is_cleared = False        # it is gone, but for instances that leave
+        self._filtered: list[str] = []  # the instances to whose addresses packets are dropped
         self._start_at_s = 0.0          # of the loop's clock: no instance starts before
 
     def title_of(self, instance: Instance) -> str:
@@ -376,9 +378,27 @@ class Scope:
         """Somebody else removed an address, a route or a rule (S18, S19)."""
         if router.state is not State.MASTER or not thing.is_tracked:
             return
+        if self._configuration.global_defs.restores_things and router.network.applier is not None:
+            router.network.applier.put_back(router.number)
+            self._tell_put_back(router, thing)
+            return
         log.warning("(%s) somebody removed %s; priority 0 is sent and the election starts again", router.title, thing)
         self._engine.vip_lost(router.index, self._reactor.now_ns())
         self._host.kick()
+
+    def _tell_put_back(self, router: Router, thing: Thing) -> None:
+        """Something of a router is put back (pyvrrp_vip_restore): a line a minute in the log, an event each time."""
+        router.put_back += 1
+        sentence = f"somebody removed {thing}; it is put back"
+        self._host.chronicle.tell("put_back", router.title, reason=sentence)
+        at_s, told = router.put_back_told
+        now_s = self._host.loop.time()
+        if now_s - at_s < limits.PUT_BACK_TOLD_S:
+            return
+        missed = router.put_back - told - 1
+        more = f"; so were {missed} others since this was last said" if missed else ""
+        log.warning("(%s) %s%s", router.title, sentence, more)
+        router.put_back_told = now_s, router.put_back
 
     # ---- what decides priority and FAULT
 
@@ -513,12 +533,23 @@ class Scope:
         self._host.watches.adopt(self, defs)
         self._debounce.adopt(bounded(configuration.interface_delays, configuration.instances))
         self._paces.adopt(defs, configuration.garp_groups)
+        self._tell_filtered(configuration)
         per_s: dict[tuple[str | None, int], float] = {}
         for i in configuration.instances:
             rate = 100 / i.advertisement_interval_cs * max(1, len(i.peers))
             place = (i.net_namespace or None, i.family)
             per_s[place] = per_s.get(place, 0.0) + rate
         self._host.expect_adverts(self, per_s, logs_unknown=defs.log_unknown_vrids)
+
+    def _tell_filtered(self, configuration: Configuration) -> None:
+        """Say whose addresses cannot be reached on this host, when that is new: few expect it of vrrp_strict."""
+        names = [instance.name for instance in configuration.instances if instance.is_filtered]
+        if names and names != self._filtered:
+            more = len(names) - _NAMES_TOLD
+            log.info("packets to the addresses of %s%s are dropped on this host (no_accept, or strict mode); "
+                     "accept in an instance ends that", ", ".join(names[:_NAMES_TOLD]),
+                     f" and {more} other instances" if more > 0 else "")
+        self._filtered = names
 
     def _new_router(self, instance: Instance) -> Router:
         host = self._host

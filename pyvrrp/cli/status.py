@@ -204,6 +204,8 @@ def details(status: InstanceStatus) -> list[str]:
         ("group", status.group or ""),
         ("VIPs", ", ".join(status.vips)),
         ("excluded", ", ".join(status.excluded)),
+        ("accept", "" if status.accepts else "no: this host drops packets to these addresses (no_accept, strict mode)"),
+        ("put back", f"{status.put_back} times what somebody removed" if status.put_back else ""),
         ("counters", ", ".join(f"{name} {count}" for name, count in status.counters.items() if count)),
     ]
     return [f"{name:<11} {value}" for name, value in pairs if value]

@@ -86,6 +86,7 @@ class _Builder:
             trackables.read_processes(blocks["vrrp_track_process"]),
         )
         instances = self._without_clashes(self._instances(blocks["vrrp_instance"], trackers))
+        self._hint_at_dropped(instances)
         groups = self._groups(blocks["vrrp_sync_group"], trackers, instances)
         user, group = self._globals.script_user or (_default_script_user(), None)
         defs = self._globals.finish(user, group)
@@ -243,6 +244,17 @@ class _Builder:
         self._refused.append(Refused(name, refusal.where, str(refusal)))
         if not refusal.is_told:
             self._report.error(refusal.where, f"{refusal}; vrrp_instance {shown(name)} is not run", refusal.code)
+
+    def _hint_at_dropped(self, instances: list[Instance]) -> None:
+        """The commonest surprise of strict mode: the addresses answer nobody. Told once for all instances."""
+        one = next((instance for instance in instances if instance.strict and instance.is_filtered), None)
+        if one is not None:
+            self._report.hint(
+                one.where,
+                "in strict mode this host drops packets to the addresses of an instance, pings too; where they must "
+                "be reached, leave strict mode, or with version 3 write accept in the instance",
+                "addresses-dropped",
+            )
 
     def _without_clashes(self, instances: list[Instance]) -> list[Instance]:
         """Refuse the later of two instances whose adverts could not be told apart.

@@ -107,7 +107,7 @@ _OF_KIND = {
         made-line-long made-text-long messages-many peers-many repeat-rounds repeat-values-many too-long
         vips-fragment vips-many
         """,
-    "advice": "file-relative group-of-one group-scope-wide old-word script-for-process",
+    "advice": "addresses-dropped file-relative group-of-one group-scope-wide old-word script-for-process",
 }
 
 KIND_OF = {code: kind for kind, codes in _OF_KIND.items() for code in codes.split()}

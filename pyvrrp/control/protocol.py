@@ -77,6 +77,8 @@ class InstanceStatus(msgspec.Struct, frozen=True, kw_only=True):
     aside: str = ""                     # why it stays out of MASTER by order; empty: it does not
     override: Override | None = None    # of its priority
     other_master: OtherMaster | None = None
+    accepts: bool = True                # no: this host drops packets to its addresses (no_accept, strict mode)
+    put_back: int = 0                   # how often what somebody removed was put back (pyvrrp_vip_restore)
     reason: str | None = None           # why it is REFUSED, with file and line
     counters: dict[str, int] = {}       # by name; pyvrrp.statistics has what each means
     counted_since: str = ""             # when they began at 0: RFC 3339, UTC

@@ -52,6 +52,7 @@ from pyvrrp.limits import (
     NETLINK_APPLY_SLICE_S,
     NETLINK_FAILURE_LOGS_PER_S,
     NETLINK_SLICE,
+    PUT_BACK_PACE_S,
     RETRY_FIRST_S,
     RETRY_MAX_S,
 )
@@ -98,6 +99,7 @@ class _Entry:
         "key",
         "leaving",
         "problem",
+        "put_back",
         "queued",
         "retry",
         "under_way",
@@ -118,6 +120,7 @@ class _Entry:
         self.retry: asyncio.TimerHandle | None = None
         self.attempts = 0                           # failed ones in a row
         self.error = ""
+        self.put_back = (0.0, 0)                    # since when, by the loop's clock, and how often within that pace
         self.is_forgotten = False
 
     @property
@@ -145,7 +148,7 @@ class Applier:
         `vips` are all addresses that are there now (or that are gone); after configure(), a retry or the return
         of an interface, those that were added then. Not called for a key that was forgotten, or for leftovers
     on_lost(key, thing): somebody else removed a thing of a key that is wanted present. The applier does
-        nothing until the next want(): True puts it back, False removes the others
+        nothing until put_back(), or the next want(): True puts it back, False removes the others
     describe: how a key is called in log messages
 
     Callbacks are called from the event loop, never inside want() or configure().
@@ -229,6 +232,26 @@ class Applier:
     def is_pressed(self) -> bool:
         """Wishes wait that were not handed over to the kernel yet."""
         return bool(self._queue)
+
+    def put_back(self, key: Hashable) -> None:
+        """Have what somebody else removed from `key` added again; on_applied follows. KeyError: unknown.
+
+        Each thing once in PUT_BACK_PACE_S: whoever removes it again at once is not raced.
+        """
+        entry = self._entries[key]
+        for item in entry.items:
+            if item.pending is None:
+                item.is_lost = False
+        loop = asyncio.get_running_loop()
+        since_s, count = entry.put_back
+        if loop.time() - since_s >= PUT_BACK_PACE_S:
+            since_s, count = loop.time(), 0
+        entry.put_back = since_s, count + 1
+        self._cancel_retry(entry)
+        if count < len(entry.items):
+            self._enqueue(entry)
+        else:
+            entry.retry = loop.call_at(since_s + PUT_BACK_PACE_S, self._enqueue, entry)
 
     def state(self, key: Hashable) -> ApplierStatus:
         """Return how `key` stands. KeyError: no such key."""

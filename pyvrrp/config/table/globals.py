@@ -147,6 +147,13 @@ _OWN = (
         field="detects_duplicates",
     ),
     Keyword(
+        "pyvrrp_vip_restore",
+        Kind.FLAG,
+        "An address, a route or a rule of a MASTER that somebody removes is put back, and no election is held.",
+        since="pyvrrp",
+        field="restores_things",
+    ),
+    Keyword(
         "pyvrrp_socket_group",
         Kind.TEXT,
         "The group of users that may read the control socket; only root may change anything. From a start on.",

@@ -1,0 +1,14 @@
+"""What the tests of users' wishes share: one Lab for the session, as in tests/netns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from netns import harness
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[harness.Lab]:
+    with harness.lab() as made:
+        yield made
