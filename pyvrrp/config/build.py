@@ -276,13 +276,19 @@ class _Builder:
             if other is not None:
                 where = f" on {instance.interface}" if instance.interface else ""
                 same = "with the same source and peer" if instance.peers else "by multicast"
+                todo = "pick a free id in 1..255"
+                if not instance.peers and all(
+                    _heard_by(taken.get((own[0], vrid, *own[2:], instance.group)), instance.interface)
+                    for vrid in range(1, 256)
+                ):
+                    todo = "all of 1..255 are used there; with unicast_peer one may be used for each pair of addresses"
                 self._refuse(
                     instance.name,
                     RefusedInstance(
                         instance.where,
                         f"virtual_router_id {instance.vrid} is used{where} {same} "
                         f"by vrrp_instance {shown(other.name)} "
-                        f"({other.where}); pick a free id in 1..255",
+                        f"({other.where}); {todo}",
                         "vrid-clash",
                     ),
                 )

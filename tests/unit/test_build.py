@@ -15,6 +15,14 @@ def test_unknown_interface_is_a_warning(read) -> None:
     assert not read(text, interfaces=None).diagnostics
 
 
+def test_more_than_255_by_multicast(read) -> None:
+    """Nothing is free then: the message says what else there is."""
+    *_, last = messages(read("".join(
+        f"vrrp_instance V{n} {{\ninterface eth0\nvirtual_router_id {n % 255 + 1}\n"
+        f"virtual_ipaddress {{\n10.0.{n // 250}.{n % 250 + 1}/32\n}}\n}}\n" for n in range(256))))
+    assert "all of 1..255 are used there; with unicast_peer one may be used for each pair of addresses" in last
+
+
 def test_duplicate_name(read) -> None:
     loaded = read(instance() + instance(head="interface eth1\nvirtual_router_id 6\n"))
     assert one(loaded).vrid == 5

@@ -92,6 +92,7 @@ def texts(loaded: Loaded) -> list[str]:
         ("strict_mode", "strict", True),
         ("debug 3", "name", "A"),
         ("timer_expired_backup", "name", "A"),
+        ("thread_timer_expired 3", "name", "A"),
         ("unicast_peer {\n192.0.2.2\n}\nold_unicast_checksum never", "name", "A"),
     ],
 )
