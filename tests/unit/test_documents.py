@@ -47,6 +47,20 @@ def test_the_tests_that_the_architecture_names_are_there() -> None:
     assert {name for name in named if f"def {name}(" not in sources} == set()
 
 
+def test_every_pain_of_users_has_its_tests() -> None:
+    """docs/users.md: each item names tests that are there, and the items of keepalived's users are all in it."""
+    items = re.split(r"^## (\d+)\. ", (ROOT / "docs" / "users.md").read_text(), flags=re.MULTILINE)[1:]
+    assert items[::2] == [str(number) for number in range(1, 26)]
+    for number, text in zip(items[::2], items[1::2], strict=True):
+        named = re.findall(r"`(tests/[\w/]+\.py)::([\w:]+)`", text)
+        assert named, f"item {number} names no test"
+        for path, name in named:
+            *classes, function = name.split("::")
+            source = (ROOT / path).read_text()
+            assert all(f"class {each}" in source for each in classes), f"{path}::{name}"
+            assert re.search(rf"^ *(async )?def {function}\(", source, re.MULTILINE), f"{path}::{name}"
+
+
 def test_the_metrics_document_is_of_this_table() -> None:
     assert (ROOT / "docs" / "metrics.md").read_text() == docs.metrics_document(), "run make docs"
 

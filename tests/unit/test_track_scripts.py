@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import functools
+import itertools
 import logging
 import time
 from collections.abc import Callable
@@ -54,6 +55,26 @@ def test_runs_at_once_and_then_once_per_interval(with_pool: Runner, tmp_path: Pa
         assert watch.counters.runs == count
         assert watch.last is not None
         assert watch.last.ok
+
+    with_pool(main)
+
+
+def test_many_scripts_of_one_interval_do_not_start_together_for_ever(with_pool: Runner) -> None:
+    """Their second runs are spread over the last quarter of the interval, each by its own name."""
+
+    async def main(pool: ScriptPool) -> None:
+        watches = [
+            tracker(pool, TrackScript(name=f"chk{n}", command=sh("exit 0"), interval_s=1000), []) for n in range(100)
+        ]
+        for watch in watches:
+            watch.start()
+        due_s = sorted(watch.next_s or 0.0 for watch in watches)
+        assert due_s[0] > 740
+        assert due_s[-1] <= 1000
+        assert sum(later - sooner > 0.05 for sooner, later in itertools.pairwise(due_s)) > 80
+        assert max(later - sooner for sooner, later in itertools.pairwise(due_s)) < 50
+        for watch in watches:
+            watch.stop()
 
     with_pool(main)
 
