@@ -7,6 +7,7 @@ another process. Prints the size of the process, as JSON, after the first reload
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from vrrpcore.reactor import Reactor
 
 
 def size() -> dict[str, int]:
+    gc.collect()            # free lists too; what a reload has frozen stays, garbage in it as well
     status = Path("/proc/self/status").read_text()
     return {
         "blocks": sys.getallocatedblocks(),     # of Python's: exact, where pages of memory are not
