@@ -44,7 +44,7 @@ def test_all_links_flap(count: int) -> None:
         daemon = made.daemon("pyvrrpd", left)
         daemon.configure("".join(
             instance(
-                f"R{n}", vrid=n % 255 + 1, interface=f"v{n}", interval_s=1, vips=[f"10.{n // 250}.{n % 250}.100/24"])
+                f"R{n}", vrid=n % 255 + 1, interface=f"v{n}", interval_s=0.5, vips=[f"10.{n // 250}.{n % 250}.100/24"])
             for n in range(count)))
         daemon.start()
         until(lambda: states(daemon) == {"MASTER": count}, START_S + SOON_S, "all are MASTER")

@@ -30,10 +30,10 @@ def test_slow_scripts_and_a_link_that_flaps(lab: Lab) -> None:
     slow = daemon.directory / "slow"
     slow.write_text(
         f"#!/bin/sh\necho begin $3 >> {notes}\n"
-        f"n=$(grep -c begin {notes})\n[ $n -lt 6 ] && sleep 0.4\necho end $3 >> {notes}\n")
+        f"n=$(grep -c begin {notes})\n[ $n -lt 6 ] && sleep 0.8\necho end $3 >> {notes}\n")
     slow.chmod(0o755)
     daemon.configure(
-        "global_defs {\n    script_user root\n}\n" + instance("VI_1", f'notify "{slow}"', interval_s=0.02))
+        "global_defs {\n    script_user root\n}\n" + instance("VI_1", f'notify "{slow}"', interval_s=0.1))
     daemon.start()
     left.record.wait_address("192.0.2.100", True, timeout_s=START_S)
     for _ in range(FLAPS):
