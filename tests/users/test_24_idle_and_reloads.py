@@ -79,8 +79,11 @@ def test_a_daemon_without_work_sleeps(lab: Lab) -> None:
     daemon.configure(instances(100, "absent"))
     daemon.start()
     until(lambda: all_in(daemon, "FAULT"), START_S, "all wait")
-    time.sleep(1)                               # the log is written, collections are over
-    wakes_per_s, share = watched(daemon)
+    # What the start has left to do may take its time on a busy machine; periodic work would never end.
+    for _ in range(4):
+        wakes_per_s, share = watched(daemon)
+        if wakes_per_s <= 2 and share <= 0.02:
+            break
     print(f"without work: {wakes_per_s:.1f} wake-ups/s, {share:.1%} of a processor")
     assert wakes_per_s <= 2
     assert share <= 0.02
