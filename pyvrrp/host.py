@@ -49,6 +49,7 @@ log = logging.getLogger("pyvrrp")
 T = TypeVar("T")
 
 _UNKNOWN_VRID = EVENTS["unknown_vrid"]
+_PAUSE = EVENTS["pause"]
 _EVENTS_AT_ONCE = 8             # then a look at the clock; each may cost 0.1 ms, with its log and its scripts
 
 
@@ -317,6 +318,9 @@ class Host:
         for event in self.engine.take_events(_EVENTS_AT_ONCE):
             if event.kind == _UNKNOWN_VRID:
                 self._tell_unknown(event)
+            elif event.kind == _PAUSE:
+                log.warning("the machine stood still for %.1f s (suspend, or migration of a guest); this process "
+                            "listens again before it acts", event.value / 1e6)
             elif event.vr < 0:
                 level = logging.WARNING if event.value >= limits.STALL_TOLD_S * 1e6 else logging.DEBUG
                 log.log(level, "this process stood still for %.0f ms; it listens again before it acts",

@@ -89,6 +89,8 @@ TOTALS = {
     "down_timers_held": "A Master_Down_Timer was due, and waited until its receive queue had been read",
     "stalls": "Turns that came 10 ms late or more",
     "stall_longest_ns": "The longest such delay",
+    "pauses": "Times that the whole machine stood still for 10 ms or more: suspend, or migration of a guest",
+    "pause_longest_ns": "The longest such pause",
     "events_coalesced": "State changes that did not fit the ring of events; the newest state is never lost",
     "events_dropped": "Other events that did not fit",
     "receive_batches": "Reads that gave something, of up to 64 datagrams",

@@ -45,6 +45,8 @@ cdef enum:                      # total_t
     TOTAL_DOWN_TIMERS_HELD      # a Master_Down_Timer was due and waited for its queue to be read
     TOTAL_STALLS
     TOTAL_STALL_LONGEST_NS
+    TOTAL_PAUSES
+    TOTAL_PAUSE_LONGEST_NS
     TOTAL_EVENTS_COALESCED      # of state changes that did not fit the ring, only the newest was told
     TOTAL_EVENTS_DROPPED        # worth a sentence, and not told
     TOTAL_RECEIVE_BATCHES       # calls of recvmmsg that gave something
@@ -99,6 +101,12 @@ cdef inline void count_stall(uint64_t *total, int64_t late_ns) noexcept nogil:
     """A turn came `late_ns` after it was due."""
     total[TOTAL_STALLS] += 1
     raise_to(&total[TOTAL_STALL_LONGEST_NS], late_ns)
+
+
+cdef inline void count_pause(uint64_t *total, int64_t pause_ns) noexcept nogil:
+    """The machine stood still for `pause_ns`, and its CLOCK_MONOTONIC with it."""
+    total[TOTAL_PAUSES] += 1
+    raise_to(&total[TOTAL_PAUSE_LONGEST_NS], pause_ns)
 
 
 cdef dict counters_by_name(const uint64_t *count, const vr_t *vr)

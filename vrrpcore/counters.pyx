@@ -44,9 +44,9 @@ HISTOGRAMS = {
 }
 # By TOTAL_*.
 TOTAL_NAMES = (
-    "turns", "timers_fired", "wheel_bookings", "down_timers_held", "stalls", "stall_longest_ns", "events_coalesced",
-    "events_dropped", "receive_batches", "datagrams_received", "receive_drops", "send_batches", "datagrams_sent",
-    "send_errors", "clock_steps", "adver_late_longest_ns", "down_late_longest_ns",
+    "turns", "timers_fired", "wheel_bookings", "down_timers_held", "stalls", "stall_longest_ns", "pauses",
+    "pause_longest_ns", "events_coalesced", "events_dropped", "receive_batches", "datagrams_received", "receive_drops",
+    "send_batches", "datagrams_sent", "send_errors", "clock_steps", "adver_late_longest_ns", "down_late_longest_ns",
     "turn_late_longest_ns",
     *(
         f"{name}_under_{'inf' if k == columns.stop - 1 else 1 << (k - columns.start)}"

@@ -1,6 +1,6 @@
 # cython: language_level=3
 cimport cython
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from vrrpcore.budget cimport SourceBudget
 from vrrpcore.counters cimport TOTAL_COUNT
@@ -35,7 +35,8 @@ cdef class Engine:
     cdef inline void tally(self, size_t total, uint64_t more) noexcept nogil:
         self.total[total] += more
     cdef size_t expire(self, int64_t now_ns, size_t limit) noexcept nogil
-    cdef void notice_stall(self, int64_t late_ns, int64_t now_ns) noexcept nogil
+    cdef void notice_stall(self, int64_t late_ns, int64_t pause_ns, int64_t now_ns) noexcept nogil
+    cdef void _tell_us(self, uint8_t kind, int64_t ns, int64_t now_ns) noexcept nogil
     cdef void send_failed(self, uint32_t i, int error, int64_t now_ns) noexcept nogil
 
     cdef bint _may_expire(self, uint32_t i, int64_t now_ns) noexcept nogil

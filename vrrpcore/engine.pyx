@@ -26,6 +26,7 @@ from vrrpcore.counters cimport (
     TOTAL_WHEEL_BOOKINGS,
     count_adver_late,
     count_down_late,
+    count_pause,
     count_stall,
     counters_array,
     counters_by_name,
@@ -35,7 +36,7 @@ from vrrpcore.counters cimport (
     totals_array,
     totals_by_name,
 )
-from vrrpcore.events cimport EVENT_SEND_ERR, EVENT_STALL, TOLD_OTHER_MASTER, TOLD_SEND_ERR
+from vrrpcore.events cimport EVENT_PAUSE, EVENT_SEND_ERR, EVENT_STALL, TOLD_OTHER_MASTER, TOLD_SEND_ERR
 from vrrpcore.fsm cimport EV_ADVER_TIMER, EV_FAULT, EV_MASTER_DOWN_TIMER, EV_SHUTDOWN, EV_VIP_LOST
 from vrrpcore.hearing cimport heard_t
 from vrrpcore.limits cimport STALL_NS_MIN
@@ -295,9 +296,12 @@ cdef class Engine:
             self.domains.each[<uint32_t>domain].wants_look = 0
         self.domains.look_count = 0
 
-    def stalled(self, late_ns: int, now_ns: int) -> None:
-        """The caller itself woke `late_ns` after the next deadline; to be said before what has arrived is given."""
-        self.notice_stall(late_ns, now_ns)
+    def stalled(self, late_ns: int, now_ns: int, *, pause_ns: int = 0) -> None:
+        """The caller itself woke `late_ns` after the next deadline; to be said before what has arrived is given.
+
+        pause_ns: for how long the machine stood still as well, which the caller's clock does not show.
+        """
+        self.notice_stall(late_ns, pause_ns, now_ns)
 
     def deaf(self, domain: int, deaf_ns: int, now_ns: int) -> None:
         """Adverts of the last `deaf_ns` may have been lost before they could be given. Raises IndexError."""
@@ -447,17 +451,29 @@ cdef class Engine:
         self.wheel.arm(timer, now_ns + 1)
         return False
 
-    cdef void notice_stall(self, int64_t late_ns, int64_t now_ns) noexcept nogil:
-        """A turn came `late_ns` after it was due. To be called before the queues are read.
+    cdef void notice_stall(self, int64_t late_ns, int64_t pause_ns, int64_t now_ns) noexcept nogil:
+        """A turn came `late_ns` after it was due, and the clock stood still for `pause_ns` on top of that.
 
-        A stall that no router minds is counted and not told.
+        To be called before the queues are read. A stall that no router minds is counted and not told; a pause is rare.
         """
-        if late_ns < STALL_NS_MIN:
+        cdef uint32_t concerned
+        cdef bint was_paused = pause_ns >= STALL_NS_MIN
+        if late_ns < STALL_NS_MIN and not was_paused:
             return
-        count_stall(self.total, late_ns)
-        if overslept(self.table, self.machine, late_ns, now_ns):
-            self.events.tell(EVENT_STALL, VR_NONE, now_ns, 0, 0, NULL, NULL,
-                             <uint32_t>(late_ns // 1000) if late_ns < <int64_t>4000 * NS_PER_S else 0xFFFFFFFF)
+        if late_ns >= STALL_NS_MIN:
+            count_stall(self.total, late_ns)
+        if was_paused:
+            count_pause(self.total, pause_ns)
+        concerned = overslept(self.table, self.machine, late_ns + pause_ns, was_paused, now_ns)
+        if was_paused:
+            self._tell_us(EVENT_PAUSE, pause_ns, now_ns)
+        elif concerned:
+            self._tell_us(EVENT_STALL, late_ns, now_ns)
+
+    cdef void _tell_us(self, uint8_t kind, int64_t ns, int64_t now_ns) noexcept nogil:
+        """Tell of a time that concerns no single router."""
+        self.events.tell(kind, VR_NONE, now_ns, 0, 0, NULL, NULL,
+                         <uint32_t>(ns // 1000) if ns < <int64_t>4000 * NS_PER_S else 0xFFFFFFFF)
 
     cdef void send_failed(self, uint32_t i, int error, int64_t now_ns) noexcept nogil:
         """The kernel refused a datagram of router `i` with errno `error`: counted, told once."""

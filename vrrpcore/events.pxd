@@ -18,6 +18,7 @@ cdef enum event_kind_t:
     EVENT_FIRST_ADDRESS = 8     # an IPv6 advert does not list a link-local address first
     EVENT_INTERVAL_SHORT = 9    # the master's interval is shorter than what is learned; value: that, in centiseconds
     EVENT_UNKNOWN_VRID = 10     # value: domain * 256 + a VRID that no router has there; no router
+    EVENT_PAUSE = 11        # value: how long the machine stood still, in microseconds; no router
 
 # In vr_t.told, above the bits of drop_t.
 cdef enum:

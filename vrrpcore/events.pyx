@@ -28,7 +28,7 @@ EVENTS = {
     "state": EVENT_STATE, "drop": EVENT_DROP, "other_master": EVENT_OTHER_MASTER,
     "address_list": EVENT_ADDRESS_LIST, "interval": EVENT_INTERVAL, "unlisted": EVENT_UNLISTED, "stall": EVENT_STALL,
     "send_err": EVENT_SEND_ERR, "first_address": EVENT_FIRST_ADDRESS, "interval_short": EVENT_INTERVAL_SHORT,
-    "unknown_vrid": EVENT_UNKNOWN_VRID,
+    "unknown_vrid": EVENT_UNKNOWN_VRID, "pause": EVENT_PAUSE,
 }
 
 

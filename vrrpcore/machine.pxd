@@ -32,6 +32,7 @@ cdef class Machine:
     cdef void move_down(self, uint32_t i, uint8_t old_priority) noexcept nogil
     cdef void _apply(self, uint32_t i, uint8_t event, int64_t now_ns, const rx_meta_t *rx,
                      const advert_t *advert) noexcept nogil
+    cdef void hold_adver(self, uint32_t i, int64_t until_ns) noexcept nogil
     cdef void _arm_skew(self, uint32_t i, int64_t from_ns) noexcept nogil
 
     # For each advert heard: compiled into the caller.

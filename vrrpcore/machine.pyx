@@ -222,6 +222,11 @@ cdef class Machine:
                 vr.nominal_ns += ((now_ns - vr.nominal_ns) // interval_ns + 1) * interval_ns
         self._wheel.arm(i * TIMERS_PER_VR + TIMER_ADVER, vr.nominal_ns)
 
+    cdef void hold_adver(self, uint32_t i, int64_t until_ns) noexcept nogil:
+        """Router `i`, a MASTER, sends its next advert no sooner than `until_ns`; those after it in its own phase."""
+        if self._table.vrs[i].nominal_ns < until_ns:
+            self._wheel.arm(i * TIMERS_PER_VR + TIMER_ADVER, until_ns)
+
     cdef void _arm_skew(self, uint32_t i, int64_t from_ns) noexcept nogil:
         """Master_Down_Timer := Skew_Time, from `from_ns` on."""
         cdef const vr_t *vr = &self._table.vrs[i]

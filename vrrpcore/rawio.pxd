@@ -37,6 +37,7 @@ cdef class Sender:
     cdef int send(self, int fd, uint32_t first) noexcept nogil  # how many from `first` on, or -errno
 
 cdef int64_t monotonic_ns() noexcept nogil
+cdef int64_t boottime_ns() noexcept nogil
 cdef void descriptor_close(int fd) noexcept nogil
 cdef int64_t realtime_ns() noexcept nogil
 cdef int epoll_open() except -1

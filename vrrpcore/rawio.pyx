@@ -206,6 +206,7 @@ cdef extern from *:
         AF_PACKET
         MSG_DONTWAIT
         MSG_TRUNC
+        CLOCK_BOOTTIME
         CLOCK_MONOTONIC
         CLOCK_REALTIME
         TFD_TIMER_ABSTIME
@@ -437,6 +438,11 @@ cdef inline int64_t _clock_ns(int clock) noexcept nogil:
 
 cdef int64_t monotonic_ns() noexcept nogil:
     return _clock_ns(CLOCK_MONOTONIC)
+
+
+cdef int64_t boottime_ns() noexcept nogil:
+    """CLOCK_MONOTONIC, and the time that the machine was suspended."""
+    return _clock_ns(CLOCK_BOOTTIME)
 
 
 cdef int64_t realtime_ns() noexcept nogil:

@@ -30,6 +30,7 @@ cdef class Reactor:
     cdef uint32_t _resting_count
     cdef uint32_t _ring_size
     cdef int64_t _due_ns                # when the next turn ought to come; -1: nothing is due by time
+    cdef int64_t _paused_ns             # by how much CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC, as far as was noticed
     cdef int64_t _armed_ns          # what the timer is set to; -1: nothing
     cdef bint _clock_stepped
     cdef list _frame_sockets        # by namespace
@@ -40,6 +41,7 @@ cdef class Reactor:
     cdef int _reserve_port(self) except -1
     cdef void _close_fds(self) noexcept
     cdef void _turn(self, size_t limit) noexcept nogil
+    cdef int64_t _pause_ns(self, int64_t now_ns) noexcept nogil
     cdef int64_t _poll(self, int64_t now_ns) noexcept nogil
     cdef void _read(self, uint32_t d) noexcept nogil
     cdef void _hear(self, uint32_t d, int found, int64_t now_ns, int64_t offset_ns) noexcept nogil

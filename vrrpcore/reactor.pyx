@@ -11,6 +11,7 @@ Three habits keep it cheap and honest:
 - Master_Down_Timer counts from the kernel's arrival time. It fires only once its queue was seen empty, so neither a
   flood nor a late turn can trigger it.
 - A turn that came late, or a receive buffer that overflowed, was not silence: the engine listens again before it acts.
+  Nor was a pause of the machine, which stops CLOCK_MONOTONIC: each turn compares it with CLOCK_BOOTTIME.
 
 One thread at a time may use a Reactor.
 """
@@ -45,12 +46,14 @@ from vrrpcore.limits cimport (
     RCVBUF_SECONDS,
     RX_REST_NS,
     RX_TURN_MAX,
+    STALL_NS_MIN,
 )
 from vrrpcore.outbox cimport TX_FRAME, tx_t
 from vrrpcore.packet cimport DROP_IP_LENGTH, DROP_NONE, ipv4_unwrap, rx_meta_t
 from vrrpcore.rawio cimport (
     RX_BATCH,
     TX_BATCH,
+    boottime_ns,
     clock_step_noticed,
     clock_step_open,
     datagram_t,
@@ -83,7 +86,9 @@ cdef class Reactor:
         self._epoll_fd = self._timer_fd = self._clock_fd = -1
         self._armed_ns = self._due_ns = -1
         self.engine = Engine()
-        self.engine.advance(monotonic_ns())     # the wheel starts at the clock, not at 0
+        cdef int64_t now_ns = monotonic_ns()
+        self.engine.advance(now_ns)             # the wheel starts at the clock, not at 0
+        self._paused_ns = boottime_ns() - now_ns
         self._receiver = Receiver()
         self._sender = Sender()
         self._frame_sockets = []
@@ -313,12 +318,15 @@ cdef class Reactor:
     cdef void _turn(self, size_t limit) noexcept nogil:
         cdef int64_t now_ns = monotonic_ns()
         cdef int64_t next_ns
+        cdef int64_t late_ns = 0
+        cdef int64_t pause_ns = self._pause_ns(now_ns)
         cdef size_t fired
         cdef uint32_t d
         self.engine.tally(TOTAL_TURNS, 1)
         if self._due_ns >= 0 and now_ns > self._due_ns:
-            count_turn_late(self.engine.total, now_ns - self._due_ns)
-            self.engine.notice_stall(now_ns - self._due_ns, now_ns)
+            late_ns = now_ns - self._due_ns
+            count_turn_late(self.engine.total, late_ns)
+        self.engine.notice_stall(late_ns, pause_ns, now_ns)
         self._due_ns = -1
         self.engine.domains.polled_ns = self._poll(now_ns)
         now_ns = monotonic_ns()
@@ -338,6 +346,22 @@ cdef class Reactor:
         else:
             next_ns = self.engine.wheel.next_deadline_ns()
         self._set_timer(next_ns)
+
+    cdef int64_t _pause_ns(self, int64_t now_ns) noexcept nogil:
+        """For how long the machine stood still since the last look; 0 if not. now_ns: CLOCK_MONOTONIC, just read.
+
+        The clocks differ by nothing else. But a thread that is interrupted between reading the one and the other sees
+        the same; so the second look reads them the other way round, and shows too little rather than too much.
+        """
+        cdef int64_t pause_ns = boottime_ns() - now_ns - self._paused_ns
+        if pause_ns < STALL_NS_MIN:
+            return 0
+        pause_ns = boottime_ns()
+        pause_ns -= monotonic_ns() + self._paused_ns
+        if pause_ns < STALL_NS_MIN:
+            return 0
+        self._paused_ns += pause_ns
+        return pause_ns
 
     cdef int64_t _poll(self, int64_t now_ns) noexcept nogil:
         """Read every socket that is ready and does not rest; return when the others were seen idle."""

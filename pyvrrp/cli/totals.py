@@ -51,6 +51,9 @@ def summary(counters: Mapping[str, Mapping[str, int]]) -> list[str]:
     told = [f"{stalls} stall{'' if stalls == 1 else 's'}"]
     if stalls:
         told[0] += f", the longest {duration(engine.get('stall_longest_us', 0))}"
+    if pauses := engine.get("pauses", 0):
+        told.append(f"{pauses} pause{'' if pauses == 1 else 's'} of the machine, "
+                    f"the longest {duration(engine.get('pause_longest_us', 0))}")
     for way, verb in (("receive", "read"), ("send", "written")):
         done, batches = engine.get("datagrams_received" if way == "receive" else "datagrams_sent", 0), engine.get(
             f"{way}_batches", 0)

@@ -69,6 +69,7 @@ _TOTALS = {
     "turns": ("pyvrrp_reactor_turns_total", "Times that the reactor ran"),
     "timers_fired": ("pyvrrp_timers_fired_total", "Timers of all kinds"),
     "stalls": ("pyvrrp_stalls_total", "Turns that came 10 ms late or more"),
+    "pauses": ("pyvrrp_pauses_total", "Times that the whole machine stood still for 10 ms or more"),
     "down_timers_held": ("pyvrrp_down_timers_held_total", "Takeovers put off until the receive queue had been read"),
     "events_coalesced": ("pyvrrp_events_coalesced_total", "State changes told as one with a later one"),
     "events_dropped": ("pyvrrp_events_dropped_total", "Other events for which there was no room"),
@@ -80,6 +81,7 @@ _TOTALS = {
 }
 _LONGEST = {
     "stall_longest_ns": ("pyvrrp_stall_longest_seconds", "The longest stall"),
+    "pause_longest_ns": ("pyvrrp_pause_longest_seconds", "The longest pause of the machine"),
     "adver_late_longest_ns": ("pyvrrp_advert_lateness_longest_seconds", "The latest advert"),
     "down_late_longest_ns": ("pyvrrp_takeover_lateness_longest_seconds", "The latest takeover"),
 }

@@ -7,17 +7,15 @@ datagram seems an hour old, or an hour early, and no jump is announced.
 
 from __future__ import annotations
 
-import os
-import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from netns.harness import START_S, Daemon, Lab, until
 
+from faults.conftest import Clock
 from faults.files import instance, state
 
 pytestmark = pytest.mark.root
@@ -26,22 +24,9 @@ INTERVAL_S = 0.2
 HOUR_S = 3600
 
 
-@pytest.fixture
-def shift(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
-    """Sets the wall clock of the daemons that are started from now on, in seconds from the machine's."""
-    library, held = tmp_path / "shifted_clock.so", tmp_path / "shift"
-    source = Path(__file__).with_name("shifted_clock.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source], check=True, timeout=30)
-    held.write_bytes(struct.pack("l", 0))
-    monkeypatch.setenv("LD_PRELOAD", str(library))
-    monkeypatch.setenv("SHIFTED_CLOCK", str(held))
-    file = os.open(held, os.O_WRONLY)
-    yield lambda seconds: (os.pwrite(file, struct.pack("l", seconds), 0), None)[1]
-    os.close(file)
-
-
-def test_no_state_changes(lab: Lab, shift: Callable[[int], None]) -> None:
+def test_no_state_changes(lab: Lab, clocks: Callable[[], Clock]) -> None:
     left, right = lab.pair()
+    clock = clocks()
     daemons: list[Daemon] = []
     for node, priority in ((left, 200), (right, 100)):
         daemon = lab.daemon("pyvrrpd", node)
@@ -51,13 +36,13 @@ def test_no_state_changes(lab: Lab, shift: Callable[[int], None]) -> None:
         wanted = "MASTER" if node is left else "BACKUP"
         until(lambda daemon=daemon, wanted=wanted: state(daemon) == wanted, START_S, wanted)
     before = [daemon.transitions() for daemon in daemons]
-    shift(HOUR_S)
+    clock.shift(HOUR_S)
     seen_s = float(subprocess.run([sys.executable, "-c", "import time; print(time.time())"], check=True, text=True,
                                   capture_output=True).stdout)
     assert seen_s - time.time() == pytest.approx(HOUR_S, abs=60), "this test moves no clock"
     since_s = left.record.wait_adverts(1, sent=True, timeout_s=5)[-1].at_s
     for jump_s in (HOUR_S, 0, -HOUR_S, 0):
-        shift(jump_s)
+        clock.shift(jump_s)
         # As many adverts as a BACKUP would wait for, and more: the jump is long past.
         since_s = left.record.wait_adverts(6, sent=True, since_s=since_s, timeout_s=10)[-1].at_s
         if jump_s:

@@ -114,6 +114,79 @@ class TestDeafness:
         engine.receive_datagram(**advert(priority=50), now_ns=now_ns)
         assert engine.status(vr).state == MASTER, "only once: it has spoken"
 
+    def test_a_pause_counts_though_no_time_passed(self) -> None:
+        """CLOCK_MONOTONIC stood still: nothing is late, and the master may have been replaced all the same."""
+        engine, vr, deadline_ns = self.backup()
+        now_ns = deadline_ns - 1
+        engine.stalled(0, now_ns, pause_ns=60 * S)
+        listening_ns = now_ns + S + skew_time(3, 100, 100)
+        assert engine.status(vr).deadline_ns == listening_ns
+        engine.advance(listening_ns - 1)
+        assert engine.status(vr).state == BACKUP
+        engine.advance(listening_ns)
+        assert engine.status(vr).state == MASTER
+        totals = engine.totals()
+        assert (totals["pauses"], totals["pause_longest_ns"], totals["stalls"]) == (1, 60 * S, 0)
+        told = [(e.kind, e.value) for e in engine.take_events() if e.vr < 0]
+        assert told == [(EVENTS["pause"], 60_000_000)]
+
+    def test_lateness_and_a_pause_add_up(self) -> None:
+        engine, vr, deadline_ns = self.backup()
+        engine.stalled(S // 2, deadline_ns, pause_ns=S // 2 - 1)
+        engine.advance(deadline_ns)
+        assert engine.status(vr).state == MASTER, "together they are shorter than an interval"
+        engine, vr, deadline_ns = self.backup()
+        engine.stalled(S // 2, deadline_ns, pause_ns=S // 2)
+        engine.advance(deadline_ns)
+        assert engine.status(vr).state == BACKUP
+        assert (engine.totals()["pauses"], engine.totals()["stalls"]) == (1, 1)
+
+    def test_what_could_be_an_interruption_is_no_pause(self) -> None:
+        engine, _, deadline_ns = self.backup()
+        engine.stalled(0, deadline_ns, pause_ns=9_999_999)
+        assert engine.totals()["pauses"] == 0
+        assert [e for e in engine.take_events() if e.vr < 0] == []
+
+    @pytest.mark.rule("S9")
+    def test_after_a_pause_a_nopreempt_master_listens_before_it_speaks(self) -> None:
+        """Nothing waits in its queue, as nothing could arrive: whoever took over is heard within an interval."""
+        for preempt in (True, False):
+            for heard in (True, False):
+                engine = lone_engine()
+                vr = engine.add(settings(preempt=preempt, announces=announces(1)))
+                engine.start(vr, START_NS)
+                engine.advance(START_NS + 10 * S)
+                engine.take_transmits()
+                now_ns = START_NS + 10 * S + 1
+                engine.stalled(0, now_ns, pause_ns=60 * S)
+                until_ns = now_ns + S + skew_time(3, 100, 100)
+                engine.advance(now_ns + S - 1)
+                assert (engine.take_transmits() == []) == (not preempt)
+                if heard:
+                    engine.receive_datagram(**advert(priority=50), now_ns=now_ns + S - 1)
+                engine.advance(until_ns)
+                assert engine.status(vr).state == (BACKUP if heard and not preempt else MASTER)
+                if heard or preempt:
+                    continue
+                assert [t.is_frame for t in engine.take_transmits()] == [False, *[True] * 5]
+                phase_ns = (engine.status(vr).deadline_ns - START_NS) % S
+                for step in range(1, 31):
+                    engine.advance(until_ns + step * S // 10)
+                assert len([t for t in engine.take_transmits() if not t.is_frame]) == 3
+                assert (engine.status(vr).deadline_ns - START_NS) % S == phase_ns
+
+    def test_a_short_pause_is_none_to_a_master(self) -> None:
+        engine = lone_engine()
+        vr = engine.add(settings(preempt=False, announces=announces(1)))
+        engine.start(vr, START_NS)
+        engine.advance(START_NS + 10 * S)
+        engine.take_transmits()
+        deadline_ns = engine.status(vr).deadline_ns
+        engine.stalled(0, START_NS + 10 * S, pause_ns=master_down_interval(3, 100, 100))
+        assert engine.status(vr).deadline_ns == deadline_ns
+        engine.receive_datagram(**advert(priority=50), now_ns=START_NS + 10 * S)
+        assert engine.status(vr).state == MASTER
+
     @pytest.mark.rule("S4", breaks=True)
     def test_the_down_timer_waits_for_its_queue(self) -> None:
         engine, vr, deadline_ns = self.backup()
