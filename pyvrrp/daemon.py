@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 import msgspec
 import uvloop
 
-from pyvrrp import __version__, limits, netns, scheduling
+from pyvrrp import __version__, limits, linux, netns, privileges, scheduling
 from pyvrrp.config import Loaded
 from pyvrrp.config.check import check, exit_status, files, report
 from pyvrrp.config.lexer import clean
@@ -61,7 +61,6 @@ EXIT_CONFIG = 6             # no configuration to run, as keepalived has it
 
 _GC_YOUNG = 20_000          # allocations between two looks at the young; what was loaded is frozen
 _DUMPS = {SIGNALS[dump.name]: dump for dump in Dump}
-_CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13}        # bits of CapEff, capabilities(7)
 _NOTHING = Configuration(global_defs=GlobalDefs(router_id=""))
 
 
@@ -146,11 +145,15 @@ class Daemon:
             await pool.start()
             for problem in scheduling.apply([each.global_defs for each in configurations.values()]):
                 log.warning("%s", problem)
+            # Not before: what runs scripts has just been started, and keeps all. Not later: threads start with it.
+            locks_memory = any(each.global_defs.no_swap for each in configurations.values())
+            _drop_privileges(locks_memory=locks_memory, sets_up=True)
             runtime = Runtime(reactor, pool, outer_fd=self._outer_fd)
             await self._unless_stopped(runtime.start(configurations))
             if not self._stop.is_set():
                 # Only now: whoever asks is told of instances that run.
                 control = await self._control(runtime)
+                _drop_privileges(locks_memory=locks_memory)
                 _settle()
                 await self._serve(runtime)
             log.info("Stopping")
@@ -292,7 +295,8 @@ class Daemon:
         """Read every file that the options name, by path."""
         paths: list[str] = []
         for name in self._options.config_files:
-            found, why_none = files(name)
+            with linux.files_of_others():
+                found, why_none = files(name)
             if why_none:
                 log.error("%s: %s", name, why_none)
             paths += found
@@ -381,17 +385,23 @@ def _umask(asked: list[int | None]) -> int:
 
 def _check_privileges() -> None:
     """Say at the start what would fail later: a MASTER that cannot have its addresses is worse than none."""
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return
-    effective = int(status.partition("CapEff:")[2].split()[0], 16)
-    missing = [name for name, bit in _CAPABILITIES.items() if not effective >> bit & 1]
+    missing = privileges.names(linux.bits(*privileges.ALWAYS) & ~linux.get_capabilities().effective)
     if missing:
         raise PyvrrpError(
-            f"no permission for raw sockets and addresses: {' and '.join(missing)} missing; run pyvrrpd as root, "
-            "or give it these capabilities"
+            f"no permission for raw sockets and addresses: {' and '.join(f'CAP_{each.upper()}' for each in missing)} "
+            "missing; run pyvrrpd as root, or give it these capabilities"
         )
+
+
+def _drop_privileges(*, locks_memory: bool, sets_up: bool = False) -> None:
+    """Give up what is not needed any more (pyvrrp/privileges.py). What is refused is said, and the daemon runs on."""
+    try:
+        kept = privileges.drop(locks_memory=locks_memory, sets_up=sets_up)
+    except OSError as error:
+        log.warning("its capabilities could not be reduced: %s; it keeps them all", error.strerror)
+        return
+    if not sets_up:
+        log.info("Capabilities that are kept: %s", kept)
 
 
 def _settle(*, generation: int = 2) -> None:

@@ -22,6 +22,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from pyvrrp import linux
 from pyvrrp.host import in_slices
 from pyvrrp.model import FOREVER_S, Command, Configuration, GlobalDefs, State, SyncGroup, Vip
 from pyvrrp.router import Router, set_addresses
@@ -142,6 +143,11 @@ class Dumper:
 
 def replace(path: str, parts: Iterable[str]) -> None:
     """Put a new file in the place of `path`, whole or not at all; readable by its owner alone. Raises OSError."""
+    with linux.files_of_others():
+        _replace(path, parts)
+
+
+def _replace(path: str, parts: Iterable[str]) -> None:
     # mkstemp opens with O_EXCL and O_NOFOLLOW, and rename replaces a link, not what it leads to.
     fd, made = tempfile.mkstemp(prefix=".pyvrrp-", dir=Path(path).parent)
     try:

@@ -16,6 +16,8 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from pyvrrp import linux
+
 _STDERR_SHOWN = 2000  # bytes of a dead worker's last words: the end of a traceback
 
 
@@ -67,6 +69,8 @@ def _spawn(module: str, stdin: int, stdout: int, stderr: int) -> int:
         setsigmask=[],
         setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE],
     )
+    # When memory is short it is the first to be ended, however small: the errand fails, and the daemon goes on.
+    linux.raise_oom_score(linux.OOM_SCORE_MAX, pid)
     try:
         return os.pidfd_open(pid)
     except OSError:

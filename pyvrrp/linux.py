@@ -10,6 +10,7 @@ import fcntl
 import mmap
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from struct import Struct
 from typing import NamedTuple
 
@@ -21,11 +22,17 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
 # linux/capability.h; a set of them is an int with these bits
-CAP_NET_BROADCAST = 11
+CAP_CHOWN = 0
+CAP_DAC_OVERRIDE = 1
+CAP_DAC_READ_SEARCH = 2
+CAP_FOWNER = 3
+CAP_KILL = 5
+CAP_NET_BIND_SERVICE = 10
 CAP_NET_ADMIN = 12
 CAP_NET_RAW = 13
+CAP_IPC_LOCK = 14
+CAP_SYS_PTRACE = 19
 CAP_SYS_ADMIN = 21
-CAP_SYS_NICE = 23
 
 # linux/prctl.h
 PR_SET_PDEATHSIG = 1
@@ -33,6 +40,10 @@ PR_SET_DUMPABLE = 4
 PR_CAPBSET_DROP = 24
 PR_SET_TIMERSLACK = 29
 PR_SET_NO_NEW_PRIVS = 38
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_CLEAR_ALL = 4
+
+OOM_SCORE_MAX = 1000                    # proc(5): ended first
 
 # sys/mman.h
 MCL_CURRENT = 1
@@ -68,7 +79,7 @@ def _checked(result: int, what: str) -> None:
 
 
 def setns(fd: int, nstype: int = CLONE_NEWNET) -> None:
-    """Move the calling thread into the namespace that `fd` is open on.
+    """Move the calling thread into the namespace that `fd` is open on; CAP_SYS_ADMIN need only be permitted.
 
     Raises OSError.
     """
@@ -119,8 +130,9 @@ class Inotify:
 
     def watch(self, path: str, mask: int) -> int:
         """Watch a path; a path that is watched already keeps its number. Raises OSError."""
-        number: int = lib.pyvrrp_inotify_watch(self._fd, os.fsencode(path), mask)
-        _checked(number, path)
+        with files_of_others():
+            number: int = lib.pyvrrp_inotify_watch(self._fd, os.fsencode(path), mask)
+            _checked(number, path)
         return number
 
     def forget(self, watch: int) -> None:
@@ -147,6 +159,16 @@ class Inotify:
         os.close(self._fd)
 
 
+def raise_oom_score(adjustment: int, pid: int | str = "self") -> None:
+    """Have a process, and those that it starts, ended sooner when memory is short: oom_score_adj, -1000 to 1000.
+
+    One that has as much keeps it: to lower it takes a right (SYS_RESOURCE).
+    """
+    with contextlib.suppress(OSError), Path(f"/proc/{pid}/oom_score_adj").open("r+b", buffering=0) as file:
+        if int(file.read()) < adjustment:
+            file.write(b"%d" % adjustment)
+
+
 def unshare(flags: int) -> None:
     """Give the calling process (for CLONE_NEWNET: thread) namespaces of its own.
 
@@ -168,9 +190,9 @@ def get_capabilities() -> Capabilities:
 
     Raises OSError.
     """
-    sets = [ffi.new("uint64_t *") for _ in range(3)]
-    _checked(lib.pyvrrp_capget(*sets), "capget")
-    return Capabilities(*(int(each[0]) for each in sets))
+    sets = ffi.new("uint64_t[3]")
+    _checked(lib.pyvrrp_capget(sets, sets + 1, sets + 2), "capget")
+    return Capabilities(sets[0], sets[1], sets[2])
 
 
 def set_capabilities(wanted: Capabilities) -> None:
@@ -181,12 +203,56 @@ def set_capabilities(wanted: Capabilities) -> None:
     _checked(lib.pyvrrp_capset(*wanted), "capset")
 
 
-def prctl(option: int, argument: int = 0) -> None:
-    """Call prctl(2) with one of PR_*.
+@contextlib.contextmanager
+def raised(*wanted: int) -> Iterator[None]:
+    """Have CAP_* that this thread is permitted effective, for what is done in the block. Nothing in it may await.
+
+    What is not permitted is left out: the call that needs it says so. Raises OSError.
+    """
+    before = get_capabilities()
+    effective = before.effective | before.permitted & bits(*wanted)
+    if effective == before.effective:
+        yield
+        return
+    set_capabilities(before._replace(effective=effective))
+    try:
+        yield
+    finally:
+        set_capabilities(before)
+
+
+def files_of_others() -> contextlib.AbstractContextManager[None]:
+    """Do with files of other users what root may: a block as of raised()."""
+    return raised(CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER)
+
+
+def narrow(*effective: int, permitted: Iterable[int] = ()) -> None:
+    """Take from the calling thread, for good, every capability but these CAP_*; of these it has what it had before.
+
+    permitted: those that raised() may still have. What may be inherited stays as far as it is permitted still, and so
+    does what is ambient. Raises OSError.
+    """
+    before = get_capabilities()
+    kept = before.permitted & bits(*effective, *permitted)
+    set_capabilities(Capabilities(kept & bits(*effective), kept, before.inheritable & kept))
+
+
+def bits(*capabilities: int) -> int:
+    """A set of CAP_*."""
+    found = 0
+    for each in capabilities:
+        found |= 1 << each
+    return found
+
+
+def prctl(option: int, argument: int = 0, more: int = 0) -> int:
+    """Call prctl(2) with one of PR_*; return what it answers.
 
     Raises OSError.
     """
-    _checked(lib.pyvrrp_prctl(option, argument), f"prctl {option}")
+    answer: int = lib.pyvrrp_prctl(option, argument, more)
+    _checked(answer, f"prctl {option}")
+    return answer
 
 
 def mlockall(flags: int = MCL_CURRENT | MCL_FUTURE) -> None:

@@ -18,7 +18,7 @@ ffibuilder.cdef(
 
     int pyvrrp_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);
     int pyvrrp_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable);
-    int pyvrrp_prctl(int option, unsigned long argument);
+    int pyvrrp_prctl(int option, unsigned long argument, unsigned long more);
     int pyvrrp_mlockall(int flags);
     int pyvrrp_attach_filter(int fd, const void *instructions, unsigned short count);
     int pyvrrp_inotify_open(void);
@@ -68,12 +68,12 @@ ffibuilder.set_source(
     #include <sys/wait.h>
     #include <unistd.h>
 
-    /* All return 0 or a negative errno: ffi.errno is per thread, and this is plainer. */
-    static int pyvrrp_setns(int fd, int nstype) { return setns(fd, nstype) ? -errno : 0; }
+    /* All return 0 (prctl: what it answers) or a negative errno: ffi.errno is per thread, and this is plainer. */
     static int pyvrrp_unshare(int flags) { return unshare(flags) ? -errno : 0; }
-    static int pyvrrp_prctl(int option, unsigned long argument)
+    static int pyvrrp_prctl(int option, unsigned long argument, unsigned long more)
     {
-        return prctl(option, argument, 0UL, 0UL, 0UL) < 0 ? -errno : 0;
+        int result = prctl(option, argument, more, 0UL, 0UL);
+        return result < 0 ? -errno : result;
     }
     static int pyvrrp_mlockall(int flags) { return mlockall(flags) ? -errno : 0; }
 
@@ -119,6 +119,22 @@ ffibuilder.set_source(
             data[i].inheritable = (uint32_t)(inheritable >> 32 * i);
         }
         return syscall(SYS_capset, &header, data) ? -errno : 0;
+    }
+
+    /* CAP_SYS_ADMIN may be permitted and not effective: then it is, for the length of the call. */
+    static int pyvrrp_setns(int fd, int nstype)
+    {
+        const uint64_t admin = (uint64_t)1 << CAP_SYS_ADMIN;
+        uint64_t effective, permitted, inheritable;
+        if (setns(fd, nstype) == 0)
+            return 0;
+        int error = errno;
+        if (error != EPERM || pyvrrp_capget(&effective, &permitted, &inheritable) || !(permitted & admin) ||
+            effective & admin || pyvrrp_capset(effective | admin, permitted, inheritable))
+            return -error;
+        error = setns(fd, nstype) ? -errno : 0;
+        pyvrrp_capset(effective, permitted, inheritable);       /* taking back is never refused */
+        return error;
     }
 
     typedef struct {

@@ -28,7 +28,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pyvrrp import limits
+from pyvrrp import limits, linux
 from pyvrrp.errors import PyvrrpError
 from pyvrrp.options import Options
 
@@ -76,6 +76,8 @@ class Writer(logging.Handler):
         super().close()
 
     def _write(self) -> None:
+        with contextlib.suppress(OSError):
+            linux.narrow(permitted=(linux.CAP_DAC_OVERRIDE,))       # for a FIFO of another user
         while (record := self._lines.get()) is not _END:
             try:
                 self._target.emit(record)
@@ -284,7 +286,8 @@ def _mode(path: str) -> int:
 
 
 def _open(path: str) -> int:
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    with linux.raised(linux.CAP_DAC_OVERRIDE):
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
 def _severity(record: logging.LogRecord) -> int:

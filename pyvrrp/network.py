@@ -110,7 +110,8 @@ class Network:
         """Return device and inode of the namespace that its name means now; None: there is none."""
         path = _HOME if self.name is None else path_of(self.name)
         try:
-            found = path.stat()
+            with linux.raised(linux.CAP_DAC_OVERRIDE, linux.CAP_SYS_PTRACE):
+                found = path.stat()
         except OSError:
             return None
         return found.st_dev, found.st_ino
@@ -122,7 +123,8 @@ class Network:
         """
         path = _HOME if self.name is None else path_of(self.name)
         try:
-            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            with linux.raised(linux.CAP_DAC_OVERRIDE, linux.CAP_SYS_PTRACE):       # it may be /proc/PID/ns/net
+                self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             self.why_closed = f"there is no {self.title}" if error.errno == errno.ENOENT else (
                 f"{self.title} cannot be opened: {error.strerror}"

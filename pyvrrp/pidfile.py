@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pyvrrp import linux
 from pyvrrp.errors import PyvrrpError
 
 
@@ -28,7 +29,8 @@ def pid_files(*paths: str | None) -> Iterator[None]:
         yield
     finally:
         for path, fd in held:
-            with contextlib.suppress(OSError):
+            # Its directory may belong to another user, as those of OpenStack's agents do.
+            with contextlib.suppress(OSError), linux.files_of_others():
                 Path(path).unlink()
             os.close(fd)
 

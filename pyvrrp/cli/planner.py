@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import sys
 
+from pyvrrp import linux, privileges
 from pyvrrp.cli.main import main
 
 
 def run() -> int:
     """Read the request, print the plan, return the exit status of the verb."""
+    privileges.confine(linux.CAP_DAC_READ_SEARCH)
     request = json.load(sys.stdin)
     return main(["--socket", request["socket"], "plan", "--json"])
 

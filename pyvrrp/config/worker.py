@@ -13,12 +13,14 @@ import sys
 
 import msgspec
 
+from pyvrrp import linux, privileges
 from pyvrrp.config.frames import LENGTH, Request, frames
 from pyvrrp.config.load import load
 
 
 def main() -> int:
     """Read a request from standard input, write the answer to standard output."""
+    privileges.confine(linux.CAP_DAC_READ_SEARCH)
     gc.disable()  # nothing here lives in cycles, and the process ends soon
     with contextlib.suppress(OSError):
         # The daemon may be a real-time process. This one is not in a hurry, and must not take its processor.

@@ -19,6 +19,7 @@ import socket
 import stat
 from pathlib import Path
 
+from pyvrrp import linux
 from pyvrrp.errors import ControlError
 
 PATH_BYTES_MAX = 107    # sun_path of unix(7), less its NUL
@@ -37,14 +38,16 @@ class Listener:
         self.path = Path(path).absolute()
         if len(os.fsencode(self.path)) > PATH_BYTES_MAX:
             raise ControlError(f"{path}: a socket's path has at most {PATH_BYTES_MAX} bytes; shorten it")
+        self._lock_path = self.path.with_name(self.path.name + ".lock")
         try:
-            _check_directory(self.path.parent)
-            self._lock_path = self.path.with_name(self.path.name + ".lock")
-            self._lock_fd = _lock(self._lock_path)
+            with linux.files_of_others():
+                _check_directory(self.path.parent)
+                self._lock_fd = _lock(self._lock_path)
         except OSError as error:
             raise _failure(self.path, error) from error
         try:
-            self.sock = self._bind(mode, group)
+            with linux.files_of_others():
+                self.sock = self._bind(mode, group)
         except OSError as error:
             self._unlock()
             raise _failure(self.path, error) from error
@@ -73,14 +76,14 @@ class Listener:
     def close(self) -> None:
         """Close the socket and remove its file, unless someone has put another in its place."""
         self.sock.close()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), linux.files_of_others():
             status = self.path.lstat()
             if (status.st_dev, status.st_ino) == self._identity:
                 self.path.unlink()
         self._unlock()
 
     def _unlock(self) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), linux.files_of_others():
             self._lock_path.unlink()        # while it is locked: see _lock()
         os.close(self._lock_fd)
 

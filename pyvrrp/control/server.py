@@ -30,7 +30,7 @@ from urllib.parse import parse_qsl, unquote
 import h11
 import msgspec
 
-from pyvrrp import limits
+from pyvrrp import limits, linux
 from pyvrrp.control.answers import Answer, Call, Caller, Handler, Lines, Refusal, Sliced, Text, WithStatus
 from pyvrrp.control.endpoints import DESCRIPTION, ENDPOINTS, Endpoint, Kind, find
 from pyvrrp.control.exchange import READ_BYTES, Exchange, Request
@@ -338,7 +338,8 @@ def _listening(address: str, port: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((address, port))
+        with linux.raised(linux.CAP_NET_BIND_SERVICE):
+            sock.bind((address, port))
         sock.listen(BACKLOG)
         sock.setblocking(False)
     except OSError:

@@ -252,7 +252,7 @@ def _open(outer_fd: int | None) -> socket.socket:
     """A socket that hears the news, made in another network namespace where that helps. Raises OSError."""
     with contextlib.ExitStack() as stack:
         if outer_fd is None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError), linux.raised(linux.CAP_SYS_PTRACE):
                 outer_fd = os.open(_FIRST, os.O_RDONLY | os.O_CLOEXEC)
                 stack.callback(os.close, outer_fd)
         if outer_fd is not None:

@@ -6,11 +6,13 @@ milliseconds. So no event loop sends. The thread does nothing else, and inside s
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from pyvrrp import linux
 from pyvrrp.limits import NETLINK_DATAGRAM_MAX
 
 
@@ -38,6 +40,8 @@ class Sender:
         self._thread.join()
 
     def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            linux.narrow(linux.CAP_NET_ADMIN)
         while (job := self._jobs.get()) is not None:
             if isinstance(job, socket.socket):
                 job.close()

@@ -24,7 +24,7 @@ import termios
 from collections import deque
 from dataclasses import dataclass
 
-from pyvrrp import limits
+from pyvrrp import limits, linux
 from pyvrrp.model import Fifo
 
 log = logging.getLogger("pyvrrp.notify")
@@ -72,13 +72,17 @@ class FifoWriter:
     def is_replaced(self) -> bool:
         """Somebody has removed the pipe, or put another in its place: no reader finds this one any more."""
         try:
-            return self._fd >= 0 and not os.path.samestat(os.fstat(self._fd), os.lstat(self.fifo.path))
+            with linux.files_of_others():
+                return self._fd >= 0 and not os.path.samestat(os.fstat(self._fd), os.lstat(self.fifo.path))
         except OSError:
             return True
 
     def open(self) -> None:
         """Make the pipe if there is none, and open it. Raises OSError, also for what is there and is no pipe."""
-        path = self.fifo.path
+        with linux.files_of_others():
+            self._open(self.fifo.path)
+
+    def _open(self, path: str) -> None:
         try:
             os.mkfifo(path, self._mode)
             self._made = True
@@ -188,7 +192,7 @@ class FifoWriter:
     def _remove(self) -> None:
         if self._made:
             self._made = False
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError), linux.files_of_others():
                 os.unlink(self.fifo.path)  # noqa: PTH108  a path of the file, as it is
 
 

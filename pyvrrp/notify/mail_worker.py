@@ -18,7 +18,7 @@ from email.utils import formatdate
 
 import msgspec
 
-from pyvrrp import netns
+from pyvrrp import netns, privileges
 from pyvrrp.errors import PyvrrpError
 from pyvrrp.notify.mail import Account, Answer, Batch, Mail
 
@@ -30,6 +30,7 @@ def send(batch: Batch) -> Answer:
     try:
         if account.netns:
             netns.enter(account.netns)
+        privileges.confine()
         helo = account.helo or socket.gethostname()
         with smtplib.SMTP(account.host, account.port, helo, timeout=account.timeout_s) as server:
             for mail in batch.mails:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pyvrrp import limits
+from pyvrrp import limits, linux
 
 CallLater = Callable[[float, Callable[[], object]], object]
 
@@ -46,7 +46,7 @@ def _signal(group: int, number: signal.Signals, died_s: float) -> bool:
     """Signal a group if it is the script's still; return whether it is."""
     if _started_s(group) > died_s:
         return False
-    with contextlib.suppress(ProcessLookupError, PermissionError):
+    with contextlib.suppress(ProcessLookupError, PermissionError), linux.raised(linux.CAP_KILL):
         os.killpg(group, number)
         return True
     return False

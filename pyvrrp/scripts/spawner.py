@@ -30,7 +30,7 @@ from collections import deque
 import msgspec
 
 from pyvrrp import limits
-from pyvrrp.linux import Notes
+from pyvrrp.linux import Notes, raise_oom_score
 from pyvrrp.scripts.launch import CannotRun, Launcher, Refused
 from pyvrrp.scripts.messages import Ended, FromDaemon, FromSpawner, Kill, Ready, Result, Slow, Start
 from pyvrrp.scripts.output import Output, Outputs
@@ -313,6 +313,7 @@ def main(umask: int, slot_ns: int) -> None:
     for number in _IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     os.umask(umask)
+    raise_oom_score(0)        # a daemon's own (OOMScoreAdjust=) is not for scripts, and we can be started again
     # A real-time daemon's scripts are not real-time, and have the usual soft limit of descriptors.
     if os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK in (os.SCHED_FIFO, os.SCHED_RR):
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))

@@ -40,7 +40,8 @@ def number_in(data: bytes) -> int:
 def read_number(path: str) -> int:
     """Return the number in a file; 0 if it is missing, unreadable, or no regular file."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        with linux.files_of_others():
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError:
         return 0
     try:
@@ -56,7 +57,7 @@ def initialise(file: TrackFile) -> None:
     if file.initial is None:
         return
     how = os.O_TRUNC if file.overwrite else os.O_EXCL
-    with contextlib.suppress(FileExistsError):
+    with contextlib.suppress(FileExistsError), linux.files_of_others():
         fd = os.open(file.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | how, 0o644)
         try:
             os.write(fd, f"{file.initial}\n".encode())

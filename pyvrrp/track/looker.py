@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 
+from pyvrrp import linux
 from pyvrrp.track.matching import Finder, Pattern
 from pyvrrp.track.proc import look, pids
 
@@ -62,6 +63,8 @@ class Looker:
         self._jobs.put(job)
 
     def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            linux.narrow(linux.CAP_SYS_PTRACE)      # a /proc with hidepid= shows the processes of others to it alone
         while (job := self._jobs.get()) is not None:
             answer = job()          # which raises nothing: what cannot be read is no process that is meant
             with contextlib.suppress(RuntimeError):     # the loop is closed: nobody is left to tell

@@ -254,6 +254,7 @@ class Daemon:
         self.stopping = False           # it was told to end
         node.record.checks.append(self.check)
         self.before = ""                # Python for pyvrrpd to run first: other limits
+        self.wrapper: list[str] = []    # a command that becomes it, as setpriv does
         self.enter = True               # start it inside the namespace; otherwise its options say which
 
     def __repr__(self) -> str:
@@ -282,7 +283,7 @@ class Daemon:
         with self.log_file.open("ab") as log:
             started_s = time.monotonic()
             self.process = subprocess.Popen(
-                [*inside, *self.argv],
+                [*inside, *self.wrapper, *self.argv],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -57,7 +57,7 @@ CORE: dict[str, set[str]] = {
 }
 
 FLOOR = {  # "": __init__.py, the version
-    "", "_linux", "errand", "errors", "limits", "linux", "model", "netns", "routing", "statistics",
+    "", "_linux", "errand", "errors", "limits", "linux", "model", "netns", "privileges", "routing", "statistics",
 }
 WORKERS = FLOOR | {"config", "netlink", "scripts", "control", "track", "notify"}
 MIDDLE = {
@@ -70,10 +70,11 @@ SHELL: dict[str, set[str]] = {
     "": set(),
     "_linux": set(),
     "linux_build": set(),
-    "errand": set(),                    # work of another process
+    "errand": {"linux"},                # work of another process
     "errors": set(),
     "limits": set(),
     "linux": {"_linux", "errors"},
+    "privileges": {"linux"},            # what of its capabilities a process keeps
     "routing": set(),                   # routes and rules as values
     "model": {"errors", "limits", "routing"},
     "netns": {"errors", "linux"},
@@ -123,7 +124,7 @@ SHELL: dict[str, set[str]] = {
     "runtime": WORKERS | MIDDLE | {"moving"},
     "options": FLOOR | {"control"},
     "scheduling": FLOOR,
-    "pidfile": {"errors"},
+    "pidfile": {"errors", "linux"},
     "service": set(),                   # what a service manager is told
     "logs": FLOOR | {"options"},
     "dumps": FLOOR | {"host", "router"},

@@ -53,6 +53,16 @@ def test_more_capabilities_than_permitted_are_refused() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_who_is_ended_first_is_raised_and_not_lowered() -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        score = Path(f"/proc/{child.pid}/oom_score_adj")
+        linux.raise_oom_score(900, child.pid)
+        linux.raise_oom_score(100, child.pid)
+        assert score.read_text() == "900\n"
+        child.kill()
+    linux.raise_oom_score(900, child.pid)       # it is gone: nothing to do
+
+
 def test_a_bad_prctl_is_an_oserror() -> None:
     with pytest.raises(OSError, match="prctl 99999") as caught:
         linux.prctl(99999)
