@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+
+import msgspec
 
 from pyvrrp import __version__
 from pyvrrp.control.actions import (
@@ -116,9 +119,11 @@ class Operations:
             raise _unknown("instance", name, self._titles())
         return Lines(self._runtime.chronicle.follow(name))
 
-    async def _configuration(self, _: Call) -> Answer:
-        head = ConfigurationReply(version=__version__, pid=os.getpid(), source=self._source, parts=[])
-        return Sliced(head, parts_of(self._runtime.configurations))
+    async def _configuration(self, call: Call) -> Answer:
+        key = secrets.token_hex(16) if call.caller.uid in (0, os.geteuid()) else ""
+        source = msgspec.structs.replace(self._source, key=key)
+        head = ConfigurationReply(version=__version__, pid=os.getpid(), source=source, parts=[])
+        return Sliced(head, parts_of(self._runtime.configurations, key))
 
     async def _health(self, _: Call) -> Answer:
         is_ok = not self._runtime.is_stopping

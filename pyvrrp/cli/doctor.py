@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from pyvrrp import linux
+from pyvrrp import linux, privileges
 from pyvrrp.cli import main as cli
 from pyvrrp.cli.orders import add_json
 from pyvrrp.control.client import ControlClient
@@ -53,12 +53,15 @@ def run(arguments: argparse.Namespace) -> int:
         rmem_max=_number(Path("/proc/sys/net/core/rmem_max")),
     ))
     if arguments.json:
-        print(json.dumps({"findings": [finding._asdict() for finding in found], "not_seen": unseen}))
+        print(json.dumps({"findings": [finding._asdict() for finding in found], "not_seen": unseen,
+                          "capabilities": capabilities(status.pid)}))
     else:
         for finding in found:
             print("\n".join(shown(finding)))
         for sentence in unseen:
             print(f"not looked at: {sentence}")
+        if kept := capabilities(status.pid):
+            print(f"capabilities of the daemon: {kept}")
         count = len(status.instances)
         errors = sum(finding.is_error for finding in found)
         told = f"{_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}" if found else "nothing found"
@@ -145,6 +148,14 @@ def descriptors(pid: int) -> tuple[int, int] | None:
     except (OSError, ValueError):
         return None
     return used, limit
+
+
+def capabilities(pid: int) -> str | None:
+    """What the daemon's busy thread may do; None where that cannot be seen."""
+    try:
+        return privileges.described(privileges.of_process(pid)[str(pid)])
+    except (OSError, KeyError, ValueError, IndexError):
+        return None
 
 
 def pids_of(command: str) -> tuple[int, ...]:

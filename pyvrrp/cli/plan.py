@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import json
 import os
+import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,7 +133,7 @@ def _of_daemon(arguments: argparse.Namespace) -> list[ScopePlan]:
         if old is not None:
             scope = f"{scopes[old]}/" if len(scopes) > 1 else ""
             own = {name.removeprefix(scope): state for name, state in states.items() if name.startswith(scope)}
-        found.append(scope_plan(old or new or "", None if old is None else running[old], checked, own))
+        found.append(scope_plan(old or new or "", None if old is None else running[old], checked, own, source.key))
     if found and all(each.is_gone for each in found):
         refusal = "no file is left to run; to run none, stop the daemon"
         return [dataclasses.replace(each, refusals=(refusal,)) for each in found]
@@ -176,6 +177,7 @@ def _of_files(arguments: argparse.Namespace) -> list[ScopePlan]:
         raise UsageError("--against compares two files, or two directories; name one NEW")
     config_id = arguments.config_id or os.uname().nodename.partition(".")[0]
     found = []
+    key = secrets.token_hex(16)
     for new, old in matched_by_name(arguments.new[0], arguments.against):
         before = after = None
         if old is not None:
@@ -185,8 +187,8 @@ def _of_files(arguments: argparse.Namespace) -> list[ScopePlan]:
                 continue
         if new is not None:
             (after,) = check([new], config_id=config_id, interfaces=None)
-        running = None if before is None else _told(before)
-        found.append(scope_plan(old or new or "", running, after, {}))
+        running = None if before is None else _told(before, key)
+        found.append(scope_plan(old or new or "", running, after, {}, key))
     return found
 
 
@@ -201,16 +203,16 @@ def matched_by_name(new: str, old: str) -> list[Pair]:
 
 
 def scope_plan(
-    path: str, before: Configuration | None, checked: Checked | None, states: Mapping[str, str]
+    path: str, before: Configuration | None, checked: Checked | None, states: Mapping[str, str], key: str
 ) -> ScopePlan:
     """What happens to one file.
 
-    before: what runs of it, without secrets (see without_secrets); None: nothing. checked: the new file; None: it is
-    gone. One of them is there.
+    before: what runs of it, without secrets (see without_secrets), by this key; None: nothing. checked: the new file;
+    None: it is gone. One of them is there.
     """
     if checked is not None and checked.loaded.configuration is None:
         return _unreadable(checked)
-    after = None if checked is None else _told(checked)
+    after = None if checked is None else _told(checked, key)
     some = before or after
     assert some is not None
     nothing = Configuration(global_defs=some.global_defs)
@@ -232,11 +234,11 @@ def _unreadable(checked: Checked) -> ScopePlan:
     return ScopePlan(path=checked.path, unreadable=tuple(str(each) for each in checked.loaded.diagnostics))
 
 
-def _told(checked: Checked) -> Configuration:
+def _told(checked: Checked, key: str) -> Configuration:
     """A file that was read, without secrets."""
     configuration = checked.loaded.configuration
     assert configuration is not None
-    return dataclasses.replace(configuration, instances=without_secrets(configuration.instances))
+    return dataclasses.replace(configuration, instances=without_secrets(configuration.instances, key))
 
 
 # ---- as text

@@ -77,8 +77,8 @@ Answer = msgspec.Struct | dict[str, Any] | Sliced | Lines | Text | WithStatus
 Handler = Callable[[Call], Awaitable[Answer]]
 
 
-def parts_of(configurations: Mapping[str, Configuration]) -> Iterator[ConfigurationPart]:
-    """Configurations in parts that are small enough to be encoded in one turn of the loop."""
+def parts_of(configurations: Mapping[str, Configuration], key: str) -> Iterator[ConfigurationPart]:
+    """Configurations in parts that are small enough to be encoded in one turn of the loop. key: see without_secrets."""
     for path, configuration in configurations.items():
         shown = path.encode("utf-8", "replace").decode()
         bare = Configuration(global_defs=configuration.global_defs)
@@ -87,5 +87,5 @@ def parts_of(configurations: Mapping[str, Configuration]) -> Iterator[Configurat
             things = getattr(configuration, field.name)
             if isinstance(things, tuple):
                 for at in range(0, len(things), limits.CONTROL_PART):
-                    some: dict[str, Any] = {field.name: without_secrets(things[at : at + limits.CONTROL_PART])}
+                    some: dict[str, Any] = {field.name: without_secrets(things[at : at + limits.CONTROL_PART], key)}
                     yield ConfigurationPart(path=shown, configuration=dataclasses.replace(bare, **some))

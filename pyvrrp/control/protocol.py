@@ -144,13 +144,21 @@ class ConfigurationPart(msgspec.Struct, frozen=True, kw_only=True):
     configuration: Configuration        # with some of its scripts, groups, instances ...; global_defs in each
 
 
-def without_secrets(things: Iterable[T]) -> tuple[T, ...]:
-    """The same things; the password of an instance is a digest, which tells only whether it is the same.
+_MASK = b"********"
 
-    Who may read the state need not be who may read the file.
+
+def without_secrets(things: Iterable[T], key: str) -> tuple[T, ...]:
+    """The same things; the password of an instance is a digest with this key, which tells only whether it is the same.
+
+    Without a key ("") it does not tell that either. Who may read the state need not be who may read the file, and eight
+    characters are soon guessed by whoever can compare.
     """
+
+    def masked(password: bytes) -> bytes:
+        return hashlib.blake2b(password, digest_size=8, key=key.encode()).digest() if key else _MASK
+
     return tuple(
-        dataclasses.replace(thing, auth_pass=hashlib.blake2b(thing.auth_pass, digest_size=8).digest())
+        dataclasses.replace(thing, auth_pass=masked(thing.auth_pass))
         if isinstance(thing, Instance) and thing.auth_pass
         else thing
         for thing in things
@@ -164,6 +172,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     directory: str = "/"                # where relative ones begin
     config_id: str = ""                 # what @ID lines are compared with
     all_config: bool = False            # a missing include is always an error
+    key: str = ""                       # of the digests that stand for passwords, for root alone; "": they are masked
 
 
 class ConfigurationReply(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.root
 
 VIP = "192.0.2.100"
 PATIENCE_S = 2 * START_S         # no test here is about time
+UNITS = Path(__file__).resolve().parents[2] / "contrib/systemd"
 NOBODY = pwd.getpwnam("nobody")
 ALWAYS = linux.bits(*privileges.ALWAYS)
 AT_TIMES = linux.bits(*privileges.AT_TIMES)
@@ -144,7 +145,7 @@ def test_namespaces_that_come_later(lab: Lab, node: Node) -> None:
     for name in ("eth1", "eth0"):
         run("ip", "-n", later, "link", "set", name, "up")
     run("ip", "-n", later, "address", "add", "198.51.100.7/24", "dev", "eth0")
-    until(lambda: "198.51.100.1/24" in run("ip", "-n", later, "address"), PATIENCE_S, "the address in the new namespace")
+    until(lambda: "198.51.100.1/24" in run("ip", "-n", later, "address"), PATIENCE_S, "the address in the new one")
     # One that a file names by a process, which root may look into only with SYS_PTRACE.
     daemon.configure(instance() + instance(f"net_namespace /proc/{os.getpid()}/ns/net", name="VI_2"))
     daemon.signal(signal.SIGHUP)
@@ -201,7 +202,8 @@ def as_other_user(*argv: str) -> list[str]:
 
 
 def test_as_another_user_with_two_capabilities(lab: Lab, node: Node) -> None:
-    """As systemd's User= with AmbientCapabilities= has it; its scripts get the same two."""
+    """As contrib/systemd/user.conf has it; its scripts get the same two."""
+    caps = ",".join(f"+{name}" for name in bounding("user.conf"))
     daemon = lab.daemon("pyvrrpd", node)
     open_to_all(daemon)
     told = daemon.directory / "told"
@@ -213,7 +215,7 @@ def test_as_another_user_with_two_capabilities(lab: Lab, node: Node) -> None:
         os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
     daemon.wrapper = as_other_user(
         "setpriv", "--reuid", "nobody", "--regid", str(NOBODY.pw_gid), "--clear-groups",
-        "--inh-caps", "+net_admin,+net_raw", "--ambient-caps", "+net_admin,+net_raw",
+        "--inh-caps", caps, "--ambient-caps", caps, "--bounding-set", f"-all,{caps}", "--no-new-privs",
     )
     daemon.start()
     node.record.wait_address(VIP, True, timeout_s=PATIENCE_S)
@@ -232,13 +234,21 @@ def test_as_another_user_with_two_capabilities(lab: Lab, node: Node) -> None:
     assert not node.has("192.0.2.101")
 
 
-@pytest.mark.parametrize("kept", ["net_admin,net_raw", "net_admin,net_raw,setuid,setgid,kill"])
-def test_root_in_a_container_without_sys_admin(lab: Lab, node: Node, kept: str) -> None:
+def bounding(file: str) -> list[str]:
+    """The capabilities that a drop-in leaves, as setpriv(1) names them."""
+    text = (UNITS / file).read_text()
+    (line,) = (line for line in text.splitlines() if line.startswith("CapabilityBoundingSet="))
+    return [name.removeprefix("CAP_").lower() for name in line.partition("=")[2].split()]
+
+
+@pytest.mark.parametrize("kept", [["net_admin", "net_raw"], bounding("hardening.conf")], ids=["container", "hardening"])
+def test_root_with_fewer_capabilities(lab: Lab, node: Node, kept: list[str]) -> None:
+    """In a container without SYS_ADMIN, and under contrib/systemd/hardening.conf."""
     daemon = lab.daemon("pyvrrpd", node)
     script, told = teller(daemon, "script")
     daemon.configure("global_defs {\nscript_user root\n}\n" + instance(f'notify_master "{script}"'))
-    caps = "-all" + "".join(f",+{name}" for name in kept.split(","))
-    daemon.wrapper = ["setpriv", "--bounding-set", caps, "--inh-caps", "-all"]
+    caps = "-all" + "".join(f",+{name}" for name in kept)
+    daemon.wrapper = ["setpriv", "--bounding-set", caps, "--inh-caps", "-all", "--no-new-privs"]
     os.chown(told, 0, 0)
     daemon.start()
     node.record.wait_address(VIP, True, timeout_s=PATIENCE_S)

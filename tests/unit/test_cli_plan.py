@@ -184,7 +184,7 @@ def runs(
 
     async def configuration(_: Call) -> Answer:
         head = ConfigurationReply(version="0", pid=1, source=source, parts=[])
-        return Sliced(head, parts_of(configurations))
+        return Sliced(head, parts_of(configurations, source.key))
 
     return Daemon(
         path,
