@@ -126,7 +126,7 @@ class Daemon:
             # Unhandled they would end the process, and somebody may ask while it starts.
             loop.add_signal_handler(number, log.warning, "signal %d: there is nothing to dump yet", number)
         _check_privileges()
-        loaded = await self._unless_stopped(self._load())
+        loaded = await self._unless_stopped(self._load(is_start=True))
         if loaded is None:
             return EXIT_OK
         configurations = {
@@ -150,6 +150,7 @@ class Daemon:
             _drop_privileges(locks_memory=locks_memory, sets_up=True)
             runtime = Runtime(reactor, pool, outer_fd=self._outer_fd)
             await self._unless_stopped(runtime.start(configurations))
+            del loaded, configurations      # a reload frees what it replaces only if nobody else has it
             if not self._stop.is_set():
                 # Only now: whoever asks is told of instances that run.
                 control = await self._control(runtime)
@@ -263,20 +264,26 @@ class Daemon:
             askers, self._reload_askers = self._reload_askers, []
             log.info("Reloading")
             self._manager.reloading()
-            loaded = await self._unless_stopped(self._load())
-            if loaded is None:
-                _tell(askers, ReloadReply(accepted=False, error="the daemon stops", status=409))
+            await self._reload(runtime, askers)
+            if self._stop.is_set():
                 return
-            accepted, refusals = _accepted(loaded, runtime.configurations)
-            try:
-                done = await runtime.reload(accepted)
-                _tell(askers, _reload_reply(loaded, refusals, done))
-            except Exception:
-                # What runs must go on running; the next reload finds what this one left undone.
-                log.exception("the reload broke off; please report this fault")
-                _tell(askers, ReloadReply(accepted=False, error="the reload broke off; the log says why", status=409))
             _settle(generation=1)
             self._manager.ready(runtime.summary())
+
+    async def _reload(self, runtime: Runtime, askers: list[asyncio.Future[ReloadReply]]) -> None:
+        """Read the files and go over to them. Nothing of what was read is held beyond that."""
+        loaded = await self._unless_stopped(self._load())
+        if loaded is None:
+            _tell(askers, ReloadReply(accepted=False, error="the daemon stops", status=409))
+            return
+        accepted, refusals = _accepted(loaded, runtime.configurations)
+        try:
+            done = await runtime.reload(accepted)
+            _tell(askers, _reload_reply(loaded, refusals, done))
+        except Exception:
+            # What runs must go on running; the next reload finds what this one left undone.
+            log.exception("the reload broke off; please report this fault")
+            _tell(askers, ReloadReply(accepted=False, error="the reload broke off; the log says why", status=409))
 
     async def _unless_stopped(self, work: Coroutine[None, None, T]) -> T | None:
         """Do long work, given up when the daemon is asked to stop. Its result, or None where it was given up."""
@@ -291,7 +298,7 @@ class Daemon:
             return None
         return doing.result()
 
-    async def _load(self) -> dict[str, Loaded]:
+    async def _load(self, *, is_start: bool = False) -> dict[str, Loaded]:
         """Read every file that the options name, by path."""
         paths: list[str] = []
         for name in self._options.config_files:
@@ -301,7 +308,8 @@ class Daemon:
                 log.error("%s: %s", name, why_none)
             paths += found
         loaded = await load_all_in_worker(
-            paths, config_id=self._config_id, interfaces=_interfaces(), all_config=self._options.all_config
+            paths, config_id=self._config_id, interfaces=_interfaces(), all_config=self._options.all_config,
+            is_start=is_start,
         )
         for each in loaded.values():
             for diagnostic in each.diagnostics:

@@ -18,21 +18,24 @@ class Interests(Generic[T]):
     """An index both ways: whom an interest concerns, and what concerns one."""
 
     def __init__(self) -> None:
-        self._of: dict[T, frozenset[Interest]] = {}
+        self._of: dict[T, tuple[Interest, ...]] = {}
         self._in: dict[Interest, dict[T, None]] = {}        # ordered, so that runs repeat
+        self._same: dict[Interest, Interest] = {}           # those of them
 
     def set(self, one: T, interests: Iterable[Interest]) -> None:
         """Replace the interests of `one`."""
-        new = frozenset(interests)
-        old = self._of.get(one, frozenset())
-        for interest in old - new:
-            those = self._in[interest]
-            del those[one]
-            if not those:
-                del self._in[interest]
-        for interest in new - old:
+        same = self._same               # an interest is shared by all who have it
+        new = dict.fromkeys(same.setdefault(interest, interest) for interest in interests)
+        old = self._of.get(one, ())
+        for interest in old:
+            if interest not in new:
+                those = self._in[interest]
+                del those[one]
+                if not those:
+                    del self._in[interest], self._same[interest]
+        for interest in new:
             self._in.setdefault(interest, {})[one] = None
-        self._of[one] = new
+        self._of[one] = tuple(new)
 
     def drop(self, one: T) -> None:
         """Forget `one`."""

@@ -7,7 +7,7 @@ they go to the engine and to netlink as they are, and cross from the configurati
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
@@ -315,7 +315,7 @@ class Instance:
     track_scripts: tuple[Tracked, ...] = ()
     track_files: tuple[Tracked, ...] = ()
     track_processes: tuple[Tracked, ...] = ()
-    notify: Notify = field(default_factory=Notify)
+    notify: Notify = Notify()
     where: Where = Where("")
 
     @property
@@ -347,7 +347,7 @@ class SyncGroup:
     own_weights: bool = False           # members keep the weights of what they track themselves
     notify_priority_changes: bool | None = None     # of members that do not say; None: as the file says
     smtp_alert: bool = False            # a mail at each change of state of the group
-    notify: Notify = field(default_factory=Notify)
+    notify: Notify = Notify()
     where: Where = Where("")
 
 

@@ -105,8 +105,8 @@ class Router:
     waits: str = ""                     # why it is not started yet, as a sentence
     joined: tuple[int, int, bytes] | None = None    # domain, interface index, group
     group: str | None = None            # its vrrp_sync_group
-    untold: list[Untold] = field(default_factory=list)      # what waits for the addresses
-    due: list[Untold] = field(default_factory=list)         # what no longer does, but for other members of the group
+    untold: tuple[Untold, ...] = ()     # what waits for the addresses
+    due: tuple[Untold, ...] = ()        # what no longer does, but for other members of the group
     told: State | None = None           # the last state that scripts, FIFOs and mails were told
     lower_told: tuple[int, int] = (0, 0)    # in which second how many adverts of lower priority were told
     put_back: int = 0                   # how often something of it was put back (pyvrrp_vip_restore)

@@ -84,7 +84,7 @@ class Telling:
 
     def changed(self, router: Router, state: State, *, waits: bool) -> None:
         """A router is in another state; `waits`: applied() will follow when its addresses are in place, or gone."""
-        router.untold.append(Untold(state.name, router.priority, state))
+        router.untold += (Untold(state.name, router.priority, state),)
         if waits:
             if not self._awaited:
                 self._host.loop.call_later(limits.NOTIFY_WAITS_S, self._late)
@@ -95,13 +95,13 @@ class Telling:
     def applied(self, router: Router) -> None:
         """Nothing is left to wait for: what a router's change of state has held back is told when its turn comes."""
         router.due += router.untold
-        router.untold = []
+        router.untold = ()
         self._host.aftermath.later(partial(self._tell_unless_held, router))
 
     def _tell_unless_held(self, router: Router) -> None:
         """Tell what is due of a router and its group, or hold it back for other members of a new group."""
         if self._host.is_stopping:
-            router.due = []
+            router.due = ()
             return
         group = self._groups.get(router.group or "")
         if group is None:
@@ -135,7 +135,7 @@ class Telling:
             return
         was = router.told
         router.due += router.untold
-        router.untold = []
+        router.untold = ()
         self._tell(router)
         notify = router.instance.notify
         if notify.tells_deleted:
@@ -183,14 +183,14 @@ class Telling:
         """Tell something that waits for no address, after what was before it."""
         untold = Untold(what, router.priority, None)
         if router.untold:
-            router.untold.append(untold)
+            router.untold += (untold,)
         elif router.due:
-            router.due.append(untold)
+            router.due += (untold,)
         else:
             self._say(router, untold, router.instance.notify, mails=False)
 
     def _tell(self, router: Router) -> None:
-        due, router.due = router.due, []
+        due, router.due = router.due, ()
         for untold in due:
             if untold.state is not None:
                 router.told = untold.state

@@ -43,6 +43,7 @@ class Request(msgspec.Struct, array_like=True):
     config_id: str
     interfaces: list[str] | None
     all_config: bool = False
+    is_start: bool = False  # nothing runs yet
 
 
 class Frame(msgspec.Struct, array_like=True, omit_defaults=True):

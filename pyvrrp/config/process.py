@@ -16,6 +16,7 @@ from pyvrrp.config.frames import LENGTH, LISTS, Frame, Request
 from pyvrrp.config.lexer import clean
 from pyvrrp.config.load import Loaded
 from pyvrrp.config.report import Fault
+from pyvrrp.config.sharing import Sharing
 from pyvrrp.errand import errand
 from pyvrrp.model import Configuration, Diagnostic, Where
 
@@ -43,9 +44,12 @@ async def load_all_in_worker(
     config_id: str,
     interfaces: frozenset[str] | None,
     all_config: bool = False,
+    is_start: bool = False,
     timeout_s: float = limits.CONFIG_WORKER_S,
 ) -> dict[str, Loaded]:
     """As load(), for many files in one other process; by path. Cancellation kills the worker.
+
+    is_start: nothing runs yet, so it need not be nice.
 
     A file that ends the worker, or that takes longer than timeout_s together with those before it, is the one that
     is blamed; the files behind it get another worker.
@@ -54,7 +58,7 @@ async def load_all_in_worker(
     left = list(dict.fromkeys(paths))
     while left:
         names = None if interfaces is None else sorted(interfaces)
-        request = Request([os.fsencode(path) for path in left], clean(config_id), names, all_config)
+        request = Request([os.fsencode(path) for path in left], clean(config_id), names, all_config, is_start)
         found, problem = await _load_some(request, timeout_s)
         loaded.update(zip(left, found, strict=False))
         left = left[len(found) :]
@@ -95,11 +99,12 @@ async def _collect(answer: int, count: int, found: list[Loaded]) -> None:
     decoder = msgspec.msgpack.Decoder(Frame)
     offset = 0
     while len(found) < count:
-        whole = Frame()
+        whole, sharing = Frame(), Sharing()
         while not whole.is_last:
             data = _read(answer, LENGTH.unpack(_read(answer, LENGTH.size, offset))[0], offset + LENGTH.size)
             offset += LENGTH.size + len(data)
             frame = decoder.decode(data)
+            sharing.share(frame.instances)
             whole.is_last = frame.is_last
             whole.global_defs = whole.global_defs or frame.global_defs
             whole.diagnostics += frame.diagnostics

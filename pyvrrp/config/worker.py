@@ -23,11 +23,13 @@ def main() -> int:
     privileges.confine(linux.CAP_DAC_READ_SEARCH)
     gc.disable()  # nothing here lives in cycles, and the process ends soon
     with contextlib.suppress(OSError):
-        # The daemon may be a real-time process. This one is not in a hurry, and must not take its processor.
+        # The daemon may be a real-time process. This one must not take its processor.
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-        os.nice(5)
     with open(0, "rb", closefd=False) as stdin:
         request = msgspec.msgpack.decode(stdin.read(), type=Request)
+    if not request.is_start:
+        with contextlib.suppress(OSError):
+            os.nice(5)  # it is in no hurry while the daemon runs; at a start that waits for it
     interfaces = None if request.interfaces is None else frozenset(request.interfaces)
     encoder = msgspec.msgpack.Encoder()
     with open(1, "wb", closefd=False) as stdout:

@@ -110,7 +110,7 @@ class _Entry:
         self.key = key
         self.wanted: bool | None = None
         self.items: list[Item] = []
-        self.leaving: list[Item] = []           # no longer configured there; to be deleted
+        self.leaving: tuple[Item, ...] = ()     # no longer configured there; to be deleted
         self.is_fresh = False                       # a wish that on_applied has not answered
         self.is_static = False                      # its addresses are the host's own, not those of a router
         self.changed: list[Thing] = []              # done since the last on_applied
@@ -166,7 +166,7 @@ class Applier:
         self._netlink, self._links = netlink, links
         self._on_applied, self._on_lost, self._describe = on_applied, on_lost, describe
         self._entries: dict[Hashable, _Entry] = {}
-        self._claims: dict[Key, list[tuple[_Entry, Item]]] = {}
+        self._claims: dict[Key, tuple[tuple[_Entry, Item], ...]] = {}
         self._by_dev: dict[str, dict[Hashable, _Entry]] = {}
         self._queue: list[tuple[int, int, _Entry]] = []         # a heap: rank, order of arrival
         self._order = itertools.count()
@@ -398,7 +398,7 @@ class Applier:
         for item in entry.leaving if entry.wanted else (*entry.leaving, *entry.items):
             if item.present is not False and item.pending is None and self._is_held(item):
                 item.present = False
-        entry.leaving = [item for item in entry.leaving if item.present is not False]
+        entry.leaving = tuple(item for item in entry.leaving if item.present is not False)
         steps = [(item, Pending.DELETE) for item in entry.leaving]
         if entry.wanted is None:
             return steps
@@ -525,9 +525,9 @@ class Applier:
             self._by_dev.setdefault(name, {})[entry.key] = entry
         if not item.add:
             return
-        holders = self._claims.setdefault(item.key, [])
+        holders = self._claims.get(item.key, ())
         if all(held is not item for _, held in holders):
-            holders.append((entry, item))
+            self._claims[item.key] = (*holders, (entry, item))
         if not isinstance(item.key, AddressKey):
             if item.thing.is_tracked:
                 self._tables.claimed.add(item.key)
@@ -538,7 +538,7 @@ class Applier:
             self._links.claimed.add(item.key)
 
     def _unclaim(self, item: Item) -> None:
-        holders = [holder for holder in self._claims.get(item.key, ()) if holder[1] is not item]
+        holders = tuple(holder for holder in self._claims.get(item.key, ()) if holder[1] is not item)
         if holders:
             self._claims[item.key] = holders
         elif self._claims.pop(item.key, None) is None:
@@ -569,7 +569,7 @@ class Applier:
                 if name not in devs and name in self._by_dev:
                     self._by_dev[name].pop(entry.key, None)
             if item.can_exist(self._links.by_index):
-                entry.leaving.append(item)
+                entry.leaving += (item,)
 
     def _resolve(self, entry: _Entry) -> None:
         """Find out anew which interfaces the names of `entry` mean, and let it have a turn."""

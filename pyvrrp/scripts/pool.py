@@ -620,7 +620,8 @@ class ScopeRunner:
 def commands_of(configuration: Configuration) -> list[Command]:
     """Every command that a configuration may run, each once."""
     holders: list[Notify | GlobalDefs] = [configuration.global_defs]
-    holders += [each.notify for each in configuration.instances]
+    # Most instances share theirs, so it is looked at once.
+    holders += {id(each.notify): each.notify for each in configuration.instances}.values()
     holders += [each.notify for each in configuration.groups]
     found: list[object] = [script.command for script in configuration.scripts]
     found += [getattr(holder, field.name) for holder in holders for field in dataclasses.fields(holder)]
