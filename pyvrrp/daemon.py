@@ -37,6 +37,7 @@ from pyvrrp.control.server import ControlServer
 from pyvrrp.dumps import Dump, Dumper
 from pyvrrp.errand import errand
 from pyvrrp.errors import PyvrrpError
+from pyvrrp.host import let_go
 from pyvrrp.logs import Writer, logging_to
 from pyvrrp.model import Configuration, GlobalDefs
 from pyvrrp.operations import Operations
@@ -59,7 +60,8 @@ EXIT_FAILED = 1             # it could not start, or something of ours broke
 EXIT_RUNNING = 2            # another daemon holds the pid file
 EXIT_CONFIG = 6             # no configuration to run, as keepalived has it
 
-_GC_YOUNG = 20_000          # allocations between two looks at the young; what was loaded is frozen
+_GC_YOUNG = 4_000           # new objects between two looks at them, each 0.5 ms; what was loaded is frozen
+_GC_LOOKS_MAX = 5           # after more of them all but the newest objects are frozen without another one
 _DUMPS = {SIGNALS[dump.name]: dump for dump in Dump}
 _NOTHING = Configuration(global_defs=GlobalDefs(router_id=""))
 
@@ -116,6 +118,9 @@ class Daemon:
         """Run until SIGTERM or SIGINT; returns the exit status."""
         loop = asyncio.get_running_loop()
         sys.setswitchinterval(limits.THREAD_SWITCH_S)
+        gc.collect()
+        gc.freeze()                     # what was imported stays
+        gc.set_threshold(_GC_YOUNG, 250, 1000)
         log.info("Starting pyvrrpd v%s", __version__)
         for warning in self._options.warnings:
             log.warning("%s", warning)
@@ -264,18 +269,18 @@ class Daemon:
             askers, self._reload_askers = self._reload_askers, []
             log.info("Reloading")
             self._manager.reloading()
-            await self._reload(runtime, askers)
+            await let_go(await self._reload(runtime, askers))
             if self._stop.is_set():
                 return
-            _settle(generation=1)
+            _settle()
             self._manager.ready(runtime.summary())
 
-    async def _reload(self, runtime: Runtime, askers: list[asyncio.Future[ReloadReply]]) -> None:
-        """Read the files and go over to them. Nothing of what was read is held beyond that."""
+    async def _reload(self, runtime: Runtime, askers: list[asyncio.Future[ReloadReply]]) -> list[object]:
+        """Read the files and go over to them. Returns the instances that were read, for let_go()."""
         loaded = await self._unless_stopped(self._load())
         if loaded is None:
             _tell(askers, ReloadReply(accepted=False, error="the daemon stops", status=409))
-            return
+            return []
         accepted, refusals = _accepted(loaded, runtime.configurations)
         try:
             done = await runtime.reload(accepted)
@@ -284,6 +289,8 @@ class Daemon:
             # What runs must go on running; the next reload finds what this one left undone.
             log.exception("the reload broke off; please report this fault")
             _tell(askers, ReloadReply(accepted=False, error="the reload broke off; the log says why", status=409))
+        read = [each.configuration for each in loaded.values() if each.configuration is not None]
+        return [instance for configuration in read for instance in configuration.instances]
 
     async def _unless_stopped(self, work: Coroutine[None, None, T]) -> T | None:
         """Do long work, given up when the daemon is asked to stop. Its result, or None where it was given up."""
@@ -412,14 +419,16 @@ def _drop_privileges(*, locks_memory: bool, sets_up: bool = False) -> None:
         log.info("Capabilities that are kept: %s", kept)
 
 
-def _settle(*, generation: int = 2) -> None:
+def _settle() -> None:
     """After loading: what lives now lives long, so the collector need not look at it again.
 
-    generation: what is collected before; all at start, the young at a reload, when adverts wait for it.
+    Adverts wait for what it looks at before. If that is much, it is only what is youngest. It has looked at all else
+    once already: what came to be garbage in cycles since then stays for good, and that is little.
     """
-    gc.collect(generation)
+    looks = gc.get_count()[1]
+    gc.collect(1 if looks <= _GC_LOOKS_MAX else 0)
     gc.freeze()
-    gc.set_threshold(_GC_YOUNG, 50, 1000)
+    gc.collect(1)                       # nothing is left to look at; it counts from here again
 
 
 def _interfaces() -> frozenset[str]:

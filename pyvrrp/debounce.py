@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
 
 from pyvrrp.model import Instance, InterfaceDelays
@@ -87,14 +87,14 @@ class Debounce:
             held.timer.cancel()
 
 
-def bounded(delays: Iterable[InterfaceDelays], instances: Iterable[Instance]) -> list[InterfaceDelays]:
+def bounded(delays: Collection[InterfaceDelays], instances: Iterable[Instance]) -> list[InterfaceDelays]:
     """Delays with which every instance still says FAULT in time, as keepalived bounds them.
 
     A MASTER whose link is down must know before its peers have lost it and come back: `down` is less than all but one
     of the advertisement intervals after which it is lost, of each instance on the interface.
     """
     bounds: dict[str, tuple[float, str]] = {}
-    for instance in instances:
+    for instance in instances if delays else ():        # there may be 10,000
         bound_s = (instance.down_timer_adverts - 1) * instance.advertisement_interval_cs / 100
         bounds[instance.interface] = min(bounds.get(instance.interface, (bound_s, instance.name)),
                                          (bound_s, instance.name))

@@ -50,6 +50,7 @@ T = TypeVar("T")
 
 _UNKNOWN_VRID = EVENTS["unknown_vrid"]
 _PAUSE = EVENTS["pause"]
+_FREED_AT_ONCE = 50             # then a look at the clock
 _EVENTS_AT_ONCE = 8             # then a look at the clock; each may cost 0.1 ms, with its log and its scripts
 
 
@@ -531,6 +532,12 @@ class Host:
     def follow(self) -> None:
         """Look at all names soon: there may be new ones."""
         self._look.set()
+
+
+async def let_go(things: list[object]) -> None:
+    """Empty a list whose things nobody else has, in slices: to free 10,000 instances takes some 20 ms."""
+    async for _ in in_slices(range(0, len(things), _FREED_AT_ONCE)):
+        del things[-_FREED_AT_ONCE:]
 
 
 async def in_slices(items: Iterable[T]) -> AsyncIterator[T]:

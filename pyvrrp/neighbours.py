@@ -39,9 +39,10 @@ def peers_of(configurations: Iterable[Configuration]) -> dict[int, int]:
     """How many unicast peers there are by address family; one in two namespaces is two."""
     found: dict[int, set[tuple[str, bytes]]] = {4: set(), 6: set()}
     for configuration in configurations:
-        for instance in configuration.instances:
-            found[instance.family].update((instance.net_namespace, peer) for peer in instance.peers)
-    return {family: len(peers) for family, peers in found.items()}
+        # Most instances have the same peers as others, so they are looked at once.
+        for family, namespace, peers in {(i.family, i.net_namespace, i.peers) for i in configuration.instances}:
+            found[family].update((namespace, peer) for peer in peers)
+    return {family: len(those) for family, those in found.items()}
 
 
 def crowding(family: int, peers: int, room: Room) -> str:

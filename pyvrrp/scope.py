@@ -9,6 +9,7 @@ exception: each change is told, in order, once its addresses are in place or hav
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 import time
@@ -26,7 +27,7 @@ from pyvrrp.control.trackers import FileStatus, ProcessStatus, ScriptStatus
 from pyvrrp.debounce import Debounce, bounded
 from pyvrrp.elsewhere import Elsewhere
 from pyvrrp.history import Transition, recorded
-from pyvrrp.host import Host, in_slices
+from pyvrrp.host import Host, in_slices, let_go
 from pyvrrp.interests import Interest
 from pyvrrp.journal import Cause, cause_of, tell, tell_why
 from pyvrrp.membership import Memberships
@@ -120,7 +121,7 @@ class Scope:
 
     async def load(self, configuration: Configuration) -> None:
         """Take a first configuration. Nothing runs before start()."""
-        self._adopt(configuration)
+        await self._adopt(configuration)
         await self._restatic()
         async for instance in in_slices(configuration.instances):
             self._new_router(instance)
@@ -157,32 +158,44 @@ class Scope:
             self._configuration, instances=tuple(router.instance for router in self._routers.values())
         )
         steps = await plan_in_turns(runs, configuration)
+        counts = Counts(len(steps.added), len(steps.removed), len(steps.changed), len(steps.untouched))
         log.info(
             "reload%s: %d added, %d removed, %d changed, %d untouched%s",
             f" of {self.name}" if self._host.shows_scopes else "",
-            len(steps.added), len(steps.removed), len(steps.changed), len(steps.untouched),
+            *counts,
             f"; also changed: {', '.join(steps.beside)}" if steps.beside else "",
         )
         old_routers = {id(router.instance): router for router in self._routers.values()}
+        continued = [(old_routers[id(change.old)], change.new, True) for change in steps.changed]
         by_name = {router.instance.name: router for router in self._routers.values()}
-        continued = [
-            *((old_routers[id(change.old)], change.new, True) for change in steps.changed),
-            *((by_name[new.name], new, not was_whole) for new in steps.untouched),
-        ]
+        # What is untouched goes on as the same object, so that there is one of it.
+        kept = {}
+        async for new in in_slices(steps.untouched):
+            router = by_name[new.name]
+            old = router.instance
+            kept[id(new)] = same = old if old.where == new.where else dataclasses.replace(old, where=new.where)
+            continued.append((router, same, not was_whole))
+        configuration = dataclasses.replace(
+            configuration, instances=tuple(kept.get(id(new), new) for new in configuration.instances)
+        )
         orders = {gone.name: old_routers[id(gone)].order for gone in steps.removed}
         async for gone in in_slices(steps.removed):
             self._remove(old_routers[id(gone)])
-        self._adopt(configuration)
+        await self._adopt(configuration)
         await self._restatic()
         self._tracking.adopt(configuration, is_start=False)
+        await asyncio.sleep(0)
         self._runner.examine(commands_of(configuration))
-        self._by_name = {}
-        for router, instance, is_changed in continued:
+        by_name = {}
+        async for router, instance, is_changed in in_slices(continued):
+            if not is_changed and router.placed.instance is router.instance:
+                router.placed = router.next = router.placed._replace(instance=instance)     # it has moved in its file
             router.instance = instance
             self._promote(router)
-            self._by_name[instance.name] = router
+            by_name[instance.name] = router
             if is_changed:
                 self._host.prepare(router)
+        self._by_name = by_name
         networks = {self._host.network(instance.net_namespace or None) for instance in steps.added}
         for network in networks:
             if not network.is_open:
@@ -213,7 +226,10 @@ class Scope:
         self._host.kick()
         self._host.aftermath.settle()
         self._telling.states(self._routers.values())
-        return Counts(len(steps.added), len(steps.removed), len(steps.changed), len(steps.untouched))
+        replaced: list[object] = list(runs.instances)
+        del runs, steps, continued, old_routers, kept
+        await let_go(replaced)
+        return counts
 
     async def clear(self) -> None:
         """Remove every instance, as a reload without any does: the scope is gone from the configuration."""
@@ -525,7 +541,12 @@ class Scope:
 
     # ---- instances, scripts and groups come and go
 
-    def _adopt(self, configuration: Configuration) -> None:
+    async def _adopt(self, configuration: Configuration) -> None:
+        per_s: dict[tuple[str | None, int], float] = {}
+        async for i in in_slices(configuration.instances):
+            rate = 100 / i.advertisement_interval_cs * max(1, len(i.peers))
+            place = (i.net_namespace or None, i.family)
+            per_s[place] = per_s.get(place, 0.0) + rate
         defs = configuration.global_defs
         self._runner.policy = policy_of(defs)
         self._configuration = configuration
@@ -534,11 +555,6 @@ class Scope:
         self._debounce.adopt(bounded(configuration.interface_delays, configuration.instances))
         self._paces.adopt(defs, configuration.garp_groups)
         self._tell_filtered(configuration)
-        per_s: dict[tuple[str | None, int], float] = {}
-        for i in configuration.instances:
-            rate = 100 / i.advertisement_interval_cs * max(1, len(i.peers))
-            place = (i.net_namespace or None, i.family)
-            per_s[place] = per_s.get(place, 0.0) + rate
         self._host.expect_adverts(self, per_s, logs_unknown=defs.log_unknown_vrids)
 
     def _tell_filtered(self, configuration: Configuration) -> None:

@@ -197,6 +197,8 @@ def _users_of(configuration: Configuration) -> dict[str, dict[str, Users]]:
     found: dict[str, dict[str, Users]] = {"script": {}, "file": {}, "process": {}}
     users: tuple[Instance | SyncGroup, ...] = (*configuration.instances, *configuration.groups)
     for user in users:
+        if not (user.track_scripts or user.track_files or user.track_processes):
+            continue
         for kind, tracks in (
             ("script", user.track_scripts), ("file", user.track_files), ("process", user.track_processes)
         ):

@@ -185,7 +185,9 @@ def _by_identity(old: Sequence[Instance], new: Sequence[Instance]) -> Generator[
         yield
 
     old_of: dict[int, Instance] = {}
-    for identity, wanting in after.items():
+    for number, (identity, wanting) in enumerate(after.items(), 1):
+        if number % limits.PLAN_SLICE == 0:
+            yield
         candidates = before.get(identity, [])
         if len(candidates) == len(wanting) == 1:
             old_of[id(wanting[0])] = candidates[0]
