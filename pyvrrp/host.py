@@ -434,7 +434,8 @@ class Host:
 
         Its routers have to be judged afterwards.
         """
-        if not network.is_open:
+        was_open = network.is_open
+        if not was_open:
             before = network.why_closed
             twin = network.look()
             if twin is not None and twin in self._identities:
@@ -456,7 +457,8 @@ class Host:
         for statics in self._statics.values():
             if statics.network is network:
                 statics.apply()
-        async for router in in_slices(self._routers_in(network)):
+        # Those that came while it was open are where they belong already.
+        async for router in in_slices([] if was_open else self._routers_in(network)):
             self.prepare(router)
             self.settle(router)
             router.scope.placed(router)

@@ -266,6 +266,7 @@ def settings_of(
     pacer: Callable[[str], int | None] = lambda _: None,
     transmits_at: str = "",
     tells_lower: bool = False,
+    is_deaf: bool = False,
 ) -> VrSettings:
     """What the engine is told of an instance now. Without interface or source address it hears nothing.
 
@@ -274,11 +275,12 @@ def settings_of(
     pacer: who keeps the gap between the announcements on an interface, if anybody does (G6).
     transmits_at: the interface by which adverts leave; empty: the instance's own.
     tells_lower: somebody wants to know of each advert of lower priority that it hears as MASTER.
+    is_deaf: it shall hear nothing yet.
     """
     by_name = links.by_name if links is not None else {}
     link = by_name.get(instance.interface)
     source = source_of(instance, links) if links is not None else None
-    bound = source is not None and (link is not None or not instance.interface)
+    bound = source is not None and not is_deaf and (link is not None or not instance.interface)
     bound = bound and (not transmits_at or transmits_at in by_name)
     way_out = by_name.get(transmits_at) if transmits_at else link
     return VrSettings(

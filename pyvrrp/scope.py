@@ -509,7 +509,7 @@ class Scope:
             return order.aside
         return "drain" if self.is_drained or self._host.is_drained else ""
 
-    def _settings(self, router: Router, priority: int) -> VrSettings:
+    def _settings(self, router: Router, priority: int, *, is_deaf: bool = False) -> VrSettings:
         network, placed, links = router.network, router.placed, router.network.usable_links
         instance = placed.instance
         return settings_of(
@@ -521,6 +521,7 @@ class Scope:
             pacer=lambda name: self._paces.of(network.name, placed.base_of(name)),
             transmits_at=placed.transmits_at,
             tells_lower=self._telling.has_fifos or instance.notify.master_rx_lower_pri is not None,
+            is_deaf=is_deaf,
         )
 
     def _configure(self, router: Router, settings: VrSettings, now_ns: int) -> None:
@@ -584,8 +585,7 @@ class Scope:
     def _enlist(self, router: Router) -> None:
         """Make the engine's router, in INIT and deaf until it has been judged; its trouble stays its own."""
         try:
-            settings = self._settings(router, router.instance.priority)
-            router.index = self._engine.add(dataclasses.replace(settings, source=bytes(len(settings.source))))
+            router.index = self._engine.add(self._settings(router, router.instance.priority, is_deaf=True))
         except (ValueError, OSError) as error:
             router.faults = (f"it could not be set up: {error}",)
             log.error("(%s) %s", router.title, router.faults[0])
