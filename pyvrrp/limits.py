@@ -88,6 +88,10 @@ NAMESPACE_LEAVE_S = 1.0                 # for the addresses in one whose name is
 # Control socket
 CONTROL_CLIENTS_MAX = 64
 CONTROL_REQUEST_BYTES_MAX = 64 * 1024    # of a body; the longest that makes sense has some 5,000
+TRANSACTION_BYTES_MAX = 4 * 1024 * 1024  # of a body with text of blocks: 10,000 instances; only root is heard out
+TRANSACTION_BLOCKS_MAX = 10_000         # put and removed at once; that takes a slow machine some 20 s
+TRANSACTIONS_WAITING_MAX = 8            # for their turn: one is carried out at a time; one more is refused
+CONFIG_WRITE_S = 30.0                   # to write the files of one transaction; a disk may be slow, or gone
 CONTROL_HEADER_BYTES_MAX = 16 * 1024    # of one request; h11 holds it until it is whole
 CONTROL_IDLE_S = 30.0                   # to send a request, and again to take its answer
 CONTROL_SLICE_S = 0.001                 # of the loop's time per turn, for all clients; adverts come first

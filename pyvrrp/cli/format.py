@@ -8,11 +8,8 @@ replaced, not the link.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 from pyvrrp.config.check import Checked, check, report
@@ -20,7 +17,7 @@ from pyvrrp.config.format import formatted
 from pyvrrp.config.lexer import clean, decode
 from pyvrrp.config.load import Loaded, load
 from pyvrrp.config.meaning import same_meaning
-from pyvrrp.errors import ConfigError
+from pyvrrp.config.replace import replace_file
 
 EXIT_OTHER_LAYOUT = 1
 EXIT_REFUSED = 5
@@ -117,36 +114,3 @@ def _compare(name: str, before: bytes, after: bytes) -> None:
     if not same_meaning(before, after):
         sentence = "left as it is: laid out anew it would mean something else; please report this fault"
         raise _Refused(EXIT_REFUSED, [f"{clean(name)}: {sentence}"])
-
-
-def replace_file(path: Path, data: bytes, seen: os.stat_result) -> None:
-    """Write a file in one step, with owner and mode as they were. seen: what it was when it was read.
-
-    Raises OSError, and ConfigError if it was changed meanwhile.
-    """
-    real = Path(os.path.realpath(path))
-    fd, name = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
-    os.close(fd)
-    new = Path(name)
-    try:
-        new.write_bytes(data)
-        with contextlib.suppress(PermissionError):      # not root: it is ours already
-            os.chown(new, seen.st_uid, seen.st_gid)
-        new.chmod(seen.st_mode & 0o7777)
-        _copy_attributes(real, new)
-        with new.open("rb") as stream:
-            os.fsync(stream.fileno())
-        now = real.stat()
-        if (now.st_ino, now.st_mtime_ns, now.st_size) != (seen.st_ino, seen.st_mtime_ns, seen.st_size):
-            raise ConfigError(f"{path}: it was changed meanwhile and is left as it is; do it again")
-        new.replace(real)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise
-
-
-def _copy_attributes(source: Path, target: Path) -> None:
-    """SELinux labels and the like, where there are any."""
-    with contextlib.suppress(OSError):
-        for name in os.listxattr(source):
-            os.setxattr(target, name, os.getxattr(source, name))

@@ -28,6 +28,7 @@ KINDS = {
     "conflict": "two settings that exclude one another",
     "no-effect": "a setting that changes nothing where it stands",
     "limit": "more than there may be",
+    "transaction": "what `pyvrrp apply` is given is not what a transaction takes",
     "advice": "it runs as it is meant; look at it anyway",
 }
 
@@ -106,6 +107,10 @@ _OF_KIND = {
         auth-pass-long files-many include-braces include-depth include-search line-long lines-many
         made-line-long made-text-long messages-many peers-many repeat-rounds repeat-values-many too-long
         vips-fragment vips-many
+        """,
+    "transaction": """
+        transaction-both transaction-empty transaction-kind transaction-language transaction-loose transaction-many
+        transaction-not-plain transaction-twice transaction-unnamed
         """,
     "advice": "addresses-dropped file-relative group-of-one group-scope-wide old-word script-for-process",
 }

@@ -46,10 +46,40 @@ class Request(msgspec.Struct, array_like=True):
     is_start: bool = False  # nothing runs yet
 
 
+class Transaction(msgspec.Struct, array_like=True):
+    """What the editor is asked for; see transaction.py. Paths are bytes, as the kernel has them."""
+
+    path: bytes
+    config_id: str
+    interfaces: list[str] | None
+    all_config: bool
+    overlay: dict[bytes, bytes]
+    digest: bytes
+    put: list[str]
+    remove: list[tuple[str, str]]
+
+
+class Verdict(msgspec.Struct, array_like=True):
+    """What the editor answers first: an Outcome without what was loaded, whose frames follow if there is any."""
+
+    is_refused: bool
+    refusal: str
+    diagnostics: list[Diagnostic]
+    digest: bytes
+    files: list[tuple[bytes, bytes, bytes]]     # path, what it holds, and shall
+
+
+class Writing(msgspec.Struct, array_like=True):
+    """What the writer is asked for; it answers with the paths that it wrote and a sentence if it did not write all."""
+
+    files: list[tuple[bytes, bytes, bytes]]     # path, what it holds, and shall
+
+
 class Frame(msgspec.Struct, array_like=True, omit_defaults=True):
     """A part of a Loaded. The last frame has `is_last`."""
 
     is_last: bool = False
+    digest: bytes = b""  # of the files, in the last frame
     diagnostics: list[Diagnostic] = []
     global_defs: GlobalDefs | None = None  # None in all frames: the file could not be read
     scripts: list[TrackScript] = []
@@ -84,7 +114,7 @@ def frames(loaded: Loaded) -> Iterator[Frame]:
                 frame = Frame()
                 setattr(frame, name, part)
                 yield frame
-    yield Frame(is_last=True)
+    yield Frame(is_last=True, digest=loaded.digest)
 
 
 def _slices(things: tuple[T, ...]) -> Iterator[list[T]]:

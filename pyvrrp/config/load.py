@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pyvrrp.config.build import WhyUnsafe, build
-from pyvrrp.config.lexer import clean
+from pyvrrp.config.lexer import Piece, clean
 from pyvrrp.config.parser import parse
 from pyvrrp.config.report import Report
 from pyvrrp.config.source import TooMuch, Unreadable
@@ -26,6 +27,7 @@ class Loaded:
     configuration: Configuration | None
     diagnostics: tuple[Diagnostic, ...]
     hints: tuple[Diagnostic, ...] = ()      # what could be better, though nothing is wrong
+    digest: bytes = b""                     # of the files as they were read; see Text.digest
 
     @property
     def exit_status(self) -> int:
@@ -71,8 +73,21 @@ def load(
     """
     report = Report()
     text = Text(report, config_id=config_id, all_config=all_config)
+    return loaded_from(text, text.pieces(path, data), path, report, interfaces=interfaces, why_unsafe=why_unsafe)
+
+
+def loaded_from(
+    text: Text,
+    pieces: Iterable[Piece],
+    path: str,
+    report: Report,
+    *,
+    interfaces: frozenset[str] | None,
+    why_unsafe: WhyUnsafe | None = None,
+) -> Loaded:
+    """What comes of the pieces that a text yields for a path. report: the text's."""
     try:
-        statements = parse(text.pieces(path, data), report)
+        statements = parse(pieces, report)
     except Unreadable as problem:
         return Loaded(None, (Diagnostic(Where(clean(path)), str(problem), problem.code),))
     except TooMuch as problem:
@@ -82,4 +97,4 @@ def load(
         statements, host_name=socket.gethostname(), interfaces=interfaces, report=report, why_unsafe=why_unsafe
     )
     # What is missing by its author's own word ends it, but only after everything else has been told, too.
-    return Loaded(configuration if text.is_whole else None, report.finish(), report.hints)
+    return Loaded(configuration if text.is_whole else None, report.finish(), report.hints, text.digest)

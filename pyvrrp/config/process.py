@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from pyvrrp import limits
-from pyvrrp.config.frames import LENGTH, LISTS, Frame, Request
+from pyvrrp.config.frames import LENGTH, LISTS, Frame, Request, Transaction, Verdict, Writing
 from pyvrrp.config.lexer import clean
 from pyvrrp.config.load import Loaded
+from pyvrrp.config.outline import Key
 from pyvrrp.config.report import Fault
 from pyvrrp.config.sharing import Sharing
+from pyvrrp.config.transaction import Outcome, Reading
 from pyvrrp.errand import errand
 from pyvrrp.model import Configuration, Diagnostic, Where
 
 _WORKER = "pyvrrp.config.worker"
+_EDITOR = "pyvrrp.config.editor"
+_WRITER = "pyvrrp.config.writer"
 
 
 async def load_in_worker(
@@ -70,6 +74,63 @@ async def load_all_in_worker(
     return loaded
 
 
+async def transact_in_worker(
+    reading: Reading, digest: bytes, put: Sequence[str], remove: Iterable[Key],
+    *, timeout_s: float = limits.CONFIG_WORKER_S,
+) -> Outcome:
+    """As transact(), in another process. Cancellation kills it."""
+    request = Transaction(
+        os.fsencode(reading.path),
+        clean(reading.config_id),
+        None if reading.interfaces is None else sorted(reading.interfaces),
+        reading.all_config,
+        {os.fsencode(path): data for path, data in reading.overlay.items()},
+        digest,
+        list(put),
+        [(key.kind, key.name) for key in remove],
+    )
+    try:
+        async with errand(_EDITOR, msgspec.msgpack.encode(request), timeout_s=timeout_s) as done:
+            if done.status != 0:
+                return Outcome(refusal=f"the process that edits the text {done.failure()}")
+            try:
+                data, offset = _frame(done.answer, 0)
+                verdict = msgspec.msgpack.decode(data, type=Verdict)
+                found: list[Loaded] = []
+                if not verdict.is_refused:
+                    await _collect(done.answer, 1, found, offset)
+            except (msgspec.DecodeError, EOFError) as error:
+                return Outcome(refusal=f"the process that edits the text answered nonsense ({error})")
+    except OSError as error:
+        return Outcome(refusal=f"the process that edits the text cannot be started: {error.strerror}; try again")
+    return Outcome(
+        refusal=verdict.refusal,
+        diagnostics=tuple(verdict.diagnostics),
+        loaded=found[0] if found else None,
+        digest=verdict.digest,
+        files={os.fsdecode(path): (held, shall) for path, held, shall in verdict.files},
+    )
+
+
+async def write_in_worker(
+    files: Mapping[str, tuple[bytes, bytes]], *, timeout_s: float = limits.CONFIG_WRITE_S
+) -> tuple[list[str], str]:
+    """Write files, by path what they hold and what they shall hold. Returns those written, and why not all were.
+
+    Another process does it, since a disk may be slow. Cancellation kills it.
+    """
+    request = Writing([(os.fsencode(path), held, shall) for path, (held, shall) in files.items()])
+    try:
+        async with errand(_WRITER, msgspec.msgpack.encode(request), timeout_s=timeout_s) as done:
+            if done.status != 0:
+                return [], f"the process that writes {done.failure()}"
+            answer = os.pread(done.answer, os.fstat(done.answer).st_size, 0)
+            written, problem = msgspec.msgpack.decode(answer, type=tuple[list[bytes], str])
+            return [os.fsdecode(path) for path in written], problem
+    except OSError as error:
+        return [], f"the process that writes cannot be started: {error.strerror}; try again"
+
+
 async def _load_some(request: Request, timeout_s: float) -> tuple[list[Loaded], Fault | None]:
     """Run one worker. Returns what it made of the first of the files, and why it did not come to the next."""
     try:
@@ -91,21 +152,21 @@ async def _load_some(request: Request, timeout_s: float) -> tuple[list[Loaded], 
         return [], Fault(text, "reader-not-started")
 
 
-async def _collect(answer: int, count: int, found: list[Loaded]) -> None:
+async def _collect(answer: int, count: int, found: list[Loaded], offset: int = 0) -> None:
     """Read the frames of `count` files, one in each turn of the loop; each whole file is appended to `found`.
+
+    offset: of the first of them in the answer.
 
     Raises msgspec.DecodeError, EOFError.
     """
     decoder = msgspec.msgpack.Decoder(Frame)
-    offset = 0
     while len(found) < count:
         whole, sharing = Frame(), Sharing()
         while not whole.is_last:
-            data = _read(answer, LENGTH.unpack(_read(answer, LENGTH.size, offset))[0], offset + LENGTH.size)
-            offset += LENGTH.size + len(data)
+            data, offset = _frame(answer, offset)
             frame = decoder.decode(data)
             sharing.share(frame.instances)
-            whole.is_last = frame.is_last
+            whole.is_last, whole.digest = frame.is_last, frame.digest
             whole.global_defs = whole.global_defs or frame.global_defs
             whole.diagnostics += frame.diagnostics
             for name in LISTS:
@@ -120,7 +181,13 @@ def _loaded(whole: Frame) -> Loaded:
         configuration = Configuration(
             global_defs=whole.global_defs, **{name: tuple(getattr(whole, name)) for name in LISTS}
         )
-    return Loaded(configuration, tuple(whole.diagnostics))
+    return Loaded(configuration, tuple(whole.diagnostics), digest=whole.digest)
+
+
+def _frame(answer: int, offset: int) -> tuple[bytes, int]:
+    """A frame, and where the next one begins. Raises EOFError."""
+    data = _read(answer, LENGTH.unpack(_read(answer, LENGTH.size, offset))[0], offset + LENGTH.size)
+    return data, offset + LENGTH.size + len(data)
 
 
 def _read(fd: int, size: int, offset: int) -> bytes:

@@ -40,15 +40,15 @@ class Report:
 
     def error(self, where: Where, message: str, code: str) -> None:
         """Something of the file is not done: an instance is not run, a line or a value is not used."""
-        self._add(Diagnostic(where, message, code=code))
+        self.add(Diagnostic(where, message, code=code))
 
     def structure(self, where: Where, message: str, code: str) -> None:
         """A block begins or ends where its author did not mean it: what follows may be misread."""
-        self._add(Diagnostic(where, message, is_structural=True, code=code))
+        self.add(Diagnostic(where, message, is_structural=True, code=code))
 
     def warning(self, where: Where, message: str, code: str) -> None:
         """The file runs as it is meant, but its author should look at this."""
-        self._add(Diagnostic(where, message, is_error=False, code=code))
+        self.add(Diagnostic(where, message, is_error=False, code=code))
 
     def hint(self, where: Where, message: str, code: str) -> None:
         """Nothing is wrong, and there is something better."""
@@ -60,7 +60,8 @@ class Report:
         """All hints; none of them is in what finish() returns."""
         return tuple(self._hints)
 
-    def _add(self, diagnostic: Diagnostic) -> None:
+    def add(self, diagnostic: Diagnostic) -> None:
+        """What another report has found."""
         if len(self._found) < limits.DIAGNOSTICS_MAX:
             self._found.append(diagnostic)
         else:

@@ -15,9 +15,10 @@ What follows an opening or closing brace counts as the next line, here too.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pyvrrp import limits
@@ -54,9 +55,24 @@ _NO_FILE = (0, 0)  # device and inode of what came in as a text
 class Text:
     """Reads the files of one load."""
 
-    def __init__(self, report: Report, *, config_id: str, all_config: bool = False) -> None:
-        """config_id: what `@id` is compared with. all_config: every missing include is an error (-e)."""
+    def __init__(
+        self,
+        report: Report,
+        *,
+        config_id: str,
+        all_config: bool = False,
+        overlay: Mapping[str, bytes] | None = None,
+        keeps: bool = False,
+    ) -> None:
+        """config_id: what `@id` is compared with. all_config: every missing include is an error (-e).
+
+        overlay: what is read in place of what these files hold, by path. keeps: remember what they hold.
+        """
         self._report = report
+        self._overlay = overlay or {}
+        self._held, self._used = hashlib.blake2b(digest_size=16), hashlib.blake2b(digest_size=16)
+        # By the names that messages have: the path, and what the file holds.
+        self.kept: dict[str, tuple[str, bytes]] | None = {} if keeps else None
         self._config_id = config_id
         self._budget = Budget()
         self._definitions = Definitions(config_id=config_id, budget=self._budget)
@@ -79,7 +95,29 @@ class Text:
                 Where(clean(path)), "the file is executable, and keepalived does not read such a file; chmod -x it",
                 "file-executable",
             )
-        yield from self._file(path, data, (status.st_dev, status.st_ino), 0)
+        yield from self._file(path, self._taken(path, data), (status.st_dev, status.st_ino), 0)
+
+    @property
+    def digest(self) -> bytes:
+        """Of all files that were read, as they are on disk: another one where any of them holds something else."""
+        return self._held.digest()
+
+    @property
+    def digest_used(self) -> bytes:
+        """The same of what was read in their place: what digest would be if the overlay were written to them."""
+        return self._used.digest()
+
+    def _taken(self, path: str, data: bytes) -> bytes:
+        """What is read of a file that holds `data`."""
+        used = self._overlay.get(path, data)
+        name = path.encode("utf-8", "surrogateescape")
+        for digest, each in ((self._held, data), (self._used, used)):
+            digest.update(b"%d %d " % (len(name), len(each)))
+            digest.update(name)
+            digest.update(each)
+        if self.kept is not None:
+            self.kept[clean(path)] = path, data
+        return used
 
     def _file(self, path: str, data: bytes, identity: tuple[int, int], depth: int) -> Iterator[Piece]:
         self._budget.bytes_left -= len(data)
@@ -140,7 +178,7 @@ class Text:
             self._report.structure(where, message, "include-itself")
             return
         self._definitions.enter(match.path)
-        yield from self._file(match.path, data, identity, depth + 1)
+        yield from self._file(match.path, self._taken(match.path, data), identity, depth + 1)
         self._definitions.enter(path)
 
     def _missing(self, where: Where, message: str, code: str, match: include.Match, check: Check) -> None:

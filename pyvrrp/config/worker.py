@@ -6,30 +6,22 @@ imports this module, so that it can be run as one.
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import os
 import sys
 
 import msgspec
 
-from pyvrrp import linux, privileges
+from pyvrrp import linux
+from pyvrrp.config.errands import be_nice, begin
 from pyvrrp.config.frames import LENGTH, Request, frames
 from pyvrrp.config.load import load
 
 
 def main() -> int:
     """Read a request from standard input, write the answer to standard output."""
-    privileges.confine(linux.CAP_DAC_READ_SEARCH)
-    gc.disable()  # nothing here lives in cycles, and the process ends soon
-    with contextlib.suppress(OSError):
-        # The daemon may be a real-time process. This one must not take its processor.
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    with open(0, "rb", closefd=False) as stdin:
-        request = msgspec.msgpack.decode(stdin.read(), type=Request)
+    request = begin(Request, linux.CAP_DAC_READ_SEARCH)
     if not request.is_start:
-        with contextlib.suppress(OSError):
-            os.nice(5)  # it is in no hurry while the daemon runs; at a start that waits for it
+        be_nice()                   # it is in no hurry while the daemon runs; at a start that waits for it
     interfaces = None if request.interfaces is None else frozenset(request.interfaces)
     encoder = msgspec.msgpack.Encoder()
     with open(1, "wb", closefd=False) as stdout:
