@@ -17,6 +17,7 @@ import os
 import signal
 import socket
 import sys
+from collections import deque
 from collections.abc import Coroutine
 from http import HTTPStatus
 from pathlib import Path
@@ -34,6 +35,7 @@ from pyvrrp.control.actions import FileReload, ReloadReply
 from pyvrrp.control.answers import Refusal
 from pyvrrp.control.protocol import Source
 from pyvrrp.control.server import ControlServer
+from pyvrrp.control.transaction import TransactionReply, TransactionRequest
 from pyvrrp.dumps import Dump, Dumper
 from pyvrrp.errand import errand
 from pyvrrp.errors import PyvrrpError
@@ -49,6 +51,7 @@ from pyvrrp.scrape import Scraper
 from pyvrrp.scripts.examine import why_unsafe
 from pyvrrp.scripts.pool import ScriptPool
 from pyvrrp.service import ServiceManager
+from pyvrrp.transactions import Transactions
 from vrrpcore.reactor import Reactor
 
 log = logging.getLogger("pyvrrp")
@@ -111,6 +114,8 @@ class Daemon:
         self._config_id = options.config_id or socket.gethostname().partition(".")[0]
         self._stop = asyncio.Event()
         self._reload_wanted = asyncio.Event()
+        self._transaction_wanted = asyncio.Event()
+        self._transactions_asked: deque[tuple[TransactionRequest, asyncio.Future[TransactionReply]]] = deque()
         self._reload_askers: list[asyncio.Future[ReloadReply]] = []
         self._planning = asyncio.Lock()
 
@@ -155,13 +160,17 @@ class Daemon:
             _drop_privileges(locks_memory=locks_memory, sets_up=True)
             runtime = Runtime(reactor, pool, outer_fd=self._outer_fd)
             await self._unless_stopped(runtime.start(configurations))
+            transactions = Transactions(
+                runtime, config_id=self._config_id, all_config=self._options.all_config, interfaces=_interfaces
+            )
+            transactions.loaded(loaded, configurations)
             del loaded, configurations      # a reload frees what it replaces only if nobody else has it
             if not self._stop.is_set():
                 # Only now: whoever asks is told of instances that run.
                 control = await self._control(runtime)
                 _drop_privileges(locks_memory=locks_memory)
                 _settle()
-                await self._serve(runtime)
+                await self._serve(runtime, transactions)
             log.info("Stopping")
             self._manager.stopping()
             await runtime.stop(keep_addresses=self._options.keep_vips)
@@ -192,6 +201,7 @@ class Daemon:
             counters=counters,
             reload=self._reload_by_request,
             plan=self._plan,
+            transact=self._transaction_by_request,
             scraper=Scraper(
                 runtime.reactor, routers=runtime.routers, takeovers=runtime.takeovers, counters=counters,
                 trackers=runtime.trackers, has_compat=self._options.metrics_compat,
@@ -230,7 +240,7 @@ class Daemon:
         self._reload_wanted.set()
         return await answer
 
-    async def _serve(self, runtime: Runtime) -> None:
+    async def _serve(self, runtime: Runtime, transactions: Transactions) -> None:
         """Reload whenever asked, until asked to stop. Requests during a reload make one more."""
         self._manager.ready(runtime.summary())
         loop = asyncio.get_running_loop()
@@ -242,7 +252,7 @@ class Daemon:
             loop.add_signal_handler(number, dumper.ask, dump)
         beside = [asyncio.ensure_future(work) for work in (self._show_life(runtime), dumper.run())]
         try:
-            await self._reloads(runtime)
+            await self._changes(runtime, transactions)
         finally:
             for work in beside:
                 work.cancel()
@@ -257,26 +267,28 @@ class Daemon:
             else:
                 log.error("a timer is %.1f s overdue: no life sign for the service manager", late_s)
 
-    async def _reloads(self, runtime: Runtime) -> None:
+    async def _changes(self, runtime: Runtime, transactions: Transactions) -> None:
+        """Reload and carry transactions out, one after the other, until asked to stop."""
+        wanted = (self._stop, self._reload_wanted, self._transaction_wanted)
         while True:
-            waits = [asyncio.ensure_future(event.wait()) for event in (self._stop, self._reload_wanted)]
+            waits = [asyncio.ensure_future(event.wait()) for event in wanted]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for wait in waits:
                 wait.cancel()
-            if self._stop.is_set():
-                return
-            self._reload_wanted.clear()
-            askers, self._reload_askers = self._reload_askers, []
-            log.info("Reloading")
-            self._manager.reloading()
-            await let_go(await self._reload(runtime, askers))
+            if self._reload_wanted.is_set() and not self._stop.is_set():
+                await let_go(await self._reload(runtime, transactions))
+            elif self._transactions_asked and not self._stop.is_set():
+                await self._transact(transactions)
             if self._stop.is_set():
                 return
             _settle()
-            self._manager.ready(runtime.summary())
 
-    async def _reload(self, runtime: Runtime, askers: list[asyncio.Future[ReloadReply]]) -> list[object]:
+    async def _reload(self, runtime: Runtime, transactions: Transactions) -> list[object]:
         """Read the files and go over to them. Returns the instances that were read, for let_go()."""
+        self._reload_wanted.clear()
+        askers, self._reload_askers = self._reload_askers, []
+        log.info("Reloading")
+        self._manager.reloading()
         loaded = await self._unless_stopped(self._load())
         if loaded is None:
             _tell(askers, ReloadReply(accepted=False, error="the daemon stops", status=409))
@@ -284,13 +296,45 @@ class Daemon:
         accepted, refusals = _accepted(loaded, runtime.configurations)
         try:
             done = await runtime.reload(accepted)
-            _tell(askers, _reload_reply(loaded, refusals, done))
+            dropped = transactions.loaded(loaded, [path for path in done if path in loaded and path not in refusals])
+            _tell(askers, _reload_reply(loaded, refusals, done, dropped))
         except Exception:
             # What runs must go on running; the next reload finds what this one left undone.
             log.exception("the reload broke off; please report this fault")
             _tell(askers, ReloadReply(accepted=False, error="the reload broke off; the log says why", status=409))
+        self._manager.ready(runtime.summary())
         read = [each.configuration for each in loaded.values() if each.configuration is not None]
         return [instance for configuration in read for instance in configuration.instances]
+
+    async def _transact(self, transactions: Transactions) -> None:
+        """Carry out the one that has waited longest."""
+        request, answer = self._transactions_asked.popleft()
+        if not self._transactions_asked:
+            self._transaction_wanted.clear()
+        if answer.done():           # whoever asked has gone before it was begun
+            return
+        try:
+            prepared = await self._unless_stopped(transactions.prepare(request))
+            if prepared is None:
+                return
+            reply = await transactions.carry_out(prepared)
+        except Exception as fault:
+            log.exception("a transaction was not carried out; please report this fault")
+            if not answer.done():
+                answer.set_exception(fault)
+            return
+        if not answer.done():
+            answer.set_result(reply)
+
+    async def _transaction_by_request(self, request: TransactionRequest) -> TransactionReply:
+        """Have a transaction carried out when its turn comes, and say what came of it."""
+        if len(self._transactions_asked) >= limits.TRANSACTIONS_WAITING_MAX:
+            waiting = f"{limits.TRANSACTIONS_WAITING_MAX} transactions wait for their turn; try again later"
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, waiting)
+        answer: asyncio.Future[TransactionReply] = asyncio.get_running_loop().create_future()
+        self._transactions_asked.append((request, answer))
+        self._transaction_wanted.set()
+        return await answer
 
     async def _unless_stopped(self, work: Coroutine[None, None, T]) -> T | None:
         """Do long work, given up when the daemon is asked to stop. Its result, or None where it was given up."""
@@ -353,13 +397,14 @@ def _accepted(
 
 
 def _reload_reply(
-    loaded: dict[str, Loaded], refused: dict[str, tuple[str, ...]], done: dict[str, Counts]
+    loaded: dict[str, Loaded], refused: dict[str, tuple[str, ...]], done: dict[str, Counts], dropped: dict[str, str]
 ) -> ReloadReply:
-    """What whoever asked for a reload is told of it."""
+    """What whoever asked for a reload is told of it. dropped: what is told beside, by path."""
     reports = []
     for path, each in loaded.items():
         counts = done.get(path, Counts(0, 0, 0, 0))
         messages = [str(diagnostic) for diagnostic in each.diagnostics]
+        messages += [dropped[path]] if path in dropped else []
         refusals = list(refused.get(path, ()))
         if path not in done and not refusals:
             refusals = ["the reload broke off; the log says why"]

@@ -42,8 +42,9 @@ class MeterError(PyvrrpError):
 
 
 class RefusedError(PyvrrpError):
-    """The daemon was asked, and its answer is no. `status` is that of HTTP."""
+    """The daemon was asked, and its answer is no. `status` is that of HTTP, `body` the whole answer."""
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int, body: bytes = b"") -> None:
         super().__init__(message)
         self.status = status
+        self.body = body

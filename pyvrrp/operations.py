@@ -34,6 +34,7 @@ from pyvrrp.control.actions import (
 from pyvrrp.control.answers import Answer, Call, Handler, Lines, Refusal, Sliced, Text, WithStatus, parts_of
 from pyvrrp.control.protocol import ConfigurationReply, InstancesReply, Source, rfc3339
 from pyvrrp.control.trackers import TrackersReply
+from pyvrrp.control.transaction import TransactionReply, TransactionRequest
 from pyvrrp.host import in_slices
 from pyvrrp.model import State
 from pyvrrp.moving import Unit, usual_limit_s
@@ -60,11 +61,12 @@ class Operations:
         counters: Callable[[], dict[str, dict[str, int]]],
         reload: Callable[[], Awaitable[ReloadReply]],
         plan: Callable[[], Awaitable[dict[str, Any]]],
+        transact: Callable[[TransactionRequest], Awaitable[TransactionReply]],
         scraper: Scraper,
     ) -> None:
-        """`source`, `reload` and `plan` are the daemon's; `counters` is what belongs to no instance."""
+        """`source`, `reload`, `plan` and `transact` are the daemon's; `counters` is what belongs to no instance."""
         self._runtime, self._source, self._counters = runtime, source, counters
-        self._reload, self._plan, self._scraper = reload, plan, scraper
+        self._reload, self._plan, self._transact, self._scraper = reload, plan, transact, scraper
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -80,6 +82,7 @@ class Operations:
             "metrics": self._metrics,
             "plan": self._planned,
             "reload": self._reloaded,
+            "transaction": self._transaction,
             "switchover": self._switchover,
             "hold": self._hold,
             "drain": self._drain,
@@ -93,7 +96,7 @@ class Operations:
     async def _instances(self, _: Call) -> Answer:
         head = InstancesReply(
             version=__version__, pid=os.getpid(), counters=self._counters(), problems=self._runtime.problems(),
-            instances=[],
+            unwritten=self._unwritten, instances=[],
         )
         return Sliced(head, self._runtime.instances())
 
@@ -121,7 +124,7 @@ class Operations:
 
     async def _configuration(self, call: Call) -> Answer:
         key = secrets.token_hex(16) if call.caller.uid in (0, os.geteuid()) else ""
-        source = msgspec.structs.replace(self._source, key=key)
+        source = msgspec.structs.replace(self._source, key=key, unwritten=self._unwritten)
         head = ConfigurationReply(version=__version__, pid=os.getpid(), source=source, parts=[])
         return Sliced(head, parts_of(self._runtime.configurations, key))
 
@@ -143,6 +146,27 @@ class Operations:
         log.info("reload asked for by %s", call.caller)
         reply = await self._reload()
         return reply if reply.accepted else WithStatus(HTTPStatus.CONFLICT, reply)
+
+    async def _transaction(self, call: Call) -> Answer:
+        request: TransactionRequest = call.body
+        names = [scope.name for scope in self._runtime.scopes]
+        if request.scope is None and len(names) > 1:
+            known = ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
+            raise Refusal(HTTPStatus.BAD_REQUEST, f"{len(names)} files are run; name the scope: {known}")
+        if request.scope is not None:
+            self._scope(request.scope)
+        if not request.dry_run:
+            log.info("transaction asked for by %s", call.caller)
+        reply = await self._transact(request)
+        return reply if reply.accepted else WithStatus(HTTPStatus.CONFLICT, reply)
+
+    @property
+    def _unwritten(self) -> list[str]:
+        return [
+            path.encode("utf-8", "replace").decode()
+            for path, scope in self._runtime.scopes_by_path.items()
+            if scope.unwritten_since_s is not None
+        ]
 
     # ---- moving
 

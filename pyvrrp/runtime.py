@@ -15,7 +15,7 @@ from pyvrrp import limits
 from pyvrrp.bookends import run_scripts
 from pyvrrp.chronicle import Chronicle
 from pyvrrp.config.scopes import scope_names
-from pyvrrp.control.protocol import REFUSED, InstanceDetails, InstanceStatus, ScopesReply, ScopeStatus
+from pyvrrp.control.protocol import REFUSED, InstanceDetails, InstanceStatus, ScopesReply, ScopeStatus, rfc3339
 from pyvrrp.control.trackers import FileStatus, ProcessNews, ProcessStatus, ScriptStatus
 from pyvrrp.host import Host
 from pyvrrp.model import Configuration, GlobalDefs, State, SyncGroup
@@ -92,6 +92,14 @@ class Runtime:
         self._warn()
         return done
 
+    async def change(self, path: str, configuration: Configuration) -> Counts:
+        """Go over to another configuration of one path, as reload() does; all others stay as they are."""
+        async with self._host.changing:
+            done = await self._scopes[path].reload(configuration)
+        self._host.follow()
+        self._warn()
+        return done
+
     async def stop(self, *, keep_addresses: bool = False) -> None:
         """Stop every instance: priority 0, then the addresses go, then STOP is told (N7), last shutdown_script runs.
 
@@ -154,6 +162,11 @@ class Runtime:
     def scopes(self) -> list[Scope]:
         """Every scope."""
         return list(self._scopes.values())
+
+    @property
+    def scopes_by_path(self) -> dict[str, Scope]:
+        """Every scope, by the path of its file."""
+        return dict(self._scopes)
 
     def scope(self, name: str) -> Scope | None:
         """The scope of a name."""
@@ -232,6 +245,7 @@ class Runtime:
         scopes = [
             ScopeStatus(
                 name=scope.name, file=path.encode("utf-8", "replace").decode(), drained=scope.is_drained,
+                unwritten_since="" if scope.unwritten_since_s is None else rfc3339(scope.unwritten_since_s),
                 instances=dict(Counter(router.state.name for router in scope.routers))
                 | ({REFUSED: len(scope.configuration.refused)} if scope.configuration.refused else {}),
             )

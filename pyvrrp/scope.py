@@ -98,6 +98,7 @@ class Scope:
             lambda network, name: host.judge_soon(host.interests.concerned([(network, "link", name)])),
         )
         self.is_drained = False         # by its operator: every instance stays out of MASTER
+        self.unwritten_since_s: float | None = None     # of the wall clock: it runs with changes that are in no file
         self._is_whole = True           # no reload broke off
         self._is_cleared = False        # it is gone, but for instances that leave
         self._filtered: list[str] = []  # the instances to whose addresses packets are dropped

@@ -29,6 +29,7 @@ from pyvrrp.control.protocol import (
     InstancesReply,
     Source,
 )
+from pyvrrp.control.transaction import TRANSACTION_PATH, TransactionReply, TransactionRequest
 from pyvrrp.errors import ControlError, RefusedError
 from pyvrrp.model import Configuration
 
@@ -86,6 +87,21 @@ class ControlClient:
     def order(self, path: str, request: msgspec.Struct, kind: type[T]) -> T:
         """Have something done, and what came of it. Raises ControlError, RefusedError."""
         return self._ask(path, kind, msgspec.json.encode(request))
+
+    def transact(self, request: TransactionRequest) -> TransactionReply:
+        """Change what a scope runs, all or nothing. A transaction that is refused is an answer too: `accepted` says it.
+
+        Raises ControlError, and RefusedError if it was not judged: there is no such scope, or this is not root.
+        """
+        try:
+            return self.order(TRANSACTION_PATH, request, TransactionReply)
+        except RefusedError as refused:
+            if refused.status != HTTPStatus.CONFLICT:
+                raise
+            try:
+                return msgspec.json.decode(refused.body, type=TransactionReply)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                raise refused from None
 
     def events(self, instance: str | None = None) -> Iterator[EventLine]:
         """What happens from now on, without an end. Raises ControlError, RefusedError."""
@@ -148,14 +164,14 @@ class ControlClient:
             elif isinstance(event, h11.Data):
                 if status == HTTPStatus.OK:
                     yield bytes(event.data)
-                elif len(error) < READ_BYTES:
+                elif len(error) < limits.TRANSACTION_BYTES_MAX:      # the longest one names what is wrong in a text
                     error += event.data
             elif isinstance(event, h11.EndOfMessage):
                 break
             elif isinstance(event, h11.ConnectionClosed):
                 raise h11.RemoteProtocolError("connection closed without an answer")
         if status in _NOES:
-            raise RefusedError(_error_text(status, bytes(error)), status)
+            raise RefusedError(_error_text(status, bytes(error)), status, bytes(error))
         if status != HTTPStatus.OK:
             raise ControlError(f"{self._path}: {_error_text(status, bytes(error))}")
 

@@ -16,10 +16,11 @@ from urllib.parse import unquote
 
 import msgspec
 
-from pyvrrp import __version__
+from pyvrrp import __version__, limits
 from pyvrrp.control import actions as a
 from pyvrrp.control import protocol as p
 from pyvrrp.control import trackers as t
+from pyvrrp.control import transaction as tr
 
 
 class Kind(Enum):
@@ -50,6 +51,7 @@ class Endpoint(NamedTuple):
     query: tuple[Query, ...] = ()
     changes: bool = False           # needs root, and is not to be had over TCP
     refusals: tuple[int, ...] = ()  # statuses of its own, beside those of all
+    body_bytes_max: int = limits.CONTROL_REQUEST_BYTES_MAX
 
 
 ENDPOINTS = (
@@ -76,6 +78,10 @@ ENDPOINTS = (
     Endpoint("reload", "POST", "/v1/reload",
              "Read the files again and go over to them, as SIGHUP does; the answer comes when that is done",
              a.ReloadReply, a.ReloadRequest, changes=True, refusals=(409,)),
+    Endpoint("transaction", "POST", tr.TRANSACTION_PATH,
+             "Put blocks into the configuration of a scope and remove others, all or nothing, and go over to it",
+             tr.TransactionReply, tr.TransactionRequest, changes=True, refusals=(404, 409, 503),
+             body_bytes_max=limits.TRANSACTION_BYTES_MAX),
     Endpoint("switchover", "POST", "/v1/switchover",
              "Have a MASTER yield: it stays out until another host has taken over, then its configuration counts again",
              a.MovesReply, a.SwitchoverRequest, changes=True, refusals=(404, 409)),
@@ -191,7 +197,7 @@ def _operation(endpoint: Endpoint, of: dict[int, dict[str, Any]]) -> dict[str, A
         found["requestBody"] = {"required": needs_one, "content": content}
     statuses = {400, *endpoint.refusals, *((403, 413) if endpoint.changes else ())}
     for status in sorted(statuses):
-        own = (endpoint.name, status) in (("healthz", 503), ("reload", 409))
+        own = (endpoint.name, status) in (("healthz", 503), ("reload", 409), ("transaction", 409))
         found["responses"][str(status)] = {
             "description": _STATUSES[status],
             "content": {"application/json": {"schema": schema}} if own else error,

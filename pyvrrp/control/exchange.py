@@ -6,14 +6,14 @@ What is sent waits in the kernel or not at all: the transport's buffer never hol
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import h11
 import msgspec
 
-from pyvrrp import __version__, limits
+from pyvrrp import __version__
 from pyvrrp.control.answers import Caller, Refusal
 from pyvrrp.control.protocol import ErrorReply
 from pyvrrp.control.turns import Turns
@@ -32,7 +32,11 @@ class Request:
 
 @dataclass(slots=True)
 class Exchange:
-    """A connection. `may_change`: whether it is one over which something may be changed at all."""
+    """A connection.
+
+    may_change: whether it is one over which something may be changed at all. body_bytes_max: of a request, by its
+    method and target.
+    """
 
     http: h11.Connection
     reader: asyncio.StreamReader
@@ -40,6 +44,7 @@ class Exchange:
     turn: Turns
     caller: Caller
     may_change: bool
+    body_bytes_max: Callable[[str, str], int]
     is_head: bool = False                   # the request in hand is a HEAD, whose answer has no body
 
     async def next_request(self) -> Request | None:
@@ -50,6 +55,7 @@ class Exchange:
         http = self.http
         request: h11.Request | None = None
         body = bytearray()
+        most = 0
         try:
             event = http.next_event()
             while True:
@@ -64,12 +70,13 @@ class Exchange:
                 if isinstance(event, h11.Request):
                     request = event
                     self.is_head = event.method == b"HEAD"
+                    most = self.body_bytes_max(event.method.decode("ascii"), event.target.decode("ascii"))
                     for name, value in event.headers:
                         if name == b"content-length":
-                            _check_size(int(value))         # h11 has seen that it is a number
+                            _check_size(int(value), most)         # h11 has seen that it is a number
                 elif isinstance(event, h11.Data):
                     body += event.data
-                    _check_size(len(body))
+                    _check_size(len(body), most)
                 elif isinstance(event, h11.EndOfMessage):
                     assert request is not None
                     return Request(request.method.decode("ascii"), request.target.decode("ascii"), bytes(body))
@@ -128,7 +135,6 @@ class Exchange:
             await self.writer.drain()
 
 
-def _check_size(body_bytes: int) -> None:
-    if body_bytes > limits.CONTROL_REQUEST_BYTES_MAX:
-        most = limits.CONTROL_REQUEST_BYTES_MAX
+def _check_size(body_bytes: int, most: int) -> None:
+    if body_bytes > most:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request may have {most} bytes; send less")

@@ -117,6 +117,7 @@ class InstancesReply(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     # Of no instance: dropped datagrams by family, the engine's totals, and its histograms by name.
     counters: dict[str, dict[str, int]] = {}
+    unwritten: list[str] = []           # files that do not hold all that runs of them; the next reload drops it
     problems: list[str] = []            # of no instance: static addresses, routes and rules that are not set, and why
     instances: list[InstanceStatus]
 
@@ -128,6 +129,7 @@ class ScopeStatus(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     instances: dict[str, int]           # how many are in each state
     drained: bool                       # its instances stay out of MASTER by order
+    unwritten_since: str = ""           # RFC 3339: it runs with changes that are in no file; empty: it does not
 
 
 class ScopesReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,6 +175,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     config_id: str = ""                 # what @ID lines are compared with
     all_config: bool = False            # a missing include is always an error
     key: str = ""                       # of the digests that stand for passwords, for root alone; "": they are masked
+    unwritten: list[str] = []           # paths of files that do not hold all that runs of them
 
 
 class ConfigurationReply(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import socket
@@ -136,7 +137,10 @@ class ControlServer:
             transport, _ = await loop.connect_accepted_socket(lambda: protocol, sock)
             writer = asyncio.StreamWriter(transport, protocol, reader, loop)
             transport.set_write_buffer_limits(high=0)       # drain() then means: the kernel has it
-            exchange = Exchange(http, reader, writer, self._turn, caller, may_change=caller.uid is not None)
+            exchange = Exchange(
+                http, reader, writer, self._turn, caller, may_change=caller.uid is not None,
+                body_bytes_max=functools.partial(self._body_bytes_max, caller),
+            )
             await self._serve(exchange, task)
         except asyncio.CancelledError:
             pass                            # by close(), or to make room; the connection ends below
@@ -151,6 +155,13 @@ class ControlServer:
                 transport.abort()           # nothing that matters is buffered
             else:
                 sock.close()
+
+    def _body_bytes_max(self, caller: Caller, method: str, target: str) -> int:
+        """How much a caller may send: a long body costs memory, so it is for those who may have it carried out."""
+        endpoint = find(target.partition("?")[0])[0].get(method)
+        if endpoint is None or caller.uid not in self._may_change:
+            return limits.CONTROL_REQUEST_BYTES_MAX
+        return endpoint.body_bytes_max
 
     def _make_room(self) -> bool:
         """Cut off who has been idle for longest, if there are too many clients. False: all are being answered."""

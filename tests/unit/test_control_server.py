@@ -67,7 +67,7 @@ def test_reply_is_the_documented_json(daemon: Daemon) -> None:
     document = json.loads(body)
     assert status == 200
     assert b"application/json" in answer
-    assert list(document) == ["version", "pid", "counters", "problems", "instances"]
+    assert list(document) == ["version", "pid", "counters", "unwritten", "problems", "instances"]
     assert document["instances"][0]["peer_last_heard"]["ago_s"] == 0.25
     assert document["instances"][1]["peer_last_heard"] is None
 

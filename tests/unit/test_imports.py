@@ -122,6 +122,7 @@ SHELL: dict[str, set[str]] = {
     "simulate": FLOOR | {"config", "router"},
     "meter": FLOOR | {"control", "netlink"},
     "runtime": WORKERS | MIDDLE | {"moving"},
+    "transactions": FLOOR | {"config", "control", "host", "runtime"},   # what runs beside what the files say
     "options": FLOOR | {"control"},
     "scheduling": FLOOR,
     "pidfile": {"errors", "linux"},
@@ -132,6 +133,7 @@ SHELL: dict[str, set[str]] = {
     "scrape": FLOOR | {"control", "host", "router", "metrics"},
     "daemon": WORKERS | MIDDLE | {
         "runtime", "options", "pidfile", "scheduling", "service", "logs", "dumps", "moving", "operations", "scrape",
+        "transactions",
     },
     "cli": WORKERS | MIDDLE | {"doctor", "runtime", "options", "daemon", "simulate", "meter"},
 }
