@@ -67,6 +67,7 @@ VERBS = {
     "priority": Verb("pyvrrp.cli.priority", "have an instance use another priority for some time", True),
     "garp": Verb("pyvrrp.cli.garp", "announce the addresses once more", True),
     "reload": Verb("pyvrrp.cli.reload", "have the files read again, and say what came of it", True),
+    "apply": Verb("pyvrrp.cli.apply", "change what is run, all or nothing, and write it to the files if asked", True),
     "doctor": Verb("pyvrrp.cli.doctor", "say what is wrong on this host, and the command that mends it", True),
     "completion": Verb("pyvrrp.cli.completion", "have a shell complete words: bash, zsh or fish"),
     "bench": Verb("pyvrrp.cli.bench", "measure what pyvrrpd does on this host, beside keepalived"),

@@ -66,6 +66,7 @@ class ScopePlan:
 
     path: str
     is_new: bool = False                # nothing of it runs
+    is_unwritten: bool = False          # what runs is in part in no file, and a reload drops that
     is_gone: bool = False               # it is not there any more, so all that runs of it stops
     unreadable: tuple[str, ...] = ()    # why it cannot be read; then nothing below says anything
     instances: Differences = Differences()
@@ -133,7 +134,8 @@ def _of_daemon(arguments: argparse.Namespace) -> list[ScopePlan]:
         if old is not None:
             scope = f"{scopes[old]}/" if len(scopes) > 1 else ""
             own = {name.removeprefix(scope): state for name, state in states.items() if name.startswith(scope)}
-        found.append(scope_plan(old or new or "", None if old is None else running[old], checked, own, source.key))
+        planned = scope_plan(old or new or "", None if old is None else running[old], checked, own, source.key)
+        found.append(dataclasses.replace(planned, is_unwritten=old in source.unwritten))
     if found and all(each.is_gone for each in found):
         refusal = "no file is left to run; to run none, stop the daemon"
         return [dataclasses.replace(each, refusals=(refusal,)) for each in found]
@@ -249,6 +251,8 @@ def text(found: ScopePlan, shown: int | None) -> list[str]:
         return list(found.unreadable[:shown])
     lines = [f"{clean(found.path)}: {_counts(found)}"]
     lines += [f"  the reload would be refused: {refusal}" for refusal in found.refusals[:shown]]
+    if found.is_unwritten:
+        lines.append("  changes that are not written to it are dropped; pyvrrp apply --write writes them")
     lines += [f"    global_defs: {setting}" for setting in found.settings]
     lines += [f"    {setting}" for setting in found.lists]
     for keyword, differences in (("vrrp_instance", found.instances), *found.others.items()):
@@ -301,6 +305,7 @@ def as_json(found: ScopePlan) -> dict[str, object]:
         "file": clean(found.path),
         "is_new": found.is_new,
         "is_gone": found.is_gone,
+        "drops_unwritten": found.is_unwritten,
         "is_read": not found.unreadable,
         "refusals": [*found.unreadable, *found.refusals],
         "failovers": found.masters,

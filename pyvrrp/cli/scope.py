@@ -28,12 +28,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(ScopesReply(drained=reply.drained, scopes=chosen))
     else:
-        print("\n".join(aligned([["SCOPE", "INSTANCES", "DRAINED", "FILE"], *(row(each, reply) for each in chosen)])))
+        head = ["SCOPE", "INSTANCES", "DRAINED", "WRITTEN", "FILE"]
+        print("\n".join(aligned([head, *(row(each, reply) for each in chosen)])))
     return 0
 
 
 def row(scope: ScopeStatus, reply: ScopesReply) -> list[str]:
-    """`tenants  2 MASTER, 1 BACKUP  no  /etc/keepalived/tenants.conf`."""
+    """`tenants  2 MASTER, 1 BACKUP  no  yes  /etc/keepalived/tenants.conf`."""
     counted = ", ".join(f"{scope.instances[state]} {state}" for state in STATE_ORDER if scope.instances.get(state))
     drained = "with the host" if reply.drained else "yes" if scope.drained else "no"
-    return [scope.name, counted or "none", drained, scope.file]
+    return [scope.name, counted or "none", drained, "no" if scope.unwritten_since else "yes", scope.file]

@@ -125,7 +125,13 @@ def _asked(arguments: argparse.Namespace) -> tuple[int, list[str]]:
     if arguments.name is not None:
         return 0, details(reply.instances[0])
     width = _width()
-    return 0, [*report(reply.instances, width), *_wrapped([*reply.problems, *summary(reply.counters)], width)]
+    notes = [*map(unwritten, reply.unwritten), *reply.problems, *summary(reply.counters)]
+    return 0, [*report(reply.instances, width), *_wrapped(notes, width)]
+
+
+def unwritten(path: str) -> str:
+    """What is said of a file that does not hold all that runs of it."""
+    return f"{path} does not hold all that runs: the next reload drops it, pyvrrp apply --write writes it"
 
 
 def report(instances: Sequence[InstanceStatus], width: int | None) -> list[str]:

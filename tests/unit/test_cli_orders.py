@@ -296,8 +296,8 @@ def test_scopes(asked: Asked, run: Run) -> None:
     scope = ScopeStatus(name="tenants", file="/etc/t.conf", instances={"BACKUP": 1, "MASTER": 2}, drained=False)
     asked.answers["scopes"] = ScopesReply(drained=False, scopes=[scope])
     assert run("scope")[1].splitlines() == [
-        "SCOPE    INSTANCES           DRAINED  FILE",
-        "tenants  2 MASTER, 1 BACKUP  no       /etc/t.conf",
+        "SCOPE    INSTANCES           DRAINED  WRITTEN  FILE",
+        "tenants  2 MASTER, 1 BACKUP  no       yes      /etc/t.conf",
     ]
     assert run("scope", "nope") == (1, "", "pyvrrp: nope: there is no such scope; there is tenants\n")
 
