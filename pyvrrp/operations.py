@@ -158,6 +158,8 @@ class Operations:
         if not request.dry_run:
             log.info("transaction asked for by %s", call.caller)
         reply = await self._transact(request)
+        if not (reply.accepted or request.dry_run):
+            log.warning("transaction refused: %s", reply.error)
         return reply if reply.accepted else WithStatus(HTTPStatus.CONFLICT, reply)
 
     @property

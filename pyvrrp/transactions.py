@@ -71,7 +71,12 @@ class Transactions:
     async def prepare(self, request: TransactionRequest) -> Prepared:
         """Judge a transaction and plan it. It may be given up meanwhile."""
         names = scope_names(self._runtime.configurations)
-        path = next(path for path, name in names.items() if request.scope in (None, name))
+        paths = [path for path, name in names.items() if request.scope in (None, name)]
+        if len(paths) != 1:         # it was another number when it was asked for: a reload came between
+            gone = TransactionReply(accepted=False, scope=request.scope or "", file="")
+            why = "a reload has changed which files are run; see pyvrrp scope, and name the scope"
+            return Prepared(request=request, path="", reply=_refused(gone, why), outcome=Outcome(refusal=why))
+        (path,) = paths
         running = self._runtime.configurations[path]
         outcome = await transact_in_worker(
             Reading(
@@ -103,11 +108,14 @@ class Transactions:
         assert outcome.loaded is not None
         assert outcome.loaded.configuration is not None
         written: list[str] = []
-        if prepared.request.write:
+        if prepared.request.write and outcome.files:
             written, problem = await write_in_worker(outcome.files)
             if problem:
-                some = f"; {', '.join(map(clean, written))} was written, so reload to be sure" if written else ""
-                return _refused(reply, f"{problem}{some}")
+                refused = _refused(reply, problem)
+                if written:
+                    some = ", ".join(map(clean, written))
+                    refused = _replaced(refused, error=f"{some} was written, and nothing else was changed: {problem}")
+                return refused
             for each in written:
                 log.info("%s is written", clean(each))
             self._digests[path] = outcome.digest
@@ -116,7 +124,7 @@ class Transactions:
         except Exception:
             # What runs must go on running; the next reload finds what this one left undone.
             log.exception("the transaction broke off; please report this fault")
-            return _refused(reply, "the transaction broke off; reload, the log says why")
+            return _replaced(_refused(reply, ""), error="the transaction broke off; reload, the log says why")
         left = {} if prepared.request.write else {name: shall for name, (_, shall) in outcome.files.items()}
         self._keep(path, left)
         return _replaced(reply, written=[clean(each) for each in written], is_unwritten=bool(left))

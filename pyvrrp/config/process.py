@@ -123,7 +123,7 @@ async def write_in_worker(
     try:
         async with errand(_WRITER, msgspec.msgpack.encode(request), timeout_s=timeout_s) as done:
             if done.status != 0:
-                return [], f"the process that writes {done.failure()}"
+                return [], f"the process that writes {done.failure()}; look at the files, and reload"
             answer = os.pread(done.answer, os.fstat(done.answer).st_size, 0)
             written, problem = msgspec.msgpack.decode(answer, type=tuple[list[bytes], str])
             return [os.fsdecode(path) for path in written], problem

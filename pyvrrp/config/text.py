@@ -108,8 +108,10 @@ class Text:
         return self._used.digest()
 
     def _taken(self, path: str, data: bytes) -> bytes:
-        """What is read of a file that holds `data`."""
+        """What is read of a file that holds `data`. Raises Unreadable."""
         used = self._overlay.get(path, data)
+        if used is not data:
+            require_text(used, self._budget.bytes_left)
         name = path.encode("utf-8", "surrogateescape")
         for digest, each in ((self._held, data), (self._used, used)):
             digest.update(b"%d %d " % (len(name), len(each)))

@@ -8,6 +8,8 @@ import socket
 import pytest
 
 from pyvrrp import daemon, limits, netns
+from pyvrrp.control.answers import Refusal
+from pyvrrp.control.transaction import TransactionRequest
 from pyvrrp.options import parse
 
 
@@ -99,3 +101,22 @@ def test_life_signs_are_given_only_while_deadlines_are_kept(tmp_path, monkeypatc
         with pytest.raises(BlockingIOError):
             manager.recv(100)
     assert caplog.text.count("a timer is 1.0 s overdue: no life sign for the service manager") == 2
+
+
+def test_only_some_transactions_may_wait():
+    """One more is refused at once; those that wait keep their turn."""
+
+    async def ask():
+        one = daemon.Daemon(parse([]), None)
+        waiting = [
+            asyncio.ensure_future(one._transaction_by_request(TransactionRequest()))
+            for _ in range(limits.TRANSACTIONS_WAITING_MAX)
+        ]
+        await asyncio.sleep(0)
+        with pytest.raises(Refusal, match="wait for their turn; try again later"):
+            await one._transaction_by_request(TransactionRequest())
+        assert not any(each.done() for each in waiting)
+        for each in waiting:
+            each.cancel()
+
+    asyncio.run(ask())

@@ -9,9 +9,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from serving import Daemon
+
+from pyvrrp.control.answers import Answer, Call, WithStatus
+from pyvrrp.control.transaction import Finding, TransactionReply, TransactionRequest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CAPTURE = EXAMPLES / "keepalived.pcap"
@@ -27,7 +32,33 @@ def example(name: str, *arguments: str, before: tuple[str, ...] = (), status: in
 
 
 def test_every_example_is_tested() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {"beacon.py", "decode_capture.py", "virtual_time.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {
+        "beacon.py", "decode_capture.py", "put_instance.py", "virtual_time.py",
+    }
+
+
+def test_put_instance(tmp_path: Path) -> None:
+    """It sends a block as keepalived.conf has it, and prints what the daemon answers."""
+    asked: list[TransactionRequest] = []
+    answers: list[Answer] = [
+        TransactionReply(accepted=True, scope="k", file="k.conf", added=["web"], untouched=2),
+        WithStatus(HTTPStatus.CONFLICT, TransactionReply(
+            accepted=False, error="nothing was changed: no", status=409, scope="k", file="k.conf",
+            findings=[Finding(severity="error", file="put[0]", line=3, code="x", message="51x is no number")],
+        )),
+    ]
+
+    async def transaction(call: Call) -> Answer:
+        asked.append(call.body)
+        return answers[len(asked) - 1]
+
+    with Daemon(tmp_path / "s", list, {"transaction": transaction}) as daemon:
+        words = ("web", "--interface", "eth0", "--address", "192.0.2.100/24", "--socket", daemon.path, "--vrid")
+        assert example("put_instance.py", *words, "51", "--write")[0] == ["1 added, 0 changed, 2 untouched"]
+        said = "line 3: error: 51x is no number\nnothing was changed: no\n"
+        assert example("put_instance.py", *words, "51x", status=1) == ([], said)
+    assert [request.write for request in asked] == [True, False]
+    assert asked[0].put[0].startswith("vrrp_instance web {\n    interface eth0\n    virtual_router_id 51\n")
 
 
 def test_decode_capture() -> None:
