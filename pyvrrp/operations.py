@@ -149,10 +149,6 @@ class Operations:
 
     async def _transaction(self, call: Call) -> Answer:
         request: TransactionRequest = call.body
-        names = [scope.name for scope in self._runtime.scopes]
-        if request.scope is None and len(names) > 1:
-            known = ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
-            raise Refusal(HTTPStatus.BAD_REQUEST, f"{len(names)} files are run; name the scope: {known}")
         if request.scope is not None:
             self._scope(request.scope)
         if not request.dry_run:

@@ -30,6 +30,8 @@ from pyvrrp.runtime import Runtime
 
 log = logging.getLogger("pyvrrp")
 
+_SHOWN = 5              # names in a sentence
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
@@ -72,10 +74,11 @@ class Transactions:
         """Judge a transaction and plan it. It may be given up meanwhile."""
         names = scope_names(self._runtime.configurations)
         paths = [path for path, name in names.items() if request.scope in (None, name)]
-        if len(paths) != 1:         # it was another number when it was asked for: a reload came between
-            gone = TransactionReply(accepted=False, scope=request.scope or "", file="")
-            why = "a reload has changed which files are run; see pyvrrp scope, and name the scope"
-            return Prepared(request=request, path="", reply=_refused(gone, why), outcome=Outcome(refusal=why))
+        if len(paths) != 1:         # a scope that is named was there when it was asked for: a reload has taken it away
+            known = ", ".join(list(names.values())[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
+            why = f"{len(names)} files are run; name the scope: {known}"
+            nowhere = TransactionReply(accepted=False, scope=request.scope or "", file="")
+            return Prepared(request=request, path="", reply=_refused(nowhere, why), outcome=Outcome(refusal=why))
         (path,) = paths
         running = self._runtime.configurations[path]
         outcome = await transact_in_worker(

@@ -252,7 +252,6 @@ class _Given:
         for key, block in self.blocks.items():
             for new in there.get(key, ()):
                 places.add(new, block)
-        old = _moved(before.outline.blocks, after.outline.blocks)
         own: list[Diagnostic] = []
         beside: list[Diagnostic] = []
         for found in after.loaded.diagnostics:
@@ -260,7 +259,10 @@ class _Given:
             if where is not None:
                 own.append(dataclasses.replace(found, where=where))
             elif found.is_error or found.is_structural:
-                beside.append(dataclasses.replace(found, where=old.given(found.where) or found.where))
+                beside.append(found)
+        if beside:
+            old = _moved(before.outline.blocks, after.outline.blocks)
+            beside = [dataclasses.replace(found, where=old.given(found.where) or found.where) for found in beside]
         spoilt = [*_more(beside, [found for found in before.loaded.diagnostics if found.is_error])]
         spoilt += [found for found in beside if found.is_structural and found not in spoilt]
         return (*own, *spoilt), bool(spoilt) or any(found.is_error for found in own)

@@ -24,6 +24,7 @@ from netns.harness import Lab, Node, until
 from netns.test_reload import FIRST, MASTER_S, Router, Running, file_of
 from pyvrrp.control.client import ControlClient
 from pyvrrp.control.transaction import Removal, TransactionReply, TransactionRequest
+from pyvrrp.errors import RefusedError
 
 pytestmark = [pytest.mark.root]
 
@@ -274,6 +275,33 @@ def test_a_thousand_instances_in_one_transaction(running: Running) -> None:
     for router in FIRST:
         assert_untouched(running, router, since_s)
     assert running.daemon.file.read_text().count("vrrp_instance") == 1003
+
+
+def test_with_several_files_it_concerns_the_one_that_is_named(lab: Lab) -> None:
+    """The same name may be in another file; that one is not touched, on disk neither."""
+    left, _ = lab.pair()
+    daemon = lab.daemon("pyvrrpd", left)
+    files = daemon.directory / "conf.d"
+    files.mkdir()
+    daemon.file = files
+    (files / "red.conf").write_text(Router(1, name="web").text())
+    (files / "blue.conf").write_text(Router(2, name="web").text())
+    daemon.start()
+    for number in (1, 2):
+        left.record.wait_address(f"192.0.2.{100 + number}", True, timeout_s=MASTER_S)
+    client = ControlClient(str(daemon.socket), timeout_s=60)
+    changed = Router(2, name="web", priority=190).text()
+    refused = client.transact(TransactionRequest(put=[changed]))
+    assert refused.error.endswith("2 files are run; name the scope: blue, red")
+    with pytest.raises(RefusedError, match="green"):
+        client.transact(TransactionRequest(put=[changed], scope="green"))
+    reply = client.transact(TransactionRequest(put=[changed], scope="blue", write=True))
+    assert [each.settings for each in reply.changed] == [["priority 200 -> 190"]]
+    assert {name: daemon.instance(name)["base_priority"] for name in ("blue/web", "red/web")} == {
+        "blue/web": 190, "red/web": 200,
+    }
+    assert (files / "red.conf").read_text() == Router(1, name="web").text()
+    assert "priority 190\n" in (files / "blue.conf").read_text()
 
 
 def test_the_verb_prints_the_plan_and_the_place_of_a_mistake(running: Running) -> None:
