@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
 
-from pyvrrp import limits
 from pyvrrp.control.actions import Name
 
 TRANSACTION_PATH = "/v1/transaction"
-
-_Many = msgspec.Meta(max_length=limits.TRANSACTION_BLOCKS_MAX)
 
 
 class Removal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,8 +21,9 @@ class TransactionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
     scope: Name | None = None           # None: the only one
     # Text of whole blocks as keepalived.conf has them, any number in each. One takes the place of its namesake.
-    put: Annotated[list[str], _Many] = []
-    remove: Annotated[list[Removal], _Many] = []
+    # TRANSACTION_BYTES_MAX bounds it all, and TRANSACTION_BLOCKS_MAX the blocks: see pyvrrp/config/transaction.py.
+    put: list[str] = []
+    remove: list[Removal] = []
     write: bool = False                 # to the files too, with what was not written before
     dry_run: bool = False               # say what it would do, and change nothing
 
