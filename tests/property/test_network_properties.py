@@ -7,57 +7,63 @@ Then the wire is good again, and what RFC 9568 promises is asked for.
 
 from __future__ import annotations
 
-import heapq
-from dataclasses import dataclass, field
-from random import Random
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from network import GROUP, IFINDEX, MS, START_NS, STATE_NAMES, VIP, S, address, lone_engine
+from network import GROUP, IFINDEX, MS, STATE_NAMES, VIP, S, address, lone_engine, port_of
 from network import settings as vr_settings
 
+from pyvrrp.simulate import network
+from pyvrrp.simulate.network import Arrival, Network, Weather
 from vrrpcore.election import master_down_interval
 from vrrpcore.engine import EVENTS
-from vrrpcore.settings import Transmit, VrStatus
+from vrrpcore.settings import Event, Transmit, VrStatus
 
-QUEUE_MAX = 256             # datagrams that a default receive buffer holds
 WIRE_NS = 200_000
 FAULT = 1
 
 
-@dataclass
-class Host:
-    """One machine: `island` says whom it can reach, `asleep` that nothing runs on it; then `queue` fills up."""
+class Host(network.Host):
+    """One machine: `island` says whom it can reach, `is_up` that its routers run."""
 
-    number: int
-    wanted: list[dict[str, Any]]
-    engine: Any = field(default_factory=lone_engine)
-    island: int = 0
-    is_up: bool = True
-    asleep: bool = False
-    queue: list[tuple[int, Transmit]] = field(default_factory=list)
-    has_overflowed: bool = False
+    def __init__(self, number: int, wanted: list[dict[str, Any]]) -> None:
+        super().__init__(str(number), lone_engine(), [port_of(number)])
+        self.number, self.wanted = number, wanted
+        self.island = 0
+        self.is_up = True
 
 
-class Net:
+class Net(Network[Host]):
     def __init__(self, wanted: list[list[dict[str, Any]]], seed: int, is_group: bool) -> None:
-        self.chance = Random(seed)
-        self.now_ns = START_NS
-        self.loss = self.delay_ns = 0.0
-        self.hosts = [Host(number, routers) for number, routers in enumerate(wanted, 1)]
+        hosts = [Host(number, routers) for number, routers in enumerate(wanted, 1)]
+        super().__init__(hosts, seed=seed, weather=Weather(WIRE_NS))
         self.routers = range(len(wanted[0]))
         self.is_group = is_group
-        self.flying: list[tuple[int, int, Host, Transmit]] = []
-        self.sent = 0
         self.changes: list[tuple[int, int, int, str]] = []       # time, host, router, new state
-        self.promoted: list[int] = []
         for host in self.hosts:
             for k, options in enumerate(host.wanted):
                 assert host.engine.add(vr_settings(host.number, **options)) == k
             if is_group:
                 host.engine.join_group(1, 0)
             self.start(host)
+
+    def disturb(self, loss: float, delay_ns: int) -> None:
+        """Datagrams are lost and doubled, and late."""
+        self.weather = Weather(WIRE_NS, WIRE_NS + delay_ns, loss, loss)
+
+    def reaches(self, sender: Host, receiver: Host) -> bool:
+        return sender.island == receiver.island
+
+    def on_event(self, host: Host, event: Event) -> None:
+        if event.kind == EVENTS["state"]:
+            self.changes.append((event.at_ns, host.number, event.vr, STATE_NAMES[event.state]))
+
+    def hear(self, host: Host, arrival: Arrival) -> None:
+        super().hear(host, arrival)
+        if not host.queue and self.weather.loss and self.chance.random() < 0.1:
+            self.collect_from(host)
+            self.spoil(host, arrival.datagram)
 
     # ---- what happens to a host
 
@@ -72,27 +78,6 @@ class Net:
         for k in self.routers:
             host.engine.stop(k, self.now_ns)
         self.collect()
-
-    def wake(self, host: Host) -> None:
-        """As the reactor does: say how late it is, read what has arrived, then look at the clock."""
-        host.asleep = False
-        due_ns = host.engine.next_deadline()
-        if 0 <= due_ns < self.now_ns:
-            host.engine.stalled(self.now_ns - due_ns, self.now_ns)
-        for arrived_ns, datagram in host.queue:
-            self.hear(host, datagram, arrived_ns)
-        if host.has_overflowed:
-            for domain in (0, 1):
-                host.engine.deaf(domain, self.now_ns - host.queue[-1][0], self.now_ns)
-        host.queue.clear()
-        host.has_overflowed = False
-        host.engine.advance(self.now_ns)
-        self.collect()
-
-    def hear(self, host: Host, datagram: Transmit, arrived_ns: int) -> None:
-        host.engine.receive_datagram(
-            datagram.data, domain=datagram.domain, ifindex=IFINDEX, source=datagram.source,
-            destination=datagram.destination, ttl=255, now_ns=arrived_ns)
 
     def spoil(self, host: Host, datagram: Transmit) -> None:
         """An advert with one bit wrong, or from too far away: nothing but a counter may change."""
@@ -114,60 +99,6 @@ class Net:
     def look(self, host: Host) -> tuple[list[VrStatus], int]:
         return [host.engine.status(k) for k in self.routers], host.engine.next_deadline()
 
-    # ---- time
-
-    def run(self, for_ns: int) -> None:
-        until_ns = self.now_ns + for_ns
-        self.collect()
-        while True:
-            due = [(ns, h) for h in self.hosts if not h.asleep and (ns := h.engine.next_deadline()) >= 0]
-            next_ns = min((ns for ns, _ in due), default=until_ns + 1)
-            if self.flying:
-                next_ns = min(next_ns, self.flying[0][0])
-            if next_ns > until_ns:
-                break
-            self.now_ns = max(self.now_ns, next_ns)
-            while self.flying and self.flying[0][0] <= self.now_ns:
-                _, _, host, datagram = heapq.heappop(self.flying)
-                if not host.asleep:
-                    self.hear(host, datagram, self.now_ns)
-                    if self.loss and self.chance.random() < 0.1:
-                        host.engine.take_events()
-                        self.collect_from(host)
-                        self.spoil(host, datagram)
-                elif len(host.queue) < QUEUE_MAX:
-                    host.queue.append((self.now_ns, datagram))
-                else:
-                    host.has_overflowed = True
-            for ns, host in due:
-                if ns <= self.now_ns:
-                    host.engine.advance(self.now_ns)
-            self.collect()
-        self.now_ns = until_ns
-
-    def collect(self) -> None:
-        for host in self.hosts:
-            self.collect_from(host)
-
-    def collect_from(self, host: Host) -> None:
-        for datagram in host.engine.take_transmits():
-            self.send(host, datagram)
-        for event in host.engine.take_events():
-            if event.kind == EVENTS["state"]:
-                self.changes.append((event.at_ns, host.number, event.vr, STATE_NAMES[event.state]))
-
-    def send(self, sender: Host, datagram: Transmit) -> None:
-        family = 4 if len(datagram.source) == 4 else 6
-        for host in self.hosts:
-            if host is sender or host.island != sender.island or self.chance.random() < self.loss:
-                continue
-            if datagram.destination not in (GROUP[family], address(family, host.number)):
-                continue
-            for _ in range(2 if self.chance.random() < self.loss else 1):
-                self.sent += 1
-                at_ns = self.now_ns + WIRE_NS + int(self.chance.random() * self.delay_ns)
-                heapq.heappush(self.flying, (at_ns, self.sent, host, datagram))
-
     # ---- what is asked
 
     def state(self, host: Host, k: int) -> str:
@@ -184,7 +115,7 @@ class Net:
         self.run(delay_ns + 8 * max(self.down_ns(k) for k in self.routers))
 
     def masters(self, k: int, island: int = 0) -> list[Host]:
-        return [h for h in self.hosts if h.island == island and not h.asleep and self.state(h, k) == "MASTER"]
+        return [h for h in self.hosts if h.island == island and not h.is_paused and self.state(h, k) == "MASTER"]
 
     def check_settled(self) -> None:
         """One MASTER on each island where somebody can be, the best one if all preempt, and all others know it."""
@@ -262,12 +193,12 @@ def options_of(base: list[dict[str, Any]], *, router_count: int, is_strict: bool
 def disturb(net: Net, what: str, which: int, amount: int) -> None:
     """One event, and some time after it."""
     host = net.hosts[which % len(net.hosts)]
-    if what == "wake" and host.asleep:
+    if what == "wake" and host.is_paused:
         net.wake(host)
-    elif host.asleep:
+    elif host.is_paused:
         pass
     elif what == "sleep":
-        host.asleep = True
+        net.pause(host)
     elif what == "stop" and host.is_up:
         net.stop(host)
     elif what == "start" and not host.is_up:
@@ -296,12 +227,12 @@ def test_one_master_is_left(
     router_count = 1 if kind == "one" else 2
     net = Net(options_of(base, router_count=router_count, is_strict=is_strict, is_unicast=is_unicast), seed,
               kind == "group")
-    net.loss, net.delay_ns = loss, delay_ms * MS
+    net.disturb(loss, delay_ms * MS)
     for what, which, amount in happens:
         disturb(net, what, which, amount)
-    net.loss = net.delay_ns = 0
+    net.weather = Weather(WIRE_NS)
     for host in net.hosts:
-        if host.asleep:
+        if host.is_paused:
             net.wake(host)
         if heals:
             host.island = 0
@@ -332,7 +263,7 @@ def test_takeover_is_on_time(
     for which, nap_ms in naps:
         host = net.hosts[which % len(net.hosts)]
         if host is not master:
-            host.asleep = True
+            net.pause(host)
             net.check_quiet(nap_ms * MS)
             net.wake(host)
             net.check_quiet(2 * net.down_ns(0))
@@ -347,7 +278,7 @@ def test_takeover_is_on_time(
         master.island = 9
         net.run(WIRE_NS)                    # what is on its way arrives
     else:
-        master.asleep = True
+        net.pause(master)
         net.run(WIRE_NS)
     statuses = [h.engine.status(0) for h in net.hosts if h is not master]
     first_ns = min(status.deadline_ns for status in statuses)

@@ -1,22 +1,21 @@
-"""A network of Engines in virtual time, for tests: hosts on one wire, each with an Engine and its own addresses.
+"""Hosts on one wire for tests: a network of pyvrrp.simulate whose hosts have numbers, one port and set addresses.
 
-Time is nanoseconds and starts at START_NS, as a machine's does that has been up for a while. A datagram takes WIRE_NS
-to every host that has not been cut off. Nothing here sleeps, and nothing but the engine decides anything.
+A datagram takes WIRE_NS to every host that has not been cut off.
 """
 
 from __future__ import annotations
 
-import heapq
-import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from pyvrrp.simulate import network
+from pyvrrp.simulate.network import Network, Port, Weather
 from vrrpcore.engine import EVENTS, STATES, Engine
 from vrrpcore.fsm import EVENT_NAMES
 from vrrpcore.packet import encode
 from vrrpcore.settings import Announce, Event, Transmit, VrSettings, VrStatus
 
-START_NS = 5_000_000_000_000
+START_NS = network.START_NS
 WIRE_NS = 100_000
 MS = 1_000_000
 S = 1_000_000_000
@@ -87,16 +86,20 @@ def lone_engine() -> Engine:
     return engine
 
 
-@dataclass
-class Host:
+def port_of(number: int) -> Port:
+    """Where a host is attached: with its two addresses, and in both groups."""
+    listens = {address(family, number) for family in (4, 6)} | set(GROUP.values())
+    return Port(IFINDEX, "wire", {4: 0, 6: 1}, listens)
+
+
+class Host(network.Host):
     """One machine on the wire. `heard`: whether it hears the others; `is_heard`: whether they hear it."""
 
-    wire: Wire
-    number: int
-    engine: Engine = field(default_factory=lone_engine)
-    heard: bool = True
-    is_heard: bool = True
-    events: list[Event] = field(default_factory=list)
+    def __init__(self, wire: Wire, number: int) -> None:
+        super().__init__(str(number), lone_engine(), [port_of(number)])
+        self.wire, self.number = wire, number
+        self.heard = self.is_heard = True
+        self.events: list[Event] = []
 
     def add(self, **changes: Any) -> int:
         return self.engine.add(settings(self.number, **changes))
@@ -140,47 +143,21 @@ class Sent:
         return self.datagram.data[2]
 
 
-class Wire:
+class Wire(Network[Host]):
     """Hosts on one segment. Everything sent stays in `sent`."""
 
     def __init__(self, hosts: int = 2) -> None:
-        self.now_ns = START_NS
-        self.hosts = [Host(self, number) for number in range(1, hosts + 1)]
+        super().__init__([Host(self, number) for number in range(1, hosts + 1)], weather=Weather(WIRE_NS))
         self.sent: list[Sent] = []
-        self._numbers = itertools.count()
-        self._flying: list[tuple[int, int, Host, Transmit]] = []
 
-    def run(self, for_ns: int) -> None:
-        """Let time pass."""
-        until_ns = self.now_ns + for_ns
-        self.collect()
-        while True:
-            due = [d for d in (h.engine.next_deadline() for h in self.hosts) if d >= 0]
-            if self._flying:
-                due.append(self._flying[0][0])
-            if not due or min(due) > until_ns:
-                break
-            self.now_ns = max(self.now_ns, min(due))
-            while self._flying and self._flying[0][0] <= self.now_ns:
-                _, _, host, datagram = heapq.heappop(self._flying)
-                self._deliver(host, datagram)
-            for host in self.hosts:
-                host.engine.advance(self.now_ns)
-            self.collect()
-        self.now_ns = until_ns
+    def reaches(self, sender: Host, receiver: Host) -> bool:
+        return sender.is_heard and receiver.heard
 
-    def run_until(self, at_ns: int) -> None:
-        self.run(at_ns - self.now_ns)
+    def on_sent(self, host: Host, datagram: Transmit) -> None:
+        self.sent.append(Sent(self.now_ns, host.number, datagram))
 
-    def collect(self) -> None:
-        """Take what the engines have to send and to tell."""
-        for host in self.hosts:
-            for datagram in host.engine.take_transmits():
-                self.sent.append(Sent(self.now_ns, host.number, datagram))
-                if host.is_heard and not datagram.is_frame:
-                    self._send(host, datagram)
-            while host.engine.events_waiting():
-                host.events.extend(host.engine.take_events())
+    def on_event(self, host: Host, event: Event) -> None:
+        host.events.append(event)
 
     def adverts(self, host: int, since_ns: int = 0) -> list[Sent]:
         return [s for s in self.sent if s.host == host and not s.datagram.is_frame and s.at_ns >= since_ns]
@@ -190,20 +167,6 @@ class Wire:
 
     def masters(self, vr: int = 0) -> list[int]:
         return [h.number for h in self.hosts if len(h.engine) > vr and h.state(vr) == "MASTER"]
-
-    def _send(self, sender: Host, datagram: Transmit) -> None:
-        family = 4 if len(datagram.source) == 4 else 6
-        for host in self.hosts:
-            is_for_it = datagram.destination in (GROUP[family], address(family, host.number))
-            if host is not sender and host.heard and is_for_it:
-                item = (self.now_ns + WIRE_NS, next(self._numbers), host, datagram)
-                heapq.heappush(self._flying, item)
-
-    def _deliver(self, host: Host, datagram: Transmit) -> None:
-        host.engine.receive_datagram(
-            datagram.data, domain=datagram.domain, ifindex=IFINDEX, source=datagram.source,
-            destination=datagram.destination, ttl=255, now_ns=self.now_ns,
-        )
 
 
 def announces(count: int, family: int = 4) -> tuple[Announce, ...]:
