@@ -6,9 +6,9 @@ import ipaddress
 import logging
 import os
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from pyvrrp.model import State
+from pyvrrp.model import Instance, State
 from pyvrrp.router import Router
 from vrrpcore.engine import EVENTS
 from vrrpcore.fsm import EVENT_NAMES
@@ -23,6 +23,23 @@ def text(address: bytes, family: int) -> str:
     return str(ipaddress.ip_address(address[: 4 if family == 4 else 16]))
 
 
+class Subject(Protocol):
+    """Of whom a sentence is: an instance as it runs."""
+
+    @property
+    def instance(self) -> Instance: ...
+    @property
+    def state(self) -> State: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def faults(self) -> tuple[str, ...]: ...
+    @property
+    def group(self) -> str | None: ...
+    @property
+    def aside(self) -> str: ...
+
+
 class Sentence(NamedTuple):
     """What there is to say, and how loudly."""
 
@@ -32,12 +49,17 @@ class Sentence(NamedTuple):
 
 def tell(router: Router, event: Event) -> str:
     """Log an event of a router that is not a change of state. Returns the sentence, without the router's name."""
-    level, sentence = _TELL[event.kind](router, event)
+    level, sentence = sentence_of(router, event)
     if event.kind == _DROP:
         log.log(level, "%s (%s; counted, not said again before its next change of state)", sentence, router.title)
     else:
         log.log(level, "(%s) %s", router.title, sentence)
     return sentence
+
+
+def sentence_of(router: Subject, event: Event) -> Sentence:
+    """What there is to say of an event that is not a change of state, without the router's name."""
+    return _TELL[event.kind](router, event)
 
 
 class Cause(NamedTuple):
@@ -48,7 +70,7 @@ class Cause(NamedTuple):
     is_logged: bool = True              # no: the change itself says as much
 
 
-def cause_of(router: Router, event: Event) -> Cause:
+def cause_of(router: Subject, event: Event) -> Cause:
     """What made a state change. Costs little: it is asked while addresses wait."""
     if event.old_state == event.state:
         return _COALESCED
@@ -64,7 +86,7 @@ def tell_why(router: Router, cause: Cause) -> str:
     return "; ".join(cause.sentences)
 
 
-def _why(router: Router, event: Event, reason: str) -> tuple[int, tuple[str, ...]]:
+def _why(router: Subject, event: Event, reason: str) -> tuple[int, tuple[str, ...]]:
     if reason == "advert_wins":
         source = text(event.source, router.instance.family)
         return logging.INFO, (
@@ -96,7 +118,7 @@ _PLAIN = {
 }
 
 
-def _tell_drop(router: Router, event: Event) -> Sentence:
+def _tell_drop(router: Subject, event: Event) -> Sentence:
     instance = router.instance
     return Sentence(
         logging.WARNING,
@@ -105,7 +127,7 @@ def _tell_drop(router: Router, event: Event) -> Sentence:
     )
 
 
-def _tell_other_master(router: Router, event: Event) -> Sentence:
+def _tell_other_master(router: Subject, event: Event) -> Sentence:
     forcing = "" if router.instance.lower_prio_no_advert else ", forcing new election"
     return Sentence(
         logging.WARNING,
@@ -114,7 +136,7 @@ def _tell_other_master(router: Router, event: Event) -> Sentence:
     )
 
 
-def _tell_address_list(router: Router, event: Event) -> Sentence:
+def _tell_address_list(router: Subject, event: Event) -> Sentence:
     return Sentence(
         logging.WARNING,
         f"{text(event.source, router.instance.family)} advertises other virtual addresses ({event.value} of them) than "
@@ -122,7 +144,7 @@ def _tell_address_list(router: Router, event: Event) -> Sentence:
     )
 
 
-def _tell_interval(router: Router, event: Event) -> Sentence:
+def _tell_interval(router: Subject, event: Event) -> Sentence:
     return Sentence(
         logging.WARNING,
         f"{text(event.source, router.instance.family)} advertises every {event.value / 100:g} s, this host every "
@@ -131,7 +153,7 @@ def _tell_interval(router: Router, event: Event) -> Sentence:
     )
 
 
-def _tell_interval_short(router: Router, event: Event) -> Sentence:
+def _tell_interval_short(router: Subject, event: Event) -> Sentence:
     return Sentence(
         logging.WARNING,
         f"the interval of {text(event.source, router.instance.family)} is taken for {event.value / 100:g} s, the "
@@ -139,7 +161,7 @@ def _tell_interval_short(router: Router, event: Event) -> Sentence:
     )
 
 
-def _tell_first_address(router: Router, event: Event) -> Sentence:
+def _tell_first_address(router: Subject, event: Event) -> Sentence:
     return Sentence(
         logging.WARNING,
         f"{text(event.source, router.instance.family)} does not advertise a link-local address first; its adverts are "
@@ -147,7 +169,7 @@ def _tell_first_address(router: Router, event: Event) -> Sentence:
     )
 
 
-def _tell_unlisted(router: Router, event: Event) -> Sentence:
+def _tell_unlisted(router: Subject, event: Event) -> Sentence:
     return Sentence(
         logging.WARNING,
         f"obeys adverts from {text(event.source, router.instance.family)}, which is not in unicast_peer; add it, or "
@@ -155,14 +177,14 @@ def _tell_unlisted(router: Router, event: Event) -> Sentence:
     )
 
 
-def _tell_send_err(router: Router, event: Event) -> Sentence:
+def _tell_send_err(router: Subject, event: Event) -> Sentence:
     # A link that has just gone down refuses the last words of its master: that is told as FAULT already.
     level = logging.INFO if router.state is State.FAULT else logging.ERROR
     return Sentence(level, f"the kernel refuses its adverts: {os.strerror(event.value)} (counted as send_err)")
 
 
 _DROP = EVENTS["drop"]
-_TELL: dict[int, Callable[[Router, Event], Sentence]] = {
+_TELL: dict[int, Callable[[Subject, Event], Sentence]] = {
     EVENTS["drop"]: _tell_drop,
     EVENTS["other_master"]: _tell_other_master,
     EVENTS["address_list"]: _tell_address_list,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pyvrrp.history import History
 from pyvrrp.model import MULTICAST_GROUPS, FilterTable, Instance, State, Tracked, Vip
-from pyvrrp.netlink.links import Link, Links
+from pyvrrp.netlink.links import Link, LinkTable
 from pyvrrp.netlink.objects import Thing
 from pyvrrp.orders import Order
 from pyvrrp.placing import Placed
@@ -180,7 +180,7 @@ def links_of(instance: Instance, tracked_interfaces: Iterable[Tracked]) -> set[s
     return names - {""}
 
 
-def source_of(instance: Instance, links: Links) -> bytes | None:
+def source_of(instance: Instance, links: LinkTable) -> bytes | None:
     """The source address of its adverts, or None while there is none (T3, S13)."""
     vips = {vip.address for vip in addresses_of(instance)}
     if instance.source is not None:
@@ -193,7 +193,7 @@ def source_of(instance: Instance, links: Links) -> bytes | None:
 def link_faults(
     instance: Instance,
     tracked_interfaces: Collection[Tracked],
-    links: Links | None,
+    links: LinkTable | None,
     why_closed: str = "",
     *,
     is_up: Callable[[str], bool] | None = None,
@@ -250,7 +250,7 @@ def link_faults(
     return faults, tuple(why)
 
 
-def interface_is_up(name: str, links: Links) -> bool:
+def interface_is_up(name: str, links: LinkTable) -> bool:
     """What a weighted track_interface asks (S12)."""
     link = links.by_name.get(name)
     return link is not None and link.is_up
@@ -258,7 +258,7 @@ def interface_is_up(name: str, links: Links) -> bool:
 
 def settings_of(
     instance: Instance,
-    links: Links | None,
+    links: LinkTable | None,
     *,
     domain: int,
     priority: int,
@@ -320,7 +320,7 @@ def settings_of(
     )
 
 
-def _fitting(instance: Instance, link: Link | None, links: Links | None, source: bytes | None) -> tuple[bytes, ...]:
+def _fitting(instance: Instance, link: Link | None, links: LinkTable | None, source: bytes | None) -> tuple[bytes, ...]:
     """The addresses that its adverts list: as many as fit into one packet, which is never fragmented.
 
     The others are treated as virtual_ipaddress_excluded, as with keepalived.

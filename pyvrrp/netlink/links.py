@@ -96,17 +96,67 @@ class _Tables:
         self.told: set[int | AddressKey] = set()    # what there were notifications about during the dump
 
 
-class Links:
+class LinkTable:
+    """Interfaces as they are, with their addresses. For reading, but for whoever fills it."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, Link] = {}
+        self.by_index: dict[int, Link] = {}
+        self._holders: dict[bytes, int] = {}    # address -> how many interfaces have it
+
+    def put(self, old: Link | None, new: Link | None) -> None:
+        """Have `new` take the place of `old`; None is no interface."""
+        if old is not None and self.by_name.get(old.name) is old:
+            del self.by_name[old.name]
+        if new is not None:
+            self.by_index[new.index] = new
+            self.by_name[new.name] = new
+        elif old is not None:
+            self.by_index.pop(old.index, None)
+        for address in () if old is None else old.addresses:
+            self._holders[address.address] -= 1
+            if not self._holders[address.address]:
+                del self._holders[address.address]
+        for address in () if new is None else new.addresses:
+            self._holders[address.address] = self._holders.get(address.address, 0) + 1
+
+    def has_address(self, address: bytes) -> bool:
+        """Whether any interface has this address, a claimed virtual one apart."""
+        return address in self._holders
+
+    def primary_ipv4(self, name: str, *, leave_out: Container[bytes] = ()) -> bytes | None:
+        """Return the interface's own IPv4 address for adverts: the first primary one not in `leave_out`.
+
+        A secondary address is better than none: it is one because somebody added a virtual address of the
+        same subnet before it.
+        """
+        link = self.by_name.get(name)
+        addresses = link.addresses if link else ()
+        own = [a for a in addresses if len(a.address) == 4 and a.address not in leave_out]
+        primary = [a for a in own if not a.flags & IFA_F_SECONDARY]
+        return next((a.address for a in (*primary, *own)), None)
+
+    def link_local_ipv6(self, name: str, *, leave_out: Container[bytes] = ()) -> bytes | None:
+        """Return the interface's first link-local address that is usable now and not in `leave_out`."""
+        link = self.by_name.get(name)
+        for a in link.addresses if link else ():
+            if len(a.address) != 16 or a.scope != _SCOPE_LINK or a.address in leave_out:
+                continue
+            tentative = a.flags & IFA_F_TENTATIVE and not a.flags & IFA_F_OPTIMISTIC
+            if not tentative and not a.flags & IFA_F_DADFAILED:
+                return a.address
+        return None
+
+
+class Links(LinkTable):
     """The interfaces of one network namespace."""
 
     def __init__(self, netlink: Netlink) -> None:
-        self.by_name: dict[str, Link] = {}      # for reading only
-        self.by_index: dict[int, Link] = {}
+        super().__init__()
         self.claimed: set[AddressKey] = set()   # the Applier adds and removes
         self.observed: set[AddressKey] = set()  # the same; an address may be in both
         self._netlink = netlink
         self._tables = _Tables()
-        self._holders: dict[bytes, int] = {}    # address -> how many interfaces have it
         self._fresh: _Tables | None = None
         self._stale = False                     # notifications were lost since the dump began
         self._dirty: set[int] = set()           # indexes whose addresses changed in this batch
@@ -165,33 +215,6 @@ class Links:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
-
-    def has_address(self, address: bytes) -> bool:
-        """Whether any interface has this address, a claimed virtual one apart."""
-        return address in self._holders
-
-    def primary_ipv4(self, name: str, *, leave_out: Container[bytes] = ()) -> bytes | None:
-        """Return the interface's own IPv4 address for adverts: the first primary one not in `leave_out`.
-
-        A secondary address is better than none: it is one because somebody added a virtual address of the
-        same subnet before it.
-        """
-        link = self.by_name.get(name)
-        addresses = link.addresses if link else ()
-        own = [a for a in addresses if len(a.address) == 4 and a.address not in leave_out]
-        primary = [a for a in own if not a.flags & IFA_F_SECONDARY]
-        return next((a.address for a in (*primary, *own)), None)
-
-    def link_local_ipv6(self, name: str, *, leave_out: Container[bytes] = ()) -> bytes | None:
-        """Return the interface's first link-local address that is usable now and not in `leave_out`."""
-        link = self.by_name.get(name)
-        for a in link.addresses if link else ():
-            if len(a.address) != 16 or a.scope != _SCOPE_LINK or a.address in leave_out:
-                continue
-            tentative = a.flags & IFA_F_TENTATIVE and not a.flags & IFA_F_OPTIMISTIC
-            if not tentative and not a.flags & IFA_F_DADFAILED:
-                return a.address
-        return None
 
     # Reading everything
 
@@ -340,19 +363,7 @@ class Links:
             new = dataclasses.replace(bare, addresses=addresses)
         if new == old:
             return
-        if old is not None and self.by_name.get(old.name) is old:
-            del self.by_name[old.name]
-        if new is None:
-            self.by_index.pop(index, None)
-        else:
-            self.by_index[index] = new
-            self.by_name[new.name] = new
-        for address in () if old is None else old.addresses:
-            self._holders[address.address] -= 1
-            if not self._holders[address.address]:
-                del self._holders[address.address]
-        for address in () if new is None else new.addresses:
-            self._holders[address.address] = self._holders.get(address.address, 0) + 1
+        self.put(old, new)
         for callback in self._link_callbacks:
             guarded(callback, old, new)
 

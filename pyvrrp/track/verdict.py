@@ -24,6 +24,11 @@ class Verdict:
         self.up: bool | None = False if starts_failed else None
         self._count = 0 if starts_failed else rise - 1
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether more results like the last one change nothing any more."""
+        return self.up is not None and self._count in (0, self.rise + self.fall - 1)
+
     def add(self, ok: bool) -> bool:
         """Count one result; return whether `up` changed. The first one always changes it."""
         before = self.up
