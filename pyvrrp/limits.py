@@ -141,3 +141,9 @@ METER_INTERVAL_CS_MAX = 4_095           # 12 bits on the wire (RFC 9568 s5.2.7)
 METER_ADVERTS_PER_S_MAX = 100_000       # of all routers together: half of what a core sends at best
 METER_S_MAX = 600.0                     # of measuring; more says nothing new
 METER_S_MIN = 0.1                       # less has only a few adverts
+
+# pyvrrp simulate
+SIMULATE_S_MAX = 86_400                 # of virtual time: a day of ten adverts a second is some 30 s of work
+SIMULATE_STEPS_MAX = 10_000             # of a scenario: all instances are looked at after each
+SIMULATE_HOSTS_MAX = 100                # each hears all others: their adverts grow with the square
+SIMULATE_FILE_BYTES_MAX = 1024 * 1024   # of a scenario: 10,000 steps take some 300 KB

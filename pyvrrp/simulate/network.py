@@ -39,6 +39,9 @@ class Weather(NamedTuple):
         return max(self.delay_ns, self.delay_max_ns)
 
 
+GOOD_WEATHER = Weather()
+
+
 @dataclass(slots=True, eq=False)
 class Port:
     """Where a host is attached to a wire."""
@@ -83,7 +86,7 @@ H = TypeVar("H", bound=Host)
 class Network(Generic[H]):
     """Hosts, wires and the time. Subclasses are told what is sent, heard and changed."""
 
-    def __init__(self, hosts: Iterable[H] = (), *, seed: int = 0, weather: Weather = Weather()) -> None:    # noqa: B008
+    def __init__(self, hosts: Iterable[H] = (), *, seed: int = 0, weather: Weather = GOOD_WEATHER) -> None:
         self.now_ns = START_NS
         self.hosts = list(hosts)
         self.chance = Random(seed)      # noqa: S311 (the same seed, the same run)

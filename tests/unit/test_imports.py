@@ -119,7 +119,7 @@ SHELL: dict[str, set[str]] = {
     "bookends": FLOOR | {"scripts"},
     "telling": FLOOR | {"host", "notify", "router", "scripts"},
     "scope": WORKERS | MIDDLE - {"scope"},
-    "simulate": FLOOR | {"config", "router"},
+    "simulate": FLOOR | {"config", "debounce", "journal", "netlink", "router", "track", "tracking"},
     "meter": FLOOR | {"control", "netlink"},
     "runtime": WORKERS | MIDDLE | {"moving"},
     "transactions": FLOOR | {"config", "control", "host", "runtime"},   # what runs beside what the files say
