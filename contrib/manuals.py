@@ -102,7 +102,8 @@ def _arguments(parser: argparse.ArgumentParser, *, but: str = "") -> list[str]:
             continue
         names = ", ".join(action.option_strings)
         takes = "" if action.nargs == 0 else action.metavar or (action.dest if not names else action.dest.upper())
-        found.append(_item(" ".join(word for word in (names, str(takes)) if word), (action.help or "") % vars(action)))
+        words = (names, *((takes,) if isinstance(takes, str) else takes))
+        found.append(_item(" ".join(word for word in words if word), (action.help or "") % vars(action)))
     return found
 
 

@@ -33,6 +33,7 @@ EPILOG = f"""exit status:
 
 EXAMPLES = """examples:
   pyvrrp check keepalived.conf    what is wrong in it, before it is run
+  pyvrrp simulate A.conf B.conf   what would happen if the MASTER failed
   pyvrrp plan                     what a reload would do now
   pyvrrp show web                 all that is known of one instance, and why
   pyvrrp who-owns 192.0.2.100     which host has the address
@@ -52,6 +53,7 @@ VERBS = {
     "check": Verb("pyvrrp.cli.check", "say everything that is wrong in keepalived.conf files"),
     "format": Verb("pyvrrp.cli.format", "lay out keepalived.conf files in one way"),
     "plan": Verb("pyvrrp.cli.plan", "say what a reload would do", True),
+    "simulate": Verb("pyvrrp.cli.simulate", "say what keepalived.conf files would do, in virtual time"),
     "explain": Verb("pyvrrp.cli.explain", "say what a keyword of keepalived.conf means"),
     "status": Verb("pyvrrp.cli.status", "show what a running pyvrrpd runs: states, since when, and why", True),
     "top": Verb("pyvrrp.cli.top", "watch all that runs: live, sorted, filtered, with rates", True),
