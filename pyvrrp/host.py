@@ -386,6 +386,10 @@ class Host:
         elif statics := self._statics.get(number):
             statics.lost(thing)
 
+    def _on_problem(self, number: Hashable) -> None:
+        if isinstance(number, int) and (statics := self._statics.get(number)):
+            self.judge_soon(self.interests.concerned([(statics, "static", "")]))
+
     async def set_statics(self, statics: Statics) -> None:
         """Have static things in their namespace; again, after they have changed: only the difference is programmed."""
         self._statics[statics.number] = statics
@@ -410,8 +414,8 @@ class Host:
         network = self._networks.get(name)
         if network is None:
             network = Network(name, self.reactor, self._sender, on_applied=self._on_applied,
-                              on_lost=self._on_lost, on_vmacs=self._on_vmacs, on_filter=self._on_filter,
-                              describe=self.title_of, give_way=self.give_way)
+                              on_lost=self._on_lost, on_problem=self._on_problem, on_vmacs=self._on_vmacs,
+                              on_filter=self._on_filter, describe=self.title_of, give_way=self.give_way)
             own = self._networks.get(None)
             if own is not None and network.look() == own.identity:
                 network = own           # as with -s NAME and a file that says the same

@@ -55,6 +55,7 @@ class Network:
         *,
         on_applied: Callable[[Hashable, bool, tuple[Vip, ...]], None],
         on_lost: Callable[[Hashable, Thing], None],
+        on_problem: Callable[[Hashable], None],
         on_vmacs: Callable[[Hashable], None],
         on_filter: Callable[[set[Hashable]], None],
         describe: Callable[[Hashable], str],
@@ -75,7 +76,9 @@ class Network:
         self._on_filter = on_filter
         self._reactor, self._sender = reactor, sender
         self._make_netlink = partial(Netlink, sender=sender, give_way=give_way)
-        self._make_applier = partial(Applier, on_applied=on_applied, on_lost=on_lost, describe=describe)
+        self._make_applier = partial(
+            Applier, on_applied=on_applied, on_lost=on_lost, on_problem=on_problem, describe=describe
+        )
         self._make_vmacs = partial(Vmacs, sender=sender, inside=self._inside, on_change=on_vmacs, describe=describe)
         self._namespace: int | None = None                  # the reactor's number
         self._identity: tuple[int, int] | None = None

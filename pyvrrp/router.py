@@ -48,6 +48,7 @@ class Fault(IntFlag):
     NO_PEER = 128           # unicast without a peer, and the file wants FAULT then
     NO_FILTER = 256         # packets to its addresses would be accepted
     NO_VMAC = 512           # its virtual MAC cannot be had
+    NO_STATIC = 1024        # a static address, route or rule of its track_group is lost
 
 
 class Keeper(Protocol):

@@ -45,7 +45,7 @@ from pyvrrp.router import (
     wants_things,
 )
 from pyvrrp.scripts.pool import ScopeRunner, ScriptPolicy, commands_of
-from pyvrrp.statics import Statics, statics_of
+from pyvrrp.statics import Statics, statics_of, ties_of
 from pyvrrp.telling import Telling
 from pyvrrp.track.priority import Contribution, Effective, effective
 from pyvrrp.tracker_status import tracker_statuses
@@ -453,6 +453,11 @@ class Scope:
             instance, tracks.interfaces, links, network.why_closed,
             is_up=partial(self._is_up, network), vmac=placed.vmac,
         )
+        if self._statics is not None and (
+            lost := self._statics.against(instance.name, partial(self._is_up, self._statics.network))
+        ):
+            faults |= Fault.NO_STATIC
+            why += lost
         if refusal := network.vmac_problem(router.number):
             faults |= Fault.NO_VMAC
             why += (refusal,)
@@ -634,7 +639,7 @@ class Scope:
             statics = None
         if things:
             statics = statics or Statics(self._host.next_number(), f"static blocks of {self.name}", network)
-            statics.things = things
+            statics.things, statics.ties = things, ties_of(self._configuration)
             await self._host.set_statics(statics)
         self._statics = statics
 
@@ -655,6 +660,10 @@ class Scope:
         if router.instance.source is not None:
             # A configured source address may be on any interface.
             interests.append((network, "address", router.instance.source))
+        if self._statics is not None and router.instance.name in self._statics.ties:
+            interests.append((self._statics, "static", ""))
+            links = self._statics.links_of(router.instance.name)
+            interests += [(self._statics.network, "link", name) for name in links]
         self._host.interests.set(router, interests)
 
     def _regroup(self, groups: Iterable[SyncGroup]) -> None:

@@ -149,6 +149,7 @@ class Applier:
         of an interface, those that were added then. Not called for a key that was forgotten, or for leftovers
     on_lost(key, thing): somebody else removed a thing of a key that is wanted present. The applier does
         nothing until put_back(), or the next want(): True puts it back, False removes the others
+    on_problem(key): an attempt failed, the first in a row, or the first has succeeded again
     describe: how a key is called in log messages
 
     Callbacks are called from the event loop, never inside want() or configure().
@@ -161,10 +162,12 @@ class Applier:
         *,
         on_applied: Callable[[Hashable, bool, tuple[Vip, ...]], None],
         on_lost: Callable[[Hashable, Thing], None],
+        on_problem: Callable[[Hashable], None] = lambda _: None,
         describe: Callable[[Hashable], str] = str,
     ) -> None:
         self._netlink, self._links = netlink, links
-        self._on_applied, self._on_lost, self._describe = on_applied, on_lost, describe
+        self._on_applied, self._on_lost, self._on_problem = on_applied, on_lost, on_problem
+        self._describe = describe
         self._entries: dict[Hashable, _Entry] = {}
         self._claims: dict[Key, tuple[tuple[_Entry, Item], ...]] = {}
         self._by_dev: dict[str, dict[Hashable, _Entry]] = {}
@@ -466,7 +469,9 @@ class Applier:
         elif entry in self._unknown:
             entry.error = "the kernel's answer was lost; reading the addresses again"
         else:
-            entry.error, entry.attempts = "", 0
+            had_failed, entry.error, entry.attempts = entry.attempts, "", 0
+            if had_failed:
+                guarded(self._on_problem, entry.key)
             if not entry.is_done and self._steps(entry):    # the wish changed on the way
                 self._enqueue(entry)
             else:
@@ -500,6 +505,8 @@ class Applier:
     def _failed(self, entry: _Entry, why: str) -> None:
         entry.error = why
         entry.attempts += 1
+        if entry.attempts == 1:
+            guarded(self._on_problem, entry.key)
         delay_s = min(RETRY_FIRST_S * 2 ** min(entry.attempts - 1, 30), RETRY_MAX_S)
         self._cancel_retry(entry)
         entry.retry = asyncio.get_running_loop().call_later(delay_s, self._enqueue, entry)

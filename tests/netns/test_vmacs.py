@@ -85,6 +85,10 @@ def probe(node: Node, address: str) -> bool:
     return False
 
 
+def adverts(tap: Tap) -> set[Frame]:
+    return {frame for frame in tap.frames(0.1) if frame.kind == "advert"}
+
+
 def senders(frames: list[Frame], kind: str) -> set[str]:
     return {frame.mac for frame in frames if frame.kind == kind}
 
@@ -107,18 +111,21 @@ def test_a_takeover_keeps_the_mac(lab: Lab, segment: MakeSegment, family: int, k
     assert link(right, "vrrp.51"), "the interface is there before it is needed"
     ping(third, VIP[family])
     assert neighbour(third, VIP[family]) == MAC[family]
-    heard = [frame for frame in tap.frames(1.0) if frame.kind == "advert"]
-    assert {(frame.mac, frame.vrid, frame.priority) for frame in heard} == {(MAC[family], 51, 200)}
-    assert {frame.source for frame in heard} == {left.source(family, False)}
+    # On a busy machine the right may miss some and speak up for a moment: from the same MAC, with its own address.
+    heard: set[Frame] = set()
+    expected = Frame(MAC[family], "advert", 51, 200, left.source(family, False))
+    until(lambda: heard.update(adverts(tap)) or expected in heard, WAIT_S, "adverts of the left")
+    assert heard <= {expected, Frame(MAC[family], "advert", 51, 100, right.source(family, False))}
     until(lambda: net.port_of(MAC[family]) == "p1", WAIT_S, "the switch has the MAC on the left")
 
     high.kill()
     wait_vip(right, "vrrp.51", family)
     assert neighbour(third, VIP[family]) == MAC[family]
     until(lambda: net.port_of(MAC[family]) == "p2", WAIT_S, "the switch has the MAC on the right")
-    frames = tap.frames(0.5)
+    frames: list[Frame] = []
+    until(lambda: frames.extend(tap.frames(0.1)) or any(frame.priority == 100 for frame in frames), WAIT_S, "its adverts")
     assert senders(frames, "arp" if family == 4 else "na") <= {MAC[family]} | third_macs(third)
-    assert {frame.mac for frame in frames if frame.kind == "advert" and frame.priority == 100} == {MAC[family]}
+    assert senders(frames, "advert") == {MAC[family]}
     run("ip", "-n", net.switch, "link", "set", "p1", "down")    # the dead host's kernel still answers for its address
     ping(third, VIP[family])
     run("ip", "-n", net.switch, "link", "set", "p1", "up")

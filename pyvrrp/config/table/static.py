@@ -28,7 +28,6 @@ BLOCKS_AT_TOP = (
         Kind.BLOCK,
         "Instances that go down when a static address, route or rule of the group is lost for good.",
         named=True,
-        without="losing a static address, route or rule changes no state",
     ),
     Keyword(
         "linkbeat_interfaces",
