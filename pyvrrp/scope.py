@@ -644,9 +644,10 @@ class Scope:
         self._statics = statics
 
     def _promote(self, router: Router) -> None:
-        """Have promote_secondaries on its interface if it asks for that (V4)."""
+        """Have promote_secondaries on its interface if it asks for that (V4); one with a virtual MAC always has it."""
         instance = router.instance
-        router.network.promotion.want(router.number, instance.interface if instance.promote_secondaries else None)
+        asks = instance.promote_secondaries and instance.use_vmac is None
+        router.network.promotion.want(router.number, instance.interface if asks else None)
 
     def _interest(self, router: Router) -> None:
         """Note what a router's settings and faults depend on."""
