@@ -38,7 +38,7 @@ def enter(name: str) -> None:
     except ValueError as error:
         raise PyvrrpError(f"-s {error}; `ip netns list` shows the names") from None
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)     # a FIFO would wait
     except FileNotFoundError:
         raise PyvrrpError(
             f"there is no network namespace {name!r}; `ip netns add {name}` makes it, `ip netns list` shows all"

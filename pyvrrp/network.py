@@ -127,7 +127,8 @@ class Network:
         path = _HOME if self.name is None else path_of(self.name)
         try:
             with linux.raised(linux.CAP_DAC_OVERRIDE, linux.CAP_SYS_PTRACE):       # it may be /proc/PID/ns/net
-                self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                # Whatever there is: a FIFO must not keep the daemon until somebody opens its other end.
+                self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         except OSError as error:
             self.why_closed = f"there is no {self.title}" if error.errno == errno.ENOENT else (
                 f"{self.title} cannot be opened: {error.strerror}"

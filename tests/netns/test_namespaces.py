@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
-from netns.harness import IP, START_S, Daemon, Lab, run, until
+from netns.harness import IP, START_S, Daemon, Lab, children_of, run, until
+from pyvrrp.errors import NetlinkError
+from pyvrrp.netlink.processes import ProcessEvents
 
 pytestmark = [pytest.mark.root]
 
@@ -206,3 +211,93 @@ static_rules {{
         until(lambda: not has(name, "192.0.2.103"), 5, "its address went before")
     assert not (Path("/run/netns") / path.name).exists()
     daemon.terminate()
+
+
+def test_whatever_a_path_is(lab: Lab, tmp_path: Path) -> None:
+    """Anything that is no namespace is said to be none, waited for and left as it is; a link to one is one."""
+    left, _ = lab.pair()
+    other, _ = lab.pair()
+    (tmp_path / "directory").mkdir()
+    os.mkfifo(tmp_path / "fifo")            # which nobody writes to: opening it must not wait
+    os.mknod(tmp_path / "device", 0o20666, os.makedev(1, 3))
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "link").symlink_to(f"/run/netns/{other.namespace}")
+    (tmp_path / "pid").symlink_to("/proc/self/ns/pid")      # a namespace of another kind
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(tmp_path / "socket"))
+
+    def snapshot() -> dict[str, tuple[int, int]]:
+        found = [*tmp_path.iterdir(), *Path("/run/netns").glob(f"{left.namespace.rpartition('-')[0]}-*")]
+        return {str(path): (path.lstat().st_ino, path.lstat().st_mode) for path in found}
+
+    with listening:
+        before = snapshot()
+        why = {
+            "missing": "there is no network namespace {}",
+            "missing/below": "there is no network namespace {}",
+            "directory": "{} is no network namespace yet",
+            "fifo": "{} is no network namespace yet",
+            "device": "{} is no network namespace yet",
+            "dangling": "there is no network namespace {}",
+            "loop": "network namespace {} cannot be opened: Too many levels of symbolic links",
+            "pid": "{} is no network namespace yet",
+            "socket": "network namespace {} cannot be opened: No such device or address",
+        }
+        daemon = lab.daemon("pyvrrpd", left)
+        daemon.configure(instance("HERE", 1) + instance("LINK", 2, f"net_namespace {tmp_path}/link") + "".join(
+            instance(f"N{number}", 10 + number, f"net_namespace {tmp_path}/{name}") for number, name in enumerate(why)
+        ))
+        daemon.start()
+        left.record.wait_address("192.0.2.101", True, timeout_s=MASTER_S)
+        other.record.wait_address("192.0.2.102", True, timeout_s=MASTER_S)
+        until(lambda: all(one["state"] == "FAULT" for one in daemon.get("/v1/instances")["instances"]
+                          if one["name"].startswith("N")), 8, "all others wait")
+        for number, (name, sentence) in enumerate(why.items()):
+            assert daemon.instance(f"N{number}")["faults"] == [sentence.format(tmp_path / name)]
+        daemon.terminate()
+        assert snapshot() == before, "nothing was made, mounted or removed"
+
+
+def test_opening_a_namespace_forks_nothing(coming: tuple[Daemon, str]) -> None:
+    """By the kernel's word on every process of this host."""
+    daemon, name = coming
+    forked: list[tuple[int, int]] = []
+
+    class Heard:
+        def forked(self, parent: int, child: int) -> None:
+            forked.append((parent, child))
+
+        def executed(self, _pid: int) -> None: ...
+        def renamed(self, _pid: int, _name: bytes) -> None: ...
+        def ended(self, _pid: int) -> None: ...
+        def done(self) -> None: ...
+
+        def lost(self) -> None:
+            raise AssertionError("news of processes were lost")
+
+    def ours() -> int:
+        return sum(parent == os.getpid() for parent, _ in forked)
+
+    async def watch() -> None:
+        try:
+            events = ProcessEvents(Heard())
+        except NetlinkError as error:
+            pytest.skip(str(error))
+        try:
+            for _ in range(2):
+                await asyncio.to_thread(make, name)
+                await asyncio.to_thread(until, lambda: has(name, "192.0.2.102"), 8, "the address")
+                run(IP, "netns", "del", name)
+                await asyncio.to_thread(until, lambda: daemon.instance("LATE")["state"] == "FAULT", 8, "FAULT")
+            # The news of a fork of our own say that all before have come.
+            before = ours()
+            await asyncio.to_thread(run, "true")
+            await asyncio.to_thread(until, lambda: ours() > before, 8, "the newest of the news")
+        finally:
+            events.close()
+
+    family = {daemon.pid, *children_of(daemon.pid)}
+    asyncio.run(watch())
+    assert forked, "it does hear of forks"
+    assert not [(parent, child) for parent, child in forked if parent in family]

@@ -83,7 +83,8 @@ def settings(node: Node) -> dict[str, str]:
 
 def changes(before: dict[str, str], after: dict[str, str]) -> dict[str, str | None]:
     """What is new, another, or gone (None)."""
-    return {name: after.get(name) for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)}
+    names = sorted(before.keys() | after.keys())
+    return {name: after.get(name) for name in names if before.get(name) != after.get(name)}
 
 
 def text(variant: Variant) -> str:

@@ -123,7 +123,7 @@ def test_a_takeover_keeps_the_mac(lab: Lab, segment: MakeSegment, family: int, k
     assert neighbour(third, VIP[family]) == MAC[family]
     until(lambda: net.port_of(MAC[family]) == "p2", WAIT_S, "the switch has the MAC on the right")
     frames: list[Frame] = []
-    until(lambda: frames.extend(tap.frames(0.1)) or any(frame.priority == 100 for frame in frames), WAIT_S, "its adverts")
+    until(lambda: frames.extend(tap.frames(0.1)) or any(f.priority == 100 for f in frames), WAIT_S, "its adverts")
     assert senders(frames, "arp" if family == 4 else "na") <= {MAC[family]} | third_macs(third)
     assert senders(frames, "advert") == {MAC[family]}
     run("ip", "-n", net.switch, "link", "set", "p1", "down")    # the dead host's kernel still answers for its address
