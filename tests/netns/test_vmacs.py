@@ -133,7 +133,7 @@ def test_a_takeover_keeps_the_mac(lab: Lab, segment: MakeSegment, family: int, k
     # Over what its crash has left. The kernel's word: a right that gives it up for a moment only would not be seen by
     # whoever asks from time to time.
     at_s = high.start()
-    right.record.wait_address(VIP[family], False, since_s=at_s, timeout_s=2 * START_S)
+    right.record.wait_address(VIP[family], False, since_s=at_s, timeout_s=START_S)
     wait_vip(left, "vrrp.51", family)
     assert neighbour(third, VIP[family]) == MAC[family]
     for daemon, node in ((high, left), (low, right)):
