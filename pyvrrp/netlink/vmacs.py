@@ -305,6 +305,10 @@ class Vmacs:
         base = self._links.by_name.get(vmac.base)
         link = self._links.by_name.get(vmac.name)
         if base is not None and link is not None and link.index == entry.index:
+            if link.mac != vmac.mac:
+                log.warning("(%s) somebody gave %s MAC %s; it gets %s again", self._describe(entry.key), vmac.name,
+                            _text(link.mac), _text(vmac.mac))
+                await self._netlink.request(_with_mac(link.index, vmac.mac))
             return ""
         before, entry.index = entry.index, 0
         if link is None and (own := self._links.by_index.get(before)) is not None and base is not None and (
@@ -320,8 +324,10 @@ class Vmacs:
                 return ""
         if before:
             await self._reports.forget(before)
-        if base is None:
-            return ""                               # its instance says so; it is made when that comes
+        if base is None:                            # its instance says so; it is made when that comes
+            if before:                              # what was below it has another name now
+                await self._remove(before)
+            return ""
         for found in list(self._links.by_index.values()):
             if found.name != vmac.name and (
                 found.macvlan is None or found.macvlan.base != base.index or found.mac != vmac.mac
@@ -392,7 +398,7 @@ class Vmacs:
     # What happens
 
     def _on_link(self, old: Link | None, new: Link | None) -> None:
-        if old and new and old.name == new.name and old.index == new.index:
+        if old and new and (old.name, old.index, old.mac) == (new.name, new.index, new.mac):
             return
         for link in (old, new):
             if link is None:
@@ -482,6 +488,10 @@ def _up(index: int) -> bytes:
 
 def _named(index: int, name: str) -> bytes:
     return _message(RTM_NEWLINK, 0, ("IFLA_IFNAME", name), index=index)
+
+
+def _with_mac(index: int, mac: bytes) -> bytes:
+    return _message(RTM_NEWLINK, 0, ("IFLA_ADDRESS", _text(mac)), index=index)
 
 
 def _delete(index: int) -> bytes:

@@ -327,6 +327,39 @@ def test_an_interface_that_is_removed_is_made_again(lab: Lab, segment: MakeSegme
     assert daemon.transitions() == ["BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER"]
 
 
+def test_a_mac_that_somebody_changes_comes_back(lab: Lab, segment: MakeSegment) -> None:
+    net = segment(2)
+    left, right = net.hosts
+    daemon = start(lab, "pyvrrpd", left, text(4, 100, "use_vmac"))
+    wait_vip(left, "vrrp.51")
+    left.ip("link", "set", "vrrp.51", "address", "00:11:22:33:44:55")
+    until(lambda: (link(left, "vrrp.51") or {})["address"] == MAC[4], WAIT_S, "its MAC")
+    daemon.wait_log("somebody gave vrrp.51 MAC 00:11:22:33:44:55; it gets 00:00:5e:00:01:33 again", WAIT_S)
+    ping(right, VIP[4])
+    assert daemon.transitions() == ["BACKUP", "MASTER"]
+
+
+def test_a_base_that_gets_another_name(lab: Lab, segment: MakeSegment) -> None:
+    """As under keepalived: what was above it goes, and nothing is left at stop; it is there again with the name."""
+    (left,) = segment(1).hosts
+    daemon = start(lab, "pyvrrpd", left, text(4, 100, "use_vmac"))
+
+    def rename(old: str, new: str) -> None:
+        for words in ((old, "down"), (old, "name", new), (new, "up")):
+            left.ip("link", "set", *words)
+
+    wait_vip(left, "vrrp.51")
+    rename("eth0", "other")
+    until(lambda: link(left, "vrrp.51") is None, WAIT_S, "the interface above is removed")
+    assert daemon.instance()["faults"] == ["interface eth0 does not exist", "interface vrrp.51 does not exist"]
+    rename("other", "eth0")
+    wait_vip(left, "vrrp.51")
+    rename("eth0", "other")
+    daemon.wait_log("Entering FAULT", WAIT_S, skip=daemon.log().rindex("Entering MASTER"))
+    daemon.terminate()
+    assert link(left, "vrrp.51") is None
+
+
 @pytest.mark.parametrize("lines", [(), ("dont_track_primary",)], ids=["tracked", "untracked"])
 def test_the_link_below(lab: Lab, segment: MakeSegment, lines: tuple[str, ...]) -> None:
     """Down below is down above: one FAULT, or with dont_track_primary none."""
