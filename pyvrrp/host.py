@@ -234,8 +234,9 @@ class Host:
         return 0.0 if next_ns < 0 else max(0.0, (self.reactor.now_ns() - next_ns) / 1e9)
 
     def problems(self) -> list[str]:
-        """What is static and is not set, and FIFOs that lose lines, and why."""
+        """What is static and is not set, settings that the kernel refused, and FIFOs that lose lines, and why."""
         return [
+            *(f"{network.title}: {why}" for network in self.networks for why in network.problems()),
             *(f"{statics.title}: {why}" for statics in self._statics.values() for why in statics.problems()),
             *self.fifos.problems(),
         ]
@@ -485,7 +486,13 @@ class Host:
         async for router in in_slices(self._routers_in(network)):
             self.judge(router)
         self.settle_events()
+        for statics in self._statics.values():
+            if statics.network is network:
+                statics.give_up()
+        # Processes may live on in it: nothing of ours is left to them.
         await network.drain(limits.NAMESPACE_LEAVE_S)
+        await network.remove_vmacs(limits.NAMESPACE_LEAVE_S)
+        network.promotion.restore()
         self._identities.discard(network.identity)
         await network.close()
         network.is_vanishing = False

@@ -324,6 +324,10 @@ class Network:
         """Why the last attempt with a router's addresses or routes failed; empty: it did not."""
         return "" if self.applier is None else self.applier.state(number).error
 
+    def problems(self) -> list[str]:
+        """What the kernel refuses that is no single router's."""
+        return [*self.promotion.problems(), *([] if self.vmacs is None else self.vmacs.problems())]
+
     def filter(self, number: int, vips: tuple[Vip, ...], table: FilterTable) -> None:
         """Have packets to these addresses of a router dropped, and to no others of it."""
         if self.filters is None:

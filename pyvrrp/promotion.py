@@ -25,6 +25,7 @@ class Promotion:
         self._is_open = False
         self._who: dict[str, set[Hashable]] = {}    # by interface
         self._before: dict[str, str] = {}           # what was there, where we have changed it
+        self._refused: dict[str, str] = {}          # why it could not be set
 
     def want(self, who: Hashable, interface: str | None) -> None:
         """Have the setting on an interface, or on none, for as long as `who` does not say otherwise."""
@@ -33,6 +34,7 @@ class Promotion:
                 those.discard(who)
                 if not those:
                     del self._who[name]
+                    self._refused.pop(name, None)
                     self._restore(name)
         if interface is not None:
             self._who.setdefault(interface, set()).add(who)
@@ -54,6 +56,11 @@ class Promotion:
         """It is not there any more."""
         self._is_open = False
         self._before.clear()
+        self._refused.clear()
+
+    def problems(self) -> list[str]:
+        """Where it could not be set, and why, as sentences."""
+        return list(self._refused.values())
 
     def restore(self) -> None:
         """Put everything back."""
@@ -64,6 +71,7 @@ class Promotion:
         if not self._is_open or interface in self._before:
             return
         path = _DIRECTORY / interface / "promote_secondaries"
+        was_refused = self._refused.pop(interface, None)
         try:
             with self._inside():
                 before = path.read_text().strip()
@@ -73,8 +81,11 @@ class Promotion:
         except FileNotFoundError:
             pass                                    # it will appear
         except OSError as error:
-            log.warning("promote_secondaries cannot be set on %s: %s; with its first address of a subnet the kernel "
-                        "removes the others", interface, error.strerror)
+            problem = (f"promote_secondaries cannot be set on {interface}: {error.strerror}; set it beforehand, or with "
+                       "its first address of a subnet the kernel removes the others")
+            self._refused[interface] = problem
+            if problem != was_refused:
+                log.warning("%s", problem)
 
     def _restore(self, interface: str) -> None:
         before = self._before.pop(interface, None)

@@ -32,11 +32,11 @@ class Reports:
         self._socket: NfSocket | None = None
         self._name = ""                             # of the table; empty: there is none
         self._below: dict[int, int] = {}            # by the index of the interface above
-        self._is_refused = False
+        self.problem = ""                           # why they cannot be redirected; empty: they can
 
     async def redirect(self, index: int, base: int) -> None:
         """Have the reports of an interface leave by the one below. Before it is up, or a first one gets away."""
-        if self._is_refused or self._below.get(index) == base:
+        if self.problem or self._below.get(index) == base:
             return
         try:
             if self._socket is None:
@@ -50,9 +50,9 @@ class Reports:
                 made = [nft.report_message(name, index, base, present=False)]
             await self._socket.change([*made, nft.report_message(name, index, base, present=True)])
         except (OSError, NetlinkError) as error:
-            self._is_refused = True
-            log.warning("multicast listener reports leave with virtual MACs: nftables: %s; switches may send frames to "
-                        "a BACKUP for a moment; load nf_tables and nf_dup_ipv6", error)
+            self.problem = (f"multicast listener reports leave with virtual MACs: nftables: {error}; switches may send "
+                            "frames to a BACKUP for a moment; load nf_tables and nf_dup_ipv6")
+            log.warning("%s", self.problem)
             return
         self._name, self._below[index] = name, base
 

@@ -1,7 +1,7 @@
 """Settings below /proc/sys/net of one namespace: changed, and put back.
 
-What is put back is only what still has the value that was written: what somebody changed meanwhile is theirs. A
-setting that cannot be written is told once; nothing depends on it that an operator could not set.
+What is put back is only what still has the value that was written: what somebody changed meanwhile is theirs. The first
+setting that cannot be written is told, and stands for all; nothing depends on it that an operator could not set.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Sysctls:
         """`inside`: has the calling thread in the namespace."""
         self._inside = inside
         self._before: dict[str, tuple[str, str]] = {}   # of what is put back: the value before, and ours
-        self._told = False
+        self.problem = ""           # why the first that could not be written could not; empty: all could
 
     def read(self, name: str) -> str | None:
         """Return a value, None where there is no such setting."""
@@ -69,9 +69,9 @@ class Sysctls:
         except FileNotFoundError:
             return False
         except OSError as error:
-            if not self._told:
-                self._told = True
-                log.warning("/proc/sys/net/%s cannot be set to %s: %s; set it, and those like it, beforehand",
-                            name, value, error.strerror)
+            if not self.problem:
+                self.problem = (f"/proc/sys/net/{name} cannot be set to {value}: {error.strerror}; "
+                                "set it, and those like it, beforehand")
+                log.warning("%s", self.problem)
             return False
         return True

@@ -184,6 +184,10 @@ class Vmacs:
             return f"{who} has MAC {_text(vmac.mac)} on {vmac.base} already; give one of them another virtual_router_id"
         return next((entry.problem for entry in self._of.get(key, {}).values() if entry.problem), "")
 
+    def problems(self) -> list[str]:
+        """What the kernel refuses that is no single key's, as sentences."""
+        return [each for each in (self._sysctls.problem, self._reports.problem) if each]
+
     # Work
 
     async def run(self) -> None:

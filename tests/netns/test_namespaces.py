@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -301,3 +303,67 @@ def test_opening_a_namespace_forks_nothing(coming: tuple[Daemon, str]) -> None:
     asyncio.run(watch())
     assert forked, "it does hear of forks"
     assert not [(parent, child) for parent, child in forked if parent in family]
+
+
+def test_nothing_is_left_to_whoever_lives_on_in_a_namespace(coming: tuple[Daemon, str]) -> None:
+    """Its name is gone while a process is still in it: addresses, interfaces, rules and settings go all the same."""
+    daemon, name = coming
+    daemon.configure(
+        f"net_namespace {name}\nstatic_ipaddress {{\n203.0.113.5/24 dev eth0\n}}\n"
+        f"static_rules {{\nfrom 203.0.113.0/24 table 77 priority 900\n}}\n"
+        + instance("LATE", 2, "use_vmac", "no_accept") + instance("MORE", 3, "promote_secondaries")
+    )
+    daemon.signal(signal.SIGHUP)
+    make(name)
+    process = subprocess.Popen([IP, "netns", "exec", name, "sleep", "120"])
+    try:
+        inside = ("nsenter", f"--net=/proc/{process.pid}/ns/net")
+
+        def seen() -> tuple[str, ...]:
+            found = []
+            for command in ("ip -o -4 address", "ip rule", "ip -br link show type macvlan", "nft list ruleset",
+                            "sysctl net.ipv4.conf.eth0"):
+                found.append(run(*inside, *command.split()).replace("scope global secondary", "scope global"))
+            return tuple(found)
+
+        until(lambda: "192.0.2.103" in run(*inside, "ip", "address"), START_S, "its addresses")
+        until(lambda: "192.0.2.102" in run(*inside, "ip", "address"), 5, "and that on the virtual MAC")
+        there = seen()
+        assert "203.0.113.5" in there[0]
+        assert "lookup 77" in there[1]
+        assert "vrrp.2" in there[2]
+        assert "192.0.2.102" in there[3]
+        assert "arp_ignore = 1" in there[4]
+        run(IP, "netns", "del", name)
+        until(lambda: daemon.get("/v1/instances")["problems"], 8, "the name is missed")
+        until(lambda: "203.0.113.5" not in seen()[0] and not seen()[3], 8, "all is gone")
+        gone = seen()
+        assert "192.0.2.10" not in gone[0]
+        assert "lookup 77" not in gone[1]
+        assert not gone[2]
+        for setting in ("arp_ignore = 0", "arp_filter = 0", "arp_announce = 0", "promote_secondaries = 0"):
+            assert setting in gone[4]
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_settings_that_cannot_be_written_stand_in_the_status(lab: Lab) -> None:
+    """As in a container with a /proc/sys for reading only: all else runs."""
+    left, _ = lab.pair()
+    daemon = lab.daemon("pyvrrpd", left)
+    # ip netns exec has given it mounts of its own.
+    daemon.before = """
+import subprocess
+for words in ("--bind /proc/sys /proc/sys", "-o remount,ro,bind /proc/sys"):
+    subprocess.run(["mount", *words.split()], check=True)
+"""
+    daemon.configure(instance("VMAC", 1, "use_vmac") + instance("MORE", 2, "promote_secondaries"))
+    daemon.start()
+    for number in (1, 2):
+        left.record.wait_address(f"192.0.2.{100 + number}", True, timeout_s=MASTER_S)
+    promote, vmac = sorted(daemon.get("/v1/instances")["problems"], reverse=True)
+    assert promote.startswith("the daemon's network namespace: promote_secondaries cannot be set on eth0: Read-only")
+    assert vmac.startswith("the daemon's network namespace: /proc/sys/net/")
+    assert "Read-only file system; set it, and those like it, beforehand" in vmac
+    daemon.terminate()
