@@ -81,8 +81,8 @@ class Promotion:
         except FileNotFoundError:
             pass                                    # it will appear
         except OSError as error:
-            problem = (f"promote_secondaries cannot be set on {interface}: {error.strerror}; set it beforehand, or with "
-                       "its first address of a subnet the kernel removes the others")
+            problem = (f"promote_secondaries cannot be set on {interface}: {error.strerror}; set it beforehand, or "
+                       "with its first address of a subnet the kernel removes the others")
             self._refused[interface] = problem
             if problem != was_refused:
                 log.warning("%s", problem)
