@@ -329,8 +329,9 @@ class Vmacs:
         if before:
             await self._reports.forget(before)
         if base is None:                            # its instance says so; it is made when that comes
-            if before:                              # what was below it has another name now
-                await self._remove(before)
+            own = self._links.by_index.get(before)
+            if own is not None and own.macvlan is not None and own.macvlan.alias == _mark():
+                await self._remove(before)          # what was below it has another name now
             return ""
         for found in list(self._links.by_index.values()):
             if found.name != vmac.name and (
@@ -457,6 +458,11 @@ def _cancel(entry: _Entry) -> None:
         entry.retry = None
 
 
+def _mark() -> str:
+    """The alias of an interface of this process."""
+    return f"{_ALIAS} {os.getpid()}"
+
+
 def _text(mac: bytes) -> str:
     return mac.hex(":")
 
@@ -487,7 +493,7 @@ def _create(vmac: Vmac, base: int) -> bytes:
 
 
 def _up(index: int) -> bytes:
-    return _message(RTM_NEWLINK, 0, ("IFLA_IFALIAS", f"{_ALIAS} {os.getpid()}"), index=index, up=True)
+    return _message(RTM_NEWLINK, 0, ("IFLA_IFALIAS", _mark()), index=index, up=True)
 
 
 def _named(index: int, name: str) -> bytes:
