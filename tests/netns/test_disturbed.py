@@ -17,13 +17,14 @@ pytestmark = [pytest.mark.root]
 
 SETTLE_S = 15.0
 
-FOUR = """
+ONE = """
 vrrp_instance ONE {
     interface eth0
     virtual_router_id 51
     version 3
     advert_int 0.2
-    virtual_ipaddress {
+"""
+FOUR = ONE + """    virtual_ipaddress {
         192.0.2.100/24
         192.0.2.101
         192.0.2.102/32 label eth0:x
@@ -55,13 +56,7 @@ vrrp_instance TWO {
     }
 }
 """
-SIX = """
-vrrp_instance ONE {
-    interface eth0
-    virtual_router_id 51
-    version 3
-    advert_int 0.2
-    virtual_ipaddress {
+SIX = ONE + """    virtual_ipaddress {
         fe80::100/64
         2001:db8::100/64
     }
@@ -74,13 +69,7 @@ vrrp_instance ONE {
     }
 }
 """
-VMAC = """
-vrrp_instance ONE {
-    interface eth0
-    virtual_router_id 51
-    version 3
-    advert_int 0.2
-    use_vmac
+VMAC = ONE + """    use_vmac
     no_accept
     virtual_ipaddress {
         192.0.2.100/24
