@@ -60,7 +60,7 @@ def test_the_interface_of_a_static_address(lab: Lab, node: Node, kind: Kind) -> 
     node.ip("address", "del", "198.51.100.7/24", "dev", "eth1")
     until(lambda: "198.51.100.7/24" in node.ip("address", "show", "dev", "eth1"), WAIT_S, "it is put back")
     node.ip("link", "set", "far2", "down")              # nobody is tied to that one
-    assert daemon.transitions() == ["BACKUP", "MASTER"]
+    until(lambda: daemon.transitions() == ["BACKUP", "MASTER"], WAIT_S, "its states are logged")
 
     node.ip("link", "set", "far1", "down")
     until(lambda: not node.has("192.0.2.100"), WAIT_S, "FAULT: no carrier")
@@ -75,7 +75,8 @@ def test_the_interface_of_a_static_address(lab: Lab, node: Node, kind: Kind) -> 
     wire(node, 1)
     until(lambda: node.has("192.0.2.100"), WAIT_S, "MASTER once more")
     until(lambda: "198.51.100.7/24" in node.ip("address", "show", "dev", "eth1"), WAIT_S, "and the address")
-    assert daemon.transitions() == ["BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER"]
+    until(lambda: daemon.transitions() == ["BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER"],
+          WAIT_S, "its states are logged")
 
 
 def test_what_the_kernel_refuses_is_lost(lab: Lab, node: Node) -> None:
@@ -90,7 +91,7 @@ def test_what_the_kernel_refuses_is_lost(lab: Lab, node: Node) -> None:
     assert "cannot be added: Nexthop has invalid gateway" in problem
     node.ip("address", "add", "192.0.9.1/24", "dev", "eth2")
     until(lambda: node.has("192.0.2.100"), 12, "it was tried again, and worked")
-    assert daemon.transitions() == ["FAULT", "BACKUP", "MASTER"]
+    until(lambda: daemon.transitions() == ["FAULT", "BACKUP", "MASTER"], WAIT_S, "its states are logged")
     assert daemon.get("/v1/instances")["problems"] == []
 
     # What somebody removes and the kernel does not take back is lost as well.
@@ -109,7 +110,7 @@ def test_no_track_ties_nobody(lab: Lab, node: Node) -> None:
     node.ip("link", "set", "far1", "down")
     daemon.start()
     until(lambda: node.has("192.0.2.100"), START_S, "the virtual address")
-    assert daemon.transitions() == ["BACKUP", "MASTER"]
+    until(lambda: daemon.transitions() == ["BACKUP", "MASTER"], WAIT_S, "its states are logged")
     daemon.configure(STATIC + INSTANCE)
     daemon.signal(signal.SIGHUP)
     until(lambda: not node.has("192.0.2.100"), WAIT_S, "FAULT")
