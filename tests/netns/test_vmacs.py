@@ -378,7 +378,8 @@ def test_the_link_below(lab: Lab, segment: MakeSegment, lines: tuple[str, ...]) 
     until(lambda: daemon.instance()["faults"] == ["interface eth0 is down"], WAIT_S, "FAULT")
     run("ip", "-n", net.switch, "link", "set", "p1", "up")
     wait_vip(left, "vrrp.51")
-    until(lambda: daemon.transitions() == ["BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER"], WAIT_S, "its states are logged")
+    until(lambda: daemon.transitions() == ["BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER"],
+          WAIT_S, "its states are logged")
 
 
 def test_a_host_that_filters_by_return_path(lab: Lab, segment: MakeSegment) -> None:
