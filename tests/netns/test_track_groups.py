@@ -75,7 +75,8 @@ def test_the_interface_of_a_static_address(lab: Lab, node: Node, kind: Kind) -> 
     wire(node, 1)
     until(lambda: node.has("192.0.2.100"), WAIT_S, "MASTER once more")
     until(lambda: "198.51.100.7/24" in node.ip("address", "show", "dev", "eth1"), WAIT_S, "and the address")
-    until(lambda: daemon.transitions() == ["BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER"],
+    until(
+        lambda: daemon.transitions() == ["BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER"],
           WAIT_S, "its states are logged")
 
 

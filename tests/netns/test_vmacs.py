@@ -324,7 +324,8 @@ def test_an_interface_that_is_removed_is_made_again(lab: Lab, segment: MakeSegme
     left.ip("link", "set", "eth0", "up")
     left.ip("address", "add", f"{left.ip4}/24", "dev", "eth0")
     wait_vip(left, "vrrp.51")
-    until(lambda: daemon.transitions() == ["BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER"],
+    until(
+        lambda: daemon.transitions() == ["BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER"],
           WAIT_S, "its states are logged")
 
 
