@@ -240,9 +240,12 @@ class Links(LinkTable):
         False: every dump was interrupted, and something may have been left out. Raises NetlinkError.
         """
         while True:
-            self._stale = False
-            self._fresh = fresh = _Tables()
+            self._fresh = _Tables()
             try:
+                await self._netlink.emptied()
+                # What was told up to now may be from before an overrun, and what came after it is lost.
+                self._stale = False
+                self._fresh = fresh = _Tables()
                 whole = await self._netlink.dump(link_dump(), self._on_dumped)
                 whole = await self._netlink.dump(address_dump(), self._on_dumped) and whole
             finally:

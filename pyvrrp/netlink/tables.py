@@ -84,6 +84,7 @@ class RoutingTables:
 
     async def _resync(self) -> None:
         while self._stale:
+            await self._netlink.emptied()
             self._stale = False
             found: set[RouteKey | RuleKey] = set()
             self._found = found

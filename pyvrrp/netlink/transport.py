@@ -276,6 +276,10 @@ class Netlink:
         for refusal in answer.refusals:
             raise NetlinkError(f"netlink: {refusal.reason}", refusal.errno)
 
+    async def emptied(self) -> None:
+        """Wait until the buffer was found empty since the last overrun: what is told from now on is whole."""
+        await self._drained.wait()
+
     async def dump(self, message: bytes, on_message: Callable[[Message], None]) -> bool:
         """Send a request with NLM_F_DUMP and have `on_message` called for each part of the answer.
 

@@ -1,4 +1,4 @@
-"""What the fault tests share: one Lab for the session, as in tests/netns, and clocks of the daemons' own."""
+"""What the fault tests share: one Lab for a file, as in tests/netns, and clocks of the daemons' own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from netns import harness
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab() -> Iterator[harness.Lab]:
     with harness.lab() as made:
         yield made

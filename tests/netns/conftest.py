@@ -1,4 +1,5 @@
-"""What the namespace tests share: one Lab for the session, so that the witness is one thread."""
+"""What the namespace tests share: one Lab for a file: its witness is one thread, and its
+daemons are gone before those of the next file start."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(skip)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab() -> Iterator[harness.Lab]:
     with harness.lab() as made:
         yield made

@@ -59,6 +59,9 @@ def run(*argv: str, check: bool = True, text: str | None = None) -> str:
     return done.stdout
 
 
+LOGGED_S = 0.05         # from an address to the line of its state
+
+
 def until(condition: Callable[[], Any], timeout_s: float, what: str) -> Any:
     """What `condition` returns once that is true; for what can only be asked, as files and processes."""
     deadline_s = time.monotonic() + timeout_s
@@ -392,7 +395,8 @@ class Daemon:
             time.sleep(0.01)
 
     def transitions(self, instance: str = "VI_1") -> list[str]:
-        """The states the log names for the instance, in order."""
+        """The states the log names for the instance, in order; the line comes a moment after the address."""
+        time.sleep(LOGGED_S)
         return re.findall(rf"\({re.escape(instance)}\) Entering (\w+) STATE", self.log())
 
     # What a daemon says of itself: each kind is asked in its own way, here and nowhere else.

@@ -1,4 +1,4 @@
-"""What the tests of users' wishes share: one Lab for the session, as in tests/netns."""
+"""What the tests of users' wishes share: one Lab for a file, as in tests/netns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from netns import harness
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab() -> Iterator[harness.Lab]:
     with harness.lab() as made:
         yield made

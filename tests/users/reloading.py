@@ -46,7 +46,7 @@ async def main(warm: int, count: int, files: list[str]) -> None:
         assert loaded is not None
         done = await runtime.reload({"k.conf": loaded})
         assert done, "the reload broke off"
-        _settle(generation=1)
+        _settle()
         await asyncio.sleep(0.002)              # netlink, timers, events
         if number in (warm, count):
             await asyncio.sleep(0.5)            # what a reload removes has left by then
