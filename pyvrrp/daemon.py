@@ -474,6 +474,7 @@ def _settle() -> None:
     gc.collect(1 if looks <= _GC_LOOKS_MAX else 0)
     gc.freeze()
     gc.collect(1)                       # nothing is left to look at; it counts from here again
+    linux.give_memory_back()            # some 3 MB of 10,000 instances that were read
 
 
 def _interfaces() -> frozenset[str]:

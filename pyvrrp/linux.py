@@ -263,6 +263,11 @@ def mlockall(flags: int = MCL_CURRENT | MCL_FUTURE) -> None:
     _checked(lib.pyvrrp_mlockall(flags), "mlockall")
 
 
+def give_memory_back() -> None:
+    """Have the kernel take what malloc() holds and nobody uses, where the C library can do that."""
+    lib.pyvrrp_give_memory_back()
+
+
 def attach_filter(fd: int, instructions: Sequence[tuple[int, int, int, int]]) -> None:
     """Have a socket's messages judged by a classic BPF program: (code, jump if true, jump if not, operand) each.
 

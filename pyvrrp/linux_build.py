@@ -20,6 +20,7 @@ ffibuilder.cdef(
     int pyvrrp_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable);
     int pyvrrp_prctl(int option, unsigned long argument, unsigned long more);
     int pyvrrp_mlockall(int flags);
+    void pyvrrp_give_memory_back(void);
     int pyvrrp_attach_filter(int fd, const void *instructions, unsigned short count);
     int pyvrrp_inotify_open(void);
     int pyvrrp_inotify_watch(int fd, const char *path, uint32_t mask);
@@ -54,6 +55,9 @@ ffibuilder.set_source(
     #include <errno.h>
     #include <linux/capability.h>
     #include <linux/filter.h>
+    #ifdef __GLIBC__
+    #include <malloc.h>
+    #endif
     #include <sched.h>
     #include <signal.h>
     #include <stdint.h>
@@ -76,6 +80,12 @@ ffibuilder.set_source(
         return result < 0 ? -errno : result;
     }
     static int pyvrrp_mlockall(int flags) { return mlockall(flags) ? -errno : 0; }
+    static void pyvrrp_give_memory_back(void)
+    {
+    #ifdef __GLIBC__
+        malloc_trim(0);
+    #endif
+    }
 
     static int pyvrrp_attach_filter(int fd, const void *instructions, unsigned short count)
     {
