@@ -204,6 +204,7 @@ class Daemon:
             transact=self._transaction_by_request,
             scraper=Scraper(
                 runtime.reactor, routers=runtime.routers, takeovers=runtime.takeovers, counters=counters,
+                netlink_batches=runtime.netlink_batches,
                 trackers=runtime.trackers, has_compat=self._options.metrics_compat,
             ),
         )

@@ -233,6 +233,11 @@ class Host:
         next_ns = self.engine.next_deadline()
         return 0.0 if next_ns < 0 else max(0.0, (self.reactor.now_ns() - next_ns) / 1e9)
 
+    @property
+    def netlink_batches(self) -> Durations:
+        """How long the kernel took for batches of requests, all namespaces together."""
+        return self._sender.durations
+
     def problems(self) -> list[str]:
         """What is static and is not set, settings that the kernel refused, and FIFOs that lose lines, and why."""
         return [
@@ -259,6 +264,7 @@ class Host:
             **{f"mail_{name}": count for name, count in dataclasses.asdict(self.mailer.counters).items()},
             "mail_waiting": self.mailer.waiting,
         }
+        found["netlink"] = dataclasses.asdict(self._sender.counters)
         pool = self.pool
         found["scripts"] = dataclasses.asdict(pool.counters) | {"running": pool.running, "waiting": pool.waiting}
         return found

@@ -293,6 +293,11 @@ class Runtime:
         """How long the kernel took for the addresses of a new MASTER."""
         return self._host.takeovers
 
+    @property
+    def netlink_batches(self) -> Durations:
+        """How long the kernel took for batches of requests."""
+        return self._host.netlink_batches
+
     def summary(self) -> str:
         """How many instances are in which state, in a line."""
         return ", ".join(f"{count} {name}" for name, count in self._host.state_counts().items())

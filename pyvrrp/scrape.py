@@ -44,6 +44,7 @@ class Scraper:
         *,
         routers: Callable[[], list[Router]],
         takeovers: Durations,
+        netlink_batches: Durations,
         counters: Callable[[], Mapping[str, Mapping[str, int]]],
         trackers: Callable[[], Iterable[ScriptStatus | FileStatus | ProcessStatus]],
         has_compat: bool = False,
@@ -53,6 +54,7 @@ class Scraper:
         has_compat: with the names of keepalived's exporters as well.
         """
         self._reactor, self._routers, self._takeovers = reactor, routers, takeovers
+        self._netlink_batches = netlink_batches
         self._counters, self._trackers, self._has_compat = counters, trackers, has_compat
         self._labels: dict[int, _Labels] = {}       # by the router's number
 
@@ -86,6 +88,7 @@ class Scraper:
             vips=self._vips(routers, known) if shown_vips(vip_count) else (),
             vip_count=vip_count,
             takeovers=self._takeovers,
+            netlink_batches=self._netlink_batches,
             parts=counters,
             trackers=tracked(self._trackers()),
         )

@@ -119,6 +119,14 @@ NOTIFY = {
     "mail_dropped": "Mails that were dropped: too many were waiting, or the daemon stopped",
     "mail_waiting": "Mails that nobody has begun to send",
 }
+# Requests to the kernel, of all network namespaces together: addresses, routes, rules, interfaces.
+NETLINK = {
+    "batches": "Writes, of up to 64 requests, each answered as a whole",
+    "requests": "Requests in them",
+    "refused": "Requests that the kernel refused",
+    "lost": "Requests whose answer was lost or did not come in time; what there is was read back",
+    "overruns": "Times that the buffer for what the kernel tells was full; everything was read again",
+}
 # What ran scripts, of all scopes together: notify scripts, checks, and those that read FIFOs.
 SCRIPTS = {
     "runs": "Runs that were asked for",

@@ -44,6 +44,7 @@ class Snapshot:
     vips: Sequence[tuple[str, bool]]            # labels of an address, whether it is set
     vip_count: int = 0                          # of all, whether or not they are in `vips`
     takeovers: Durations = field(default_factory=Durations)
+    netlink_batches: Durations = field(default_factory=Durations)
     parts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)        # counters as the status has them
     # Of what is tracked: by metric and labels.
     trackers: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
@@ -106,6 +107,11 @@ _PARTS = {
     ("notify", "mail_failed"): ("pyvrrp_mails_failed_total", "Mails that could not be sent"),
     ("notify", "mail_dropped"): ("pyvrrp_mails_dropped_total", "Mails for which there was no room"),
     ("notify", "mail_waiting"): ("pyvrrp_mails_waiting", "Mails that wait to be sent"),
+    ("netlink", "requests"): ("pyvrrp_netlink_requests_total", "Requests to the kernel: addresses, routes, rules"),
+    ("netlink", "refused"): ("pyvrrp_netlink_refused_total", "Requests that the kernel refused"),
+    ("netlink", "lost"): ("pyvrrp_netlink_lost_total", "Requests whose answer was lost; what there is was read back"),
+    ("netlink", "overruns"): (
+        "pyvrrp_netlink_overruns_total", "Times that news of the kernel were lost; everything was read again"),
     ("scripts", "runs"): ("pyvrrp_scripts_started_total", "Runs of scripts of all kinds"),
     ("scripts", "failures"): ("pyvrrp_scripts_failed_total", "Runs that failed, timeouts included"),
     ("scripts", "timeouts"): ("pyvrrp_scripts_timeouts_total", "Runs that took too long"),
@@ -140,6 +146,8 @@ METRICS = {
         Metric("pyvrrp_vips", "gauge", "Addresses of all instances"),
         Metric("pyvrrp_takeover_seconds", "histogram",
                "From the turn that made an instance MASTER to the kernel's word that its addresses are set"),
+        Metric("pyvrrp_netlink_batch_seconds", "histogram",
+               "From handing up to 64 requests to the kernel to its answer; their count is that of the batches"),
         *(Metric(name, "counter", means) for name, means in _TOTALS.values()),
         *(Metric(name, "counter" if name.endswith("_total") else "gauge", means) for name, means in _PARTS.values()),
         Metric("pyvrrp_script_ok", "gauge", "Whether a vrrp_script is well, after rise and fall"),
@@ -185,8 +193,10 @@ def families(now: Snapshot) -> Iterator[Family]:
     ))
     yield _family("pyvrrp_vip_set", (line("pyvrrp_vip_set", name, int(is_set)) for name, is_set in now.vips))
     yield _one("pyvrrp_vips", now.vip_count)
-    yield _family("pyvrrp_takeover_seconds",
-                  histogram("pyvrrp_takeover_seconds", now.takeovers.columns, 1e-6, now.takeovers.sum_s))
+    for name, durations in (
+        ("pyvrrp_takeover_seconds", now.takeovers), ("pyvrrp_netlink_batch_seconds", now.netlink_batches)
+    ):
+        yield _family(name, histogram(name, durations.columns, 1e-6, durations.sum_s))
     for total, (metric, _) in _TOTALS.items():
         yield _one(metric, now.totals.get(total, 0))
     for total, (metric, _) in _LONGEST.items():

@@ -10,10 +10,23 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from queue import SimpleQueue
 
 from pyvrrp import linux
 from pyvrrp.limits import NETLINK_DATAGRAM_MAX
+from pyvrrp.statistics import Durations
+
+
+@dataclass(slots=True)
+class NetlinkCounters:
+    """Totals for status and metrics; pyvrrp.statistics.NETLINK has what each means."""
+
+    batches: int = 0
+    requests: int = 0
+    refused: int = 0
+    lost: int = 0
+    overruns: int = 0
 
 
 class Sender:
@@ -21,6 +34,8 @@ class Sender:
 
     def __init__(self) -> None:
         self.buffer = bytearray(NETLINK_DATAGRAM_MAX)   # to read into; never kept from one turn to the next
+        self.counters = NetlinkCounters()
+        self.durations = Durations()                    # of batches, from handing over to the kernel's answer
         self._jobs: SimpleQueue[tuple[socket.socket, bytes, Callable[[OSError], None]] | socket.socket | None]
         self._jobs = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="pyvrrp-netlink", daemon=True)

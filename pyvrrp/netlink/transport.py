@@ -165,7 +165,8 @@ class Netlink:
         self._slice = bytearray()           # being filled; the last message in it begins at _last_at
         self._slice_count = self._last_at = 0
         self._slice_programs: list[_Program] = []
-        self._slices: dict[int, list[_Program]] = {}    # under way, by the sequence number that is acknowledged
+        # Under way, by the sequence number that is acknowledged: when it was handed over, and what is in it.
+        self._slices: dict[int, tuple[int, list[_Program]]] = {}
         self._heard_at = 0.0                # when the last answer came
         self._dump: _Dump | None = None
         self._listeners: dict[int, Callable[[Message], None]] = {}      # by type of message
@@ -259,7 +260,10 @@ class Netlink:
         data, programs = self._slice, self._slice_programs
         _length, _kind, flags, seq, _portid = HEADER.unpack_from(data, self._last_at)
         _FLAGS_AND_SEQ.pack_into(data, self._last_at + _FLAGS_AT, flags | NLM_F_ACK, seq)
-        self._slices[seq] = programs
+        self._slices[seq] = time.monotonic_ns(), programs
+        counters = self._sender.counters
+        counters.batches += 1
+        counters.requests += self._slice_count
         self._slice, self._slice_count, self._slice_programs = bytearray(), 0, []
         self._send(bytes(data), partial(self._not_sent, seq))
 
@@ -370,8 +374,9 @@ class Netlink:
     def _not_sent(self, seq: int, error: OSError) -> None:
         """The kernel took nothing of a slice: every program in it is refused."""
         code = error.errno or 0
-        for program in self._slices.get(seq, ()):
+        for program in self._slices[seq][1] if seq in self._slices else ():
             program.refusals = [Refusal(i, code, os.strerror(code)) for i in range(program.count)]
+            self._sender.counters.refused += program.count
         self._finish_slice(seq)
         self._made_room()
 
@@ -465,6 +470,7 @@ class Netlink:
             self._finish_slice(seq)
             return                                      # else an answer that came after its time
         program.refusals.append(Refusal(seq - program.first, -code, reason_of(data)))
+        self._sender.counters.refused += 1
         self._finish_slice(seq)
 
     def _program_of(self, seq: int) -> _Program | None:
@@ -499,7 +505,11 @@ class Netlink:
 
     def _finish_slice(self, seq: int) -> None:
         """The kernel has done with the slice whose last message has this number, if it is that of one."""
-        for program in self._slices.pop(seq, ()):
+        if (found := self._slices.pop(seq, None)) is None:
+            return
+        sent_ns, programs = found
+        self._sender.durations.add(time.monotonic_ns() - sent_ns)
+        for program in programs:
             if self._programs.get(program.first) is program:    # else it was given up
                 self._finish(program, known=True)
 
@@ -519,6 +529,7 @@ class Netlink:
     def _overrun(self) -> None:
         """Messages were lost, and acknowledgements may be among them."""
         self.overruns += 1
+        self._sender.counters.overruns += 1
         self._drained.clear()
         self._lose(list(self._programs.values()))
         self._slices.clear()
@@ -527,6 +538,7 @@ class Netlink:
 
     def _lose(self, programs: list[_Program]) -> None:
         for program in programs:
+            self._sender.counters.lost += program.count
             self._finish(program, known=False)
 
     def _check_deadlines(self) -> None:
@@ -541,8 +553,8 @@ class Netlink:
         late = [p for p in self._programs.values() if max(p.deadline, quiet_until) <= now]
         self._lose(late)
         if late:
-            self._slices = {seq: programs for seq, programs in self._slices.items()
-                            if any(self._programs.get(program.first) is program for program in programs)}
+            self._slices = {seq: found for seq, found in self._slices.items()
+                            if any(self._programs.get(program.first) is program for program in found[1])}
         if self._dump is not None and max(self._dump.deadline, quiet_until) <= now:
             self._end_dump(NetlinkError("netlink: the kernel did not finish a dump; try again", ETIMEDOUT))
         if late:

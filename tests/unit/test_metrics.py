@@ -49,7 +49,10 @@ def snapshot(**changes):
         "vips": [(labels(name="web", address="192.0.2.1/24"), True)],
         "vip_count": 9,
         "takeovers": takeovers,
-        "parts": {"notify": {"fifo_dropped": 5}, "scripts": {"running": 2}, "log": {"lines_dropped": 4}},
+        "netlink_batches": takeovers,
+        "parts": {
+            "notify": {"fifo_dropped": 5}, "netlink": {"lost": 3}, "scripts": {"running": 2}, "log": {"lines_dropped": 4},
+        },
         "trackers": tracked(TRACKERS),
     }
     return Snapshot(**(base | changes))
@@ -149,6 +152,7 @@ def test_a_histogram_is_cumulative_and_ends_with_all():
     assert buckets[(("le", "0.002048"),)] == 1
     assert buckets[(("le", "0.004096"),)] == buckets[(("le", "+Inf"),)] == 2
     assert found["pyvrrp_takeover_seconds_sum"][()] == pytest.approx(0.0030015)
+    assert found["pyvrrp_netlink_batch_seconds_count"][()] == 2
 
 
 @pytest.mark.parametrize(("ns", "place"), [(-5, 0), (0, 0), (999, 0), (1_000, 1), (2_000, 2), (3_999, 2), (10**15, 25)])
