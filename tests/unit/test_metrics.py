@@ -51,7 +51,8 @@ def snapshot(**changes):
         "takeovers": takeovers,
         "netlink_batches": takeovers,
         "parts": {
-            "notify": {"fifo_dropped": 5}, "netlink": {"lost": 3}, "scripts": {"running": 2}, "log": {"lines_dropped": 4},
+            "notify": {"fifo_dropped": 5}, "netlink": {"lost": 3}, "scripts": {"running": 2},
+            "log": {"lines_dropped": 4},
         },
         "trackers": tracked(TRACKERS),
     }
