@@ -13,6 +13,7 @@ cdef enum:
 cdef struct queue_t:
     int64_t gap_ns          # at least so long from one frame to the next
     int64_t next_ns         # no frame before this
+    int64_t rest_end_ns     # REPEATS: first rounds of others put it off no longer than this
     uint32_t head           # routers that wait to send one frame, first and last; VR_NONE: nobody does
     uint32_t tail
 

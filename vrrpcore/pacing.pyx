@@ -12,8 +12,9 @@ is set to the pacer's next time, which counts from the last frame that was sent:
 
 Ten thousand takeovers at once are 50,000 frames, and the kernel takes a second to send them. What matters is the first
 frame of each address. So beyond ANNOUNCE_BURST datagrams in a batch a set without a pacer sends its first round only,
-and the others wait in a queue of their own, the one numbered REPEATS, where routers take turns round by round. Its gap
-is kept in the mean: what is due within REPEAT_GRAIN_NS goes together.
+and the others wait in a queue of their own, the one numbered REPEATS, where routers take turns round by round. It begins
+when no first round has come for REPEAT_REST_NS. Its gap is kept in the mean: what is due within REPEAT_GRAIN_NS goes
+together.
 
 A set that comes due before the one before it is through does not wait behind it: the rest becomes as long as a new one.
 A router waits in one queue at a time; its addresses without a pacer are announced before.
@@ -24,7 +25,14 @@ from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
 from vrrpcore.consts cimport FAMILY_IPV6, NS_PER_S
-from vrrpcore.limits cimport ANNOUNCE_BURST, ANNOUNCE_GAP_S_MAX, REPEAT_GAP_NS, REPEAT_GRAIN_NS
+from vrrpcore.limits cimport (
+    ANNOUNCE_BURST,
+    ANNOUNCE_GAP_S_MAX,
+    REPEAT_GAP_NS,
+    REPEAT_GRAIN_NS,
+    REPEAT_REST_NS,
+    REPEAT_REST_NS_MAX,
+)
 from vrrpcore.vr cimport ST_MASTER, TIMER_ANNOUNCE, TIMERS_PER_VR, VR_NONE
 
 
@@ -204,13 +212,15 @@ cdef class Announcer:
         """The other rounds of a set, after those of routers that wait already."""
         cdef cursor_t *cursor = &self._cursors[i]
         cdef queue_t *queue = &self._queues[REPEATS]
+        cdef int64_t rest_ns = now_ns + REPEAT_REST_NS
+        if queue.head == VR_NONE:
+            queue.rest_end_ns = now_ns + REPEAT_REST_NS_MAX
+        queue.next_ns = max(queue.next_ns, min(rest_ns, queue.rest_end_ns))
         if cursor.queue == <uint32_t>REPEATS:
             if cursor.rounds < rounds:
                 cursor.rounds = <uint16_t>rounds
             return
         cursor.rounds = <uint16_t>rounds
-        if queue.head == VR_NONE and queue.next_ns < now_ns + REPEAT_GRAIN_NS:
-            queue.next_ns = now_ns + REPEAT_GRAIN_NS
         self._append(i, REPEATS)
 
     cdef void _repeat(self, uint32_t i, const vr_t *vr, int64_t now_ns) noexcept nogil:

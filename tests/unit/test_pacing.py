@@ -351,7 +351,22 @@ class TestCrowd:
         times = [at_ns for at_ns, _, _ in later]
         assert all(at_ns % (2 * MS) == 0 for at_ns in times)
         assert max(Counter(times).values()) <= 33       # 2 ms / 62.5 us, and one that overlaps
-        assert times[-1] - START_NS < len(later) * 62_500 + 5 * MS
+        assert times[0] - START_NS == 20 * MS, "none came after those of the beginning"
+        assert times[-1] - times[0] < len(later) * 62_500 + 5 * MS
+
+    def test_first_ones_put_repeats_off_for_a_second_at_most(self) -> None:
+        """2,000 routers follow one another every ms; repeats begin after a second, and none is left out."""
+        engine, sent = self.crowd(100, announce_repeat=5)
+        for k in range(100, 2100):
+            now_ns = START_NS + (k - 99) * MS
+            engine.start(engine.add(owner(k, paced(None, k), announce_repeat=5)), now_ns)
+            engine.announce(k, now_ns)
+            sent += frames(engine, now_ns) + run(engine, now_ns)
+        sent += run(engine, START_NS + 5 * S)
+        assert Counter(vr for _, vr, _ in sent) == dict.fromkeys(range(2100), 5)
+        repeated = [at_ns for at_ns, vr, _ in sent if vr == 99]
+        assert repeated[0] == START_NS
+        assert 980 * MS < repeated[1] - START_NS < 1030 * MS
 
     def test_who_stops_being_master_is_not_repeated(self) -> None:
         engine, _ = self.crowd(100, announce_repeat=3)
