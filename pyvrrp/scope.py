@@ -270,7 +270,8 @@ class Scope:
     def instances(self) -> Iterator[InstanceStatus]:
         """How every instance stands, those that are refused last."""
         for router in list(self._routers.values()):
-            yield self.portrait(router)
+            if router.number in self._routers:      # else a reload has removed it since the first was told
+                yield self.portrait(router)
         yield from self._refused()
 
     def _refused(self) -> Iterator[InstanceStatus]:
@@ -608,6 +609,7 @@ class Scope:
             self._engine.leave_group(router.index)
             self._engine.remove(router.index)
         self._host.delist(router)
+        router.index = -1                           # the engine may give it to another; who still asks finds none
         del self._routers[router.number]
         network = router.network
         if wants_things(router.placed.instance) and network.want(router.number, present=False):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from netns.harness import START_S, Daemon, Kind, Lab, Node
+from netns.harness import START_S, Daemon, Kind, Lab, Node, until
 
 pytestmark = [pytest.mark.root]
 
@@ -280,3 +280,24 @@ def test_a_known_script_is_run_from_the_time_that_it_is_tracked(running: Running
     since_s = reload_done(running, DOWN + file_of(*FIRST))
     running.left.record.wait_address(Router(1).address, True, since_s=since_s, timeout_s=5)
     running.assert_untouched(FIRST[1], since_s)
+
+
+def test_whoever_asks_meanwhile_gets_a_whole_answer(lab: Lab) -> None:
+    """An answer is made in slices, and a reload that removes instances may come between two."""
+    daemon = lab.daemon("pyvrrpd", lab.pair()[0])
+
+    def configure(count: int) -> None:
+        daemon.configure("".join(
+            f"vrrp_instance V{vrid} {{\n interface eth0\n virtual_router_id {vrid}\n priority 100\n"
+            f" virtual_ipaddress {{\n 192.0.2.{vrid}/32 dev eth0\n }}\n}}\n"
+            for vrid in range(10, 10 + count)
+        ))
+
+    configure(200)
+    daemon.start()
+    until(lambda: daemon.socket.exists(), 30, "the control socket")
+    for count in (20, 200) * 3:
+        configure(count)
+        daemon.signal(signal.SIGHUP)
+        until(lambda: len(daemon.get("/v1/instances")["instances"]) == count, 30, f"{count} instances")  # noqa: B023
+    assert "please report" not in daemon.log()
