@@ -30,9 +30,13 @@ def pair(lab: Lab, clocks: Callable[[], Clock], *lines: str) -> tuple[Segment, D
     others, sleeper = lab.daemon("pyvrrpd", segment.nodes[1]), lab.daemon("pyvrrpd", segment.nodes[0])
     others.configure(instance("VI_1", priority=50, interval_s=INTERVAL_S))
     sleeper.configure(instance("VI_1", *lines, priority=100, interval_s=INTERVAL_S))
+    # Parted at first: under nopreempt the one that starts sooner would stay MASTER.
+    segment.part(0)
     others.start()              # before there is a clock of our own
     clock = clocks()
     sleeper.start()
+    until(lambda: state(sleeper) == state(others) == "MASTER", 2 * START_S, "two MASTERs")
+    segment.heal()
     until(lambda: state(sleeper) == "MASTER" and state(others) == "BACKUP", 2 * START_S, "a MASTER and a BACKUP")
     return segment, sleeper, others, clock
 
