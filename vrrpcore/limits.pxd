@@ -32,8 +32,8 @@ cdef enum:
     REPEAT_GAP_NS = 62500
     REPEAT_GRAIN_NS = 2000000
 
-    # They wait until no first one has come for so long, but not longer than a second: while a takeover of thousands goes
-    # on, repeating what its first addresses have said would take a sixth of the time that the last ones wait for.
+    # They wait until no first one has come for so long, but not longer than a second: while a takeover of thousands
+    # goes on, repeating what its first addresses have said would take a sixth of the time that the last ones wait for.
     REPEAT_REST_NS = 20000000
     REPEAT_REST_NS_MAX = 1000000000
 

@@ -12,9 +12,9 @@ is set to the pacer's next time, which counts from the last frame that was sent:
 
 Ten thousand takeovers at once are 50,000 frames, and the kernel takes a second to send them. What matters is the first
 frame of each address. So beyond ANNOUNCE_BURST datagrams in a batch a set without a pacer sends its first round only,
-and the others wait in a queue of their own, the one numbered REPEATS, where routers take turns round by round. It begins
-when no first round has come for REPEAT_REST_NS. Its gap is kept in the mean: what is due within REPEAT_GRAIN_NS goes
-together.
+and the others wait in a queue of their own, the one numbered REPEATS, where routers take turns round by round. It
+begins when no first round has come for REPEAT_REST_NS. Its gap is kept in the mean: what is due within REPEAT_GRAIN_NS
+goes together.
 
 A set that comes due before the one before it is through does not wait behind it: the rest becomes as long as a new one.
 A router waits in one queue at a time; its addresses without a pacer are announced before.
