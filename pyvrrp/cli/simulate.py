@@ -91,7 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
             return EXIT_UNREADABLE
         hosts = {name: one.loaded.configuration for name, one in checked.items() if one.loaded.configuration}
         if not any(configuration.instances for configuration in hosts.values()):
-            raise UsageError("no instance would run; pyvrrp check says why")
+            print("\n".join(report(list(checked.values()))), file=sys.stderr)
+            raise UsageError("no instance would run; mend what is said above, or name another file")
         steps = _steps(arguments, list(hosts))
         for_ns = None if arguments.for_time is None else time_ns(arguments.for_time)
         if for_ns is not None and steps and steps[-1].at_ns > for_ns:
