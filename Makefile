@@ -40,9 +40,9 @@ test-root: ## only the tests that need root: namespaces, a real keepalived
 lint: ## ruff, cython-lint, mypy --strict, the stubs against what is compiled
 	@contrib/bootstrap.sh $(PYTHON) $(VENV) test lint
 	$(BIN)/ruff check
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cython-lint vrrpcore pyvrrp/meter $(wildcard bench)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cython-lint vrrpcore pyvrrp/meter pyvrrp/metrics $(wildcard bench)
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest vrrpcore pyvrrp.meter.loops --concise --allowlist contrib/stubtest.txt --ignore-unused-allowlist
+	$(BIN)/python -m mypy.stubtest vrrpcore pyvrrp.meter.loops pyvrrp.metrics.columns --concise --allowlist contrib/stubtest.txt --ignore-unused-allowlist
 
 debug: ## unit and property tests and the fuzzers in a build with bounds checks and ASan, UBSan
 	@contrib/debug.sh $(PYTHON) $(VENV) $(PYTEST_ARGS)
@@ -77,4 +77,4 @@ docs: ## write the generated documents anew
 
 clean: ## remove what was built
 	rm -rf build *.egg-info .venv/.pyvrrp-* vrrpcore/*.c vrrpcore/*.so vrrpcore/*.html pyvrrp/_linux.c pyvrrp/_linux*.so \
-	       pyvrrp/meter/*.c pyvrrp/meter/*.so
+	       pyvrrp/meter/*.c pyvrrp/meter/*.so pyvrrp/metrics/*.c pyvrrp/metrics/*.so

@@ -38,7 +38,7 @@ LINK_ARGS = SANITIZE if DEBUG else []
 MACROS = [("CYTHON_TRACE_NOGIL", "1")] if DEBUG else []
 
 SOURCES = [Path("bench/inner.pyx")] if BENCH else [
-    *sorted(Path("vrrpcore").glob("*.pyx")), *sorted(Path("pyvrrp/meter").glob("*.pyx"))]
+    *sorted(Path("vrrpcore").glob("*.pyx")), *sorted(Path("pyvrrp").glob("*/*.pyx"))]
 CFFI_MODULE = "bench/yardstick_build.py" if BENCH else "pyvrrp/linux_build.py"
 
 extensions = [

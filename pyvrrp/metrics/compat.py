@@ -6,10 +6,10 @@ more than METRICS_VIPS_MAX.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from pyvrrp.metrics.exposition import Family, column, labels, line
+from pyvrrp.metrics.exposition import Family, column, labels, line, pieces
 from pyvrrp.metrics.families import Snapshot
 
 
@@ -47,16 +47,17 @@ def of_instance(iname: str, interface: str, vrid: int) -> str:
     return labels(iname=iname, intf=interface, vrid=vrid)
 
 
-def families(now: Snapshot, names: Sequence[str], addresses: Iterable[Address]) -> Iterator[Family]:
+def families(now: Snapshot, names: list[str], addresses: Iterable[Address]) -> Iterator[Family]:
     """The exporter's families. names: of each instance of the snapshot its labels, as of_instance() makes them."""
-    yield Family("keepalived_up", "gauge", "Always 1: whoever answers runs", [line("keepalived_up", "", 1)])
+    yield Family("keepalived_up", "gauge", "Always 1: whoever answers runs", pieces([line("keepalived_up", "", 1)]))
     for counter, (name, means) in _COUNTERS.items():
         metric = f"keepalived_{name}_total"
-        yield Family(metric, "counter", means, column(metric, names, now.counters(counter)))
+        values, indexes = now.counters.column(counter), now.counters.indexes
+        yield Family(metric, "counter", means, column(metric, names, values, indexes))
     states: dict[bool, list[str]] = {False: [], True: []}
     for each in addresses:
         metric = "keepalived_vrrp_excluded_state" if each.is_excluded else "keepalived_vrrp_state"
         own = of_instance(each.iname, each.interface, each.vrid)
         states[each.is_excluded].append(line(metric, f"{own},{labels(ip_address=each.address)}", each.state))
-    yield Family("keepalived_vrrp_state", "gauge", "State of the instance of an address", states[False])
-    yield Family("keepalived_vrrp_excluded_state", "gauge", "The same of an excluded address", states[True])
+    yield Family("keepalived_vrrp_state", "gauge", "State of the instance of an address", pieces(states[False]))
+    yield Family("keepalived_vrrp_excluded_state", "gauge", "The same of an excluded address", pieces(states[True]))

@@ -1,28 +1,31 @@
 """The text format of Prometheus (version 0.0.4), made in pieces of bounded work.
 
 A family's lines stand together, so rendering goes by columns: one counter of all instances, then the next. A column is
-a slice of the engine's array, and a line is one f-string.
+written in C (`columns`); what there are few of, line by line.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from pyvrrp.metrics import columns
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-LINES_PER_PIECE = 1000          # about 0.3 ms
+LINES_PER_PIECE = 1000          # 0.1 ms in C, 0.3 ms line by line
 
 Value = int | float
 
 
 class Family(NamedTuple):
-    """A metric with all its lines. Each is made as it is read: there may be a hundred thousand."""
+    """A metric with all its lines. They are made as they are read: there may be a hundred thousand."""
 
     name: str
     kind: str                   # counter, gauge or histogram
     help: str                   # one line
-    lines: Iterable[str]
+    pieces: Iterable[bytes]     # of at most LINES_PER_PIECE lines; some may be empty
 
 
 def labels(**values: object) -> str:
@@ -32,6 +35,8 @@ def labels(**values: object) -> str:
 
 def escaped(value: str) -> str:
     """A label's value as it stands between quotes."""
+    if value.isalnum():             # nearly all are
+        return value
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
@@ -40,12 +45,22 @@ def line(name: str, of: str, value: Value) -> str:
     return f"{name}{{{of}}} {value}\n" if of else f"{name} {value}\n"
 
 
-def column(name: str, things: Sequence[str], values: Iterable[Value], *, skip_zero: bool = False) -> Iterator[str]:
-    """A line for each of many things. things: their labels, in the order of `values`."""
-    pairs = zip(things, values, strict=True)
-    if skip_zero:
-        return (f"{name}{{{thing}}} {value}\n" for thing, value in pairs if value)
-    return (f"{name}{{{thing}}} {value}\n" for thing, value in pairs)
+def pieces(lines: Iterable[str]) -> Iterator[bytes]:
+    """Lines as the pieces of a family."""
+    left = iter(lines)
+    while piece := "".join(islice(left, LINES_PER_PIECE)):
+        yield piece.encode()
+
+
+def column(
+    name: str, things: list[str], values: array[int], indexes: array[int], *, more: str = "", is_milli: bool = False,
+    skip_zero: bool = False,
+) -> Iterator[bytes]:
+    """The pieces of a family with a line for each of many things; the arguments are those of `columns.lines`."""
+    for first in range(0, len(things), LINES_PER_PIECE):
+        last = min(first + LINES_PER_PIECE, len(things))
+        yield columns.lines(
+            name, things, values, indexes, first, last, more=more, is_milli=is_milli, skip_zero=skip_zero)
 
 
 def histogram(name: str, columns: Sequence[int], unit: float, total: float | None = None) -> Iterator[str]:
@@ -63,11 +78,11 @@ def histogram(name: str, columns: Sequence[int], unit: float, total: float | Non
     yield f"{name}_count {seen + columns[-1]}\n"
 
 
-def render(families: Iterable[Family]) -> Iterator[str]:
+def render(families: Iterable[Family]) -> Iterator[bytes]:
     """The text, in pieces of at most LINES_PER_PIECE lines; a family without lines is left out."""
     for family in families:
-        head = f"# HELP {family.name} {family.help}\n# TYPE {family.name} {family.kind}\n"
-        lines = iter(family.lines)
-        while piece := "".join(islice(lines, LINES_PER_PIECE)):
-            yield head + piece
-            head = ""
+        head = f"# HELP {family.name} {family.help}\n# TYPE {family.name} {family.kind}\n".encode()
+        for piece in family.pieces:
+            if piece:
+                yield head + piece
+                head = b""

@@ -8,12 +8,12 @@ an advert is a value to sum over and not a name to know.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pyvrrp import limits
-from pyvrrp.metrics.exposition import Family, Value, column, histogram, labels, line
+from pyvrrp.metrics.exposition import Family, Value, column, histogram, labels, line, pieces
 from pyvrrp.model import State
 from pyvrrp.statistics import COUNTERS, DROP_COUNTERS, Durations
 
@@ -26,18 +26,33 @@ class Metric(NamedTuple):
     help: str
 
 
+class Counters:
+    """The engine's counters of some instances, by name."""
+
+    def __init__(self, names: Sequence[str], rows: array[int], indexes: array[int]) -> None:
+        """rows: Engine.counters_array(). names: of its columns. indexes: the row of each instance, of "I"."""
+        self._rows, self.indexes = rows, indexes
+        self._width, self._places = len(names), {name: place for place, name in enumerate(names)}
+
+    def column(self, name: str) -> array[int]:
+        """One counter, by index; zeros if there is none of that name."""
+        if name in self._places:
+            return self._rows[self._places[name]::self._width]
+        return array("Q", bytes(8 * (len(self._rows) // self._width)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything that a scrape tells, of one moment. Sequences of instances are in one order."""
+    """Everything that a scrape tells, of one moment. All of each instance is in one order; arrays are of "Q"."""
 
     version: str
-    names: Sequence[str]                        # of each instance its labels
-    states: Sequence[int]                       # model.State
-    priorities: Sequence[int]                   # effective
-    since_s: Sequence[float]                    # the epoch's seconds at the last transition
-    heard_ago_s: Sequence[float]                # since the last advert; negative: none was heard
-    faults: Sequence[Sequence[str]]             # reasons, as words
-    counters: Callable[[str], Sequence[int]]    # one counter of all instances, by its name
+    names: list[str]                            # of each instance its labels
+    states: array[int]                          # model.State
+    priorities: array[int]                      # effective
+    since_ms: array[int]                        # the epoch's milliseconds at the last transition; 0: there was none
+    heard_ago_ms: array[int]                    # since the last advert; columns.NOTHING: none was heard
+    faults: Sequence[tuple[int, tuple[str, ...]]]       # of those that have any, by place: reasons, as words
+    counters: Counters
     totals: Mapping[str, int]                   # of the engine
     histograms: Mapping[str, Sequence[int]]     # the engine's, by name; column k is below 2**k
     drops: Mapping[tuple[int, str], int]        # of no instance: by address family and reason
@@ -173,23 +188,25 @@ def families(now: Snapshot) -> Iterator[Family]:
     """Every family, in the order of the table."""
     yield _one("pyvrrp_build_info", 1, labels(version=now.version))
     yield _family("pyvrrp_instances", _per_state(now.states))
-    yield _column(now, "pyvrrp_instance_state", now.states)
-    yield _column(now, "pyvrrp_instance_priority", now.priorities)
-    yield _column(now, "pyvrrp_instance_last_transition_timestamp_seconds", now.since_s, skip_zero=True)
-    yield _family("pyvrrp_instance_advert_age_seconds", (
-        line("pyvrrp_instance_advert_age_seconds", name, ago_s)
-        for name, ago_s in zip(now.names, now.heard_ago_s, strict=True) if ago_s >= 0
-    ))
+    in_order = array("I", range(len(now.names)))
+    for metric, of_each in (
+        ("pyvrrp_instance_state", now.states), ("pyvrrp_instance_priority", now.priorities),
+    ):
+        yield _in_pieces(metric, column(metric, now.names, of_each, in_order))
+    metric = "pyvrrp_instance_last_transition_timestamp_seconds"
+    yield _in_pieces(metric, column(metric, now.names, now.since_ms, in_order, is_milli=True, skip_zero=True))
+    metric = "pyvrrp_instance_advert_age_seconds"
+    yield _in_pieces(metric, column(metric, now.names, now.heard_ago_ms, in_order, is_milli=True))
     yield _family("pyvrrp_instance_fault", (
-        line("pyvrrp_instance_fault", f"{name},{labels(reason=reason)}", 1)
-        for name, reasons in zip(now.names, now.faults, strict=True) for reason in reasons
+        line("pyvrrp_instance_fault", f"{now.names[place]},{labels(reason=reason)}", 1)
+        for place, reasons in now.faults for reason in reasons
     ))
     for counter, metric in _OWN.items():
-        yield _column(now, metric, now.counters(counter), skip_zero=counter not in _ALWAYS)
-    yield _family("pyvrrp_adverts_dropped_total", _dropped(now))
-    yield _family("pyvrrp_adverts_differing_total", (
-        each for counter in _ODD
-        for each in _labelled(now, "pyvrrp_adverts_differing_total", counter, labels(kind=counter))
+        yield _in_pieces(metric, _counted(now, metric, counter, skip_zero=counter not in _ALWAYS))
+    yield _in_pieces("pyvrrp_adverts_dropped_total", _dropped(now))
+    yield _in_pieces("pyvrrp_adverts_differing_total", (
+        piece for counter in _ODD
+        for piece in _counted(now, "pyvrrp_adverts_differing_total", counter, labels(kind=counter))
     ))
     yield _family("pyvrrp_vip_set", (line("pyvrrp_vip_set", name, int(is_set)) for name, is_set in now.vips))
     yield _one("pyvrrp_vips", now.vip_count)
@@ -206,8 +223,8 @@ def families(now: Snapshot) -> Iterator[Family]:
             yield _family(metric, histogram(metric, now.histograms[name], unit))
     for (group, key), (metric, _) in _PARTS.items():
         yield _one(metric, now.parts.get(group, {}).get(key, 0))
-    for metric, values in now.trackers.items():
-        yield _family(metric, (line(metric, name, value) for name, value in values.items()))
+    for metric, tracked in now.trackers.items():
+        yield _family(metric, (line(metric, name, value) for name, value in tracked.items()))
 
 
 def shown_vips(count: int) -> bool:
@@ -215,54 +232,36 @@ def shown_vips(count: int) -> bool:
     return count <= limits.METRICS_VIPS_MAX
 
 
-def counter_columns(names: Sequence[str], rows: array[int], indexes: Sequence[int]) -> Callable[[str], Sequence[int]]:
-    """A reader of one counter of some instances.
-
-    rows: Engine.counters_array(), a row for each index. names: of its columns. indexes: of the instances, in order.
-    """
-    width, places = len(names), {name: place for place, name in enumerate(names)}
-    nothing = bytes(len(indexes))
-
-    def read(name: str) -> Sequence[int]:
-        if name not in places:
-            return nothing
-        everywhere = rows[places[name]::width]
-        return [everywhere[index] for index in indexes] if any(everywhere) else nothing
-
-    return read
-
-
 def _family(name: str, lines: Iterable[str]) -> Family:
     metric = METRICS[name]
-    return Family(name, metric.kind, metric.help, lines)
+    return Family(name, metric.kind, metric.help, pieces(lines))
+
+
+def _in_pieces(name: str, them: Iterable[bytes]) -> Family:
+    metric = METRICS[name]
+    return Family(name, metric.kind, metric.help, them)
 
 
 def _one(name: str, value: Value, of: str = "") -> Family:
     return _family(name, [line(name, of, value)])
 
 
-def _column(now: Snapshot, name: str, values: Sequence[Value], *, skip_zero: bool = False) -> Family:
-    return _family(name, column(name, now.names, values, skip_zero=skip_zero))
-
-
-def _per_state(states: Sequence[int]) -> list[str]:
+def _per_state(states: array[int]) -> list[str]:
     return [
         line("pyvrrp_instances", labels(state=state.name), states.count(state))
         for state in (State.MASTER, State.BACKUP, State.FAULT, State.INIT)
     ]
 
 
-def _labelled(now: Snapshot, metric: str, counter: str, more: str) -> Iterator[str]:
-    values = now.counters(counter)
-    if any(values):
-        for name, value in zip(now.names, values, strict=True):
-            if value:
-                yield line(metric, f"{name},{more}", value)
+def _counted(now: Snapshot, metric: str, counter: str, more: str = "", *, skip_zero: bool = True) -> Iterator[bytes]:
+    values, indexes = now.counters.column(counter), now.counters.indexes
+    return column(metric, now.names, values, indexes, more=more, skip_zero=skip_zero)
 
 
-def _dropped(now: Snapshot) -> Iterator[str]:
-    for (family, reason), count in now.drops.items():
-        if count:
-            yield line("pyvrrp_adverts_dropped_total", labels(name="", family=family, reason=reason), count)
+def _dropped(now: Snapshot) -> Iterator[bytes]:
+    yield from pieces(
+        line("pyvrrp_adverts_dropped_total", labels(name="", family=family, reason=reason), count)
+        for (family, reason), count in now.drops.items() if count
+    )
     for counter in _DROPPED:
-        yield from _labelled(now, "pyvrrp_adverts_dropped_total", counter, labels(reason=counter))
+        yield from _counted(now, "pyvrrp_adverts_dropped_total", counter, labels(reason=counter))

@@ -12,8 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pyvrrp.control.trackers import FileStatus, ProcessStatus, ScriptStatus
 from pyvrrp.metrics import compat
-from pyvrrp.metrics.exposition import LINES_PER_PIECE, Family, column, escaped, histogram, labels, line, render
-from pyvrrp.metrics.families import METRICS, Snapshot, counter_columns, families
+from pyvrrp.metrics.columns import NOTHING, lines
+from pyvrrp.metrics.exposition import LINES_PER_PIECE, Family, column, escaped, histogram, labels, line, pieces, render
+from pyvrrp.metrics.families import METRICS, Counters, Snapshot, families
 from pyvrrp.model import State
 from pyvrrp.scrape import tracked
 from pyvrrp.statistics import COUNTERS, Durations
@@ -37,12 +38,12 @@ def snapshot(**changes):
     base = {
         "version": "1.2",
         "names": [labels(name="web", vrid=51), labels(name='a "b"\\c\n', vrid=52)],
-        "states": [State.MASTER, State.FAULT],
-        "priorities": [150, 100],
-        "since_s": [1_795_233_862.25, 0.0],
-        "heard_ago_s": [-1, 0.5],
-        "faults": [(), ("link_down", "group")],
-        "counters": counter_columns(COUNTER_NAMES, rows, [1, 0]),
+        "states": array("Q", [State.MASTER, State.FAULT]),
+        "priorities": array("Q", [150, 100]),
+        "since_ms": array("Q", [1_795_233_862_250, 0]),
+        "heard_ago_ms": array("Q", [NOTHING, 500]),
+        "faults": [(1, ("link_down", "group"))],
+        "counters": Counters(COUNTER_NAMES, rows, array("I", [1, 0])),
         "totals": {"turns": 7, "stall_longest_ns": 12_000_000},
         "histograms": {name: [1] * len(columns) for name, columns in HISTOGRAMS.items()},
         "drops": {(4, "vrid_err"): 3, (6, "vrid_err"): 0},
@@ -62,7 +63,7 @@ def snapshot(**changes):
 def read(told):
     """Families as prometheus_client reads them: {name: {labels: value}}."""
     found = {}
-    for family in text_string_to_metric_families("".join(render(told))):
+    for family in text_string_to_metric_families(b"".join(render(told)).decode()):
         for sample in family.samples:
             found.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
     return found
@@ -134,7 +135,7 @@ def test_every_counter_of_an_instance_is_told_once():
 
 
 def test_what_is_0_is_left_out_but_for_what_a_rate_needs():
-    zero = counter_columns(COUNTER_NAMES, array("Q", bytes(8 * 2 * len(COUNTER_NAMES))), [0, 1])
+    zero = Counters(COUNTER_NAMES, array("Q", bytes(8 * 2 * len(COUNTER_NAMES))), array("I", [0, 1]))
     found = read(families(snapshot(counters=zero, drops={})))
     assert found["pyvrrp_adverts_sent_total"] == {WEB: 0, STRANGE: 0}
     assert "pyvrrp_adverts_dropped_total" not in found
@@ -166,15 +167,42 @@ def test_a_duration_is_counted_in_its_column(ns, place):
 
 def test_pieces_are_bounded_and_lose_nothing():
     things = [labels(name=f"vi{number}") for number in range(2 * LINES_PER_PIECE + 5)]
-    pieces = list(render([
-        Family("empty", "gauge", "nothing", []),
-        Family("many", "gauge", "many", column("many", things, range(len(things)))),
-        Family("one", "gauge", "one", [line("one", "", 1)]),
+    numbers, indexes = array("Q", range(len(things))), array("I", range(len(things)))
+    made = list(render([
+        Family("empty", "gauge", "nothing", pieces([])),
+        Family("many", "gauge", "many", column("many", things, numbers, indexes)),
+        Family("one", "gauge", "one", pieces([line("one", "", 1)])),
     ]))
-    assert [piece.count("\n") for piece in pieces] == [LINES_PER_PIECE + 2, LINES_PER_PIECE, 5, 3]
-    assert "empty" not in "".join(pieces)
-    found = read([Family("many", "gauge", "many", column("many", things, range(len(things))))])
+    assert [piece.count(b"\n") for piece in made] == [LINES_PER_PIECE + 2, LINES_PER_PIECE, 5, 3]
+    assert b"empty" not in b"".join(made)
+    found = read([Family("many", "gauge", "many", column("many", things, numbers, indexes))])
     assert found["many"][(("name", "vi2004"),)] == 2004
+
+
+@pytest.mark.parametrize(("value", "plain", "milli"), [
+    (0, "0", "0.000"), (7, "7", "0.007"), (60, "60", "0.060"), (999, "999", "0.999"), (1000, "1000", "1.000"),
+    (1_795_233_862_250, "1795233862250", "1795233862.250"),
+    (2**64 - 2, "18446744073709551614", "18446744073709551.614"),
+])
+def test_a_number_of_a_column(value, plain, milli):
+    things, values, indexes = ['n="x"'], array("Q", [5, value]), array("I", [1])
+    assert lines("m", things, values, indexes, 0, 1) == f'm{{n="x"}} {plain}\n'.encode()
+    assert lines("m", things, values, indexes, 0, 1, is_milli=True) == f'm{{n="x"}} {milli}\n'.encode()
+
+
+def test_what_a_column_leaves_out():
+    things, indexes = ['n="a"', 'n="\N{SNOWMAN}"', 'n="c"'], array("I", range(3))
+    values = array("Q", [0, 3, NOTHING])
+    assert lines("m", things, values, indexes, 0, 3) == 'm{n="a"} 0\nm{n="\N{SNOWMAN}"} 3\n'.encode()
+    told = lines("m", things, values, indexes, 0, 3, more='k="v"', skip_zero=True)
+    assert told == 'm{n="\N{SNOWMAN}",k="v"} 3\n'.encode()
+    assert lines("m", things, values, indexes, 2, 3) == lines("m", [], values, array("I"), 0, 0) == b""
+
+
+@pytest.mark.parametrize(("indexes", "first", "last"), [([0, 2], 0, 2), ([0, 1], 0, 3), ([0], 0, 2), ([0, 1], 1, 0)])
+def test_a_column_of_what_is_not_there(indexes, first, last):
+    with pytest.raises(IndexError, match="there"):
+        lines("m", ["a", "b"], array("Q", [1, 2]), array("I", indexes), first, last)
 
 
 def test_labels_are_escaped():
