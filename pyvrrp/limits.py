@@ -115,6 +115,7 @@ SPLIT_ADVERTS = 3                       # of the other MASTER that may be missin
 
 # Runtime
 THREAD_SWITCH_S = 0.0002                # the log's thread may keep the reactor waiting so long; Python's own is 5 ms
+TURN_SLICE_NS = 100_000                 # of the kernel's scheduler: the least that it takes; its own is 1 to 3 ms
 SLICE_S = 0.0005                        # of Python work, before the reactor has its turn; its own turn takes as long
 STALL_TOLD_S = 0.1                      # shorter stalls are counted, not told: a busy host has many
 DUPLICATES_AFTER_S = 2.0                # from having its addresses: whoever had them has given them up by then

@@ -20,6 +20,7 @@ ffibuilder.cdef(
     int pyvrrp_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable);
     int pyvrrp_prctl(int option, unsigned long argument, unsigned long more);
     int pyvrrp_mlockall(int flags);
+    int pyvrrp_short_slice(int nice, uint64_t slice_ns);
     void pyvrrp_give_memory_back(void);
     int pyvrrp_attach_filter(int fd, const void *instructions, unsigned short count);
     int pyvrrp_inotify_open(void);
@@ -80,6 +81,20 @@ ffibuilder.set_source(
         return result < 0 ? -errno : result;
     }
     static int pyvrrp_mlockall(int flags) { return mlockall(flags) ? -errno : 0; }
+
+    /* sched_setattr(2) has no wrapper in older C libraries; this is the first version of its argument. */
+    static int pyvrrp_short_slice(int nice, uint64_t slice_ns)
+    {
+        struct {
+            uint32_t size, policy;
+            uint64_t flags;
+            int32_t nice;
+            uint32_t priority;
+            uint64_t runtime_ns, deadline_ns, period_ns;
+        } wanted = { sizeof wanted, 0 /* SCHED_OTHER */, 1 /* SCHED_FLAG_RESET_ON_FORK */, nice, 0, slice_ns, 0, 0 };
+        return syscall(SYS_sched_setattr, 0, &wanted, 0) ? -errno : 0;
+    }
+
     static void pyvrrp_give_memory_back(void)
     {
     #ifdef __GLIBC__

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from pyvrrp import limits
+
 LOOK = """
 import json, os, subprocess, sys
 from pyvrrp import scheduling
@@ -18,6 +20,9 @@ for each in asked:
     object.__setattr__(each, "cpu_affinity", tuple(each.cpu_affinity))
 problems = scheduling.apply(asked)
 child = "import os; print(os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0))"
+def slices(path):
+    with open(path) as lines:
+        return [line.split()[-1] for line in lines if line.startswith("se.slice")]
 print(json.dumps({
     "problems": problems,
     "nice": os.getpriority(os.PRIO_PROCESS, 0),
@@ -25,6 +30,7 @@ print(json.dumps({
     "priority": os.sched_getparam(0).sched_priority,
     "cpus": sorted(os.sched_getaffinity(0)),
     "locked": [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmLck")][0],
+    "slices": slices("/proc/self/sched") if os.path.exists("/proc/self/sched") else [],
     "child": subprocess.check_output([sys.executable, "-c", child], text=True).split(),
 }))
 """
@@ -41,6 +47,13 @@ def test_nothing_is_asked() -> None:
     assert (found["problems"], found["class"], found["locked"]) == ([], os.SCHED_OTHER, "0")
     assert found["nice"] == os.getpriority(os.PRIO_PROCESS, 0)
     assert found["cpus"] == sorted(os.sched_getaffinity(0))
+
+
+def test_a_short_slice_of_the_scheduler() -> None:
+    found = look({})
+    if not found["slices"]:
+        pytest.skip("this kernel has no slices, or does not show them")
+    assert found["slices"] == [str(limits.TURN_SLICE_NS)]
 
 
 def test_the_strongest_wish_counts() -> None:
