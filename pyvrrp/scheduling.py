@@ -10,6 +10,7 @@ longer for a processor when hundreds of scripts are started meanwhile.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Sequence
@@ -48,6 +49,8 @@ def apply(asked: Sequence[GlobalDefs]) -> list[str]:
             linux.short_slice(os.getpriority(os.PRIO_PROCESS, 0), limits.TURN_SLICE_NS)
         except OSError as error:
             log.debug("no short slice of the scheduler: %s", error.strerror)
+            with contextlib.suppress(OSError):
+                os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
     if any(each.no_swap for each in asked):
         try:
             linux.mlockall()
