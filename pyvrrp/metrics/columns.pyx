@@ -1,5 +1,5 @@
 # cython: language_level=3, cdivision=True
-"""A column of a scrape as text: one number of each of ten thousand instances, without a Python object for any of them."""
+"""A column of a scrape as text: a number of each of ten thousand instances, and no Python object for any of them."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
@@ -19,13 +19,15 @@ def lines(
 ) -> bytes:
     """Return the lines of things `first` to `last` - 1 of a metric: `name{thing} value`.
 
-    things: their labels, strings. more: labels that all lines have besides. indexes: by thing, where in `values` its value is. A value is a whole number, or
-    with is_milli one in thousandths, written with three decimals. Left out is what has the value NOTHING, and with
-    skip_zero what has 0. Raises IndexError: a thing, or a value that an index names, is not there.
+    things: their labels, strings. more: labels that all lines have besides. indexes: by thing, where in `values` its
+    value is. A value is a whole number, or with is_milli one in thousandths, written with three decimals. Left out is
+    what has the value NOTHING, and with skip_zero what has 0. Raises IndexError: a thing, or a value that an index
+    names, is not there.
     """
     cdef const uint64_t[::1] numbers = values
     cdef const uint32_t[::1] places = indexes
-    cdef Py_ssize_t begin = first, end = last, k, name_size, more_size, size, room = 0
+    cdef Py_ssize_t begin = first, end = last, k
+    cdef Py_ssize_t name_size, more_size, size, room = 0
     cdef const char *head = PyUnicode_AsUTF8AndSize(name, &name_size)
     cdef const char *tail = PyUnicode_AsUTF8AndSize(more, &more_size)
     cdef const char *thing
