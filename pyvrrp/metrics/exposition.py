@@ -35,8 +35,6 @@ def labels(**values: object) -> str:
 
 def escaped(value: str) -> str:
     """A label's value as it stands between quotes."""
-    if value.isalnum():             # nearly all are
-        return value
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
