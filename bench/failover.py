@@ -17,6 +17,7 @@ What is measured, by a process of its own (`bench/witness.py`):
 - tail: from the last deadline to the last address;
 - garp: from the last address to its first gratuitous ARP, as it arrives at the other host;
 - turn: how late turns of the reactor were meanwhile, by the daemon's own histogram (turn_late_us);
+- sleep: how late a loop in C that only sleeps for 1 ms wakes meanwhile: that long anything waits for a processor;
 - witness: for how long the witness itself did not look, so by how much the above may be too large.
 
 `ip -batch` adds the same addresses to the same interfaces, in a network namespace of its own, before each round.
@@ -30,6 +31,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -44,6 +46,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from figures import HERE, LATEST, Figure, machine, save, table
+from sleeper import Sleeper, Wakeup
 from witness import Seen, Witness
 
 from pyvrrp.control.client import ControlClient
@@ -58,6 +61,7 @@ from vrrpcore.packet import encode
 KINDS = ("pyvrrpd", "keepalived")
 SETTLE_S = 7.0                  # until the MASTER's second set of announcements is over
 AFTER_S = 1.5                   # what still arrives
+SLEEP_NS = 1_000_000
 MS = 1_000_000
 RESULTS = LATEST.with_name("failover.json")
 ACCEPTED = HERE / "failover.json"
@@ -120,6 +124,8 @@ class Result:
     turn_p99_us: float = 0.0
     turn_longest_us: float = 0.0
     turns: int = 0
+    sleep_p99_us: float = 0.0
+    sleep_longest_us: float = 0.0
     cpu_ms: float = 0.0                 # of the daemon, from the death until some time after the last address
     memory_mib: float = 0.0
     witness_ms: float = 0.0             # by so much what the witness saw may be too late
@@ -158,15 +164,18 @@ class Choir:
         # Wire by wire in turn: no receive queue of one wire gets all of its adverts at once.
         adverts = [adverts[k] for first in range(VRIDS) for k in range(first, len(adverts), VRIDS)]
         at_s = time.monotonic()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         while True:
             for sock, advert in adverts:
                 sock.send(advert)
             at_s += case.interval_cs / 100
-            time.sleep(max(0.0, at_s - time.monotonic()))
+            if signal.sigtimedwait({signal.SIGTERM}, max(0.0, at_s - time.monotonic())) is not None:
+                os._exit(0)
 
     def kill(self) -> None:
+        """End it, between two songs: all deadlines come together."""
         if self._pid:
-            os.kill(self._pid, 9)
+            os.kill(self._pid, signal.SIGTERM)
             os.waitpid(self._pid, 0)
             self._pid = 0
 
@@ -191,6 +200,14 @@ def note_turns(result: Result, before: Mapping[str, Mapping[str, int]], after: M
     longest_us = after["engine"]["turn_late_longest_us"]
     if longest_us > before["engine"]["turn_late_longest_us"]:
         result.turn_longest_us = longest_us
+
+
+def note_sleep(result: Result, wakeups: list[Wakeup], since_ns: int, until_ns: int) -> None:
+    """What the sleeper was late for from the first address to the last; times are CLOCK_REALTIME."""
+    offset_ns = time.time_ns() - time.monotonic_ns()
+    late = sorted(late_ns for due_ns, late_ns in wakeups if since_ns <= due_ns + offset_ns <= until_ns)
+    if late:
+        result.sleep_p99_us, result.sleep_longest_us = late[len(late) * 99 // 100] / 1000, late[-1] / 1000
 
 
 def judge(case: Case, result: Result, seen: Seen, indexes: Mapping[int, int], died_ns: int) -> None:
@@ -248,6 +265,8 @@ def takeover(case: Case, kind: str, directory: Path) -> Result:
             result.memory_mib = backup.memory_bytes() / 2**20
             before = turns(str(backup.socket)) if kind == "pyvrrpd" else {}
             time.sleep(1)
+            sleeper = Sleeper(SLEEP_NS)
+            stack.callback(sleeper.stop)
             master.kill()
             died_ns, cpu_ns = time.time_ns(), backup.cpu_ns()
             await_masters(backup, case.routers)
@@ -257,6 +276,7 @@ def takeover(case: Case, kind: str, directory: Path) -> Result:
         finally:
             seen = witness.close()
         judge(case, result, seen, indexes, died_ns)
+        note_sleep(result, sleeper.stop(), min(seen.addresses.values()), max(seen.addresses.values()))
     return result
 
 
@@ -351,8 +371,13 @@ def figures(case: Case, found: Mapping[str, Result]) -> Iterator[Figure]:
         if batched is not None:
             yield from beside("span", "first to last address", "span_ms", batched, "ip -batch", 1.1)
         yield alone("garp", "last address to its first GARP", ours.garp_ms, "ms", 50)
-    yield alone("turn-p99", "lateness of turns, 99 %", ours.turn_p99_us / 1000, "ms", 1.03)
-    yield alone("turn-longest", "lateness of turns, longest", ours.turn_longest_us / 1000, "ms", 10)
+    for name, what, mine_us, sleep_us, goal_ms in (
+        ("turn-p99", "lateness of turns, 99 %", ours.turn_p99_us, ours.sleep_p99_us, 1.03),
+        ("turn-longest", "lateness of turns, longest", ours.turn_longest_us, ours.sleep_longest_us, 10),
+    ):
+        yield Figure(key=f"{key}-{name}", what=f"{case.what}: {what}", value=mine_us / 1000, unit="ms", goal=goal_ms,
+                     yardstick="C loop that only sleeps" if sleep_us else "", yardstick_value=sleep_us / 1000,
+                     judged="value")
     if case.routers >= 10_000:
         yield alone("memory", "memory of all its processes (PSS)", ours.memory_mib, "MiB", 100)
 

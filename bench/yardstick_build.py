@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cffi import FFI
 
-SOURCES = ("clock.c", "checksum.c", "send.c", "receive.c", "witness.c")     # clock.c goes before all
+SOURCES = ("clock.c", "checksum.c", "send.c", "receive.c", "sleep.c", "witness.c")     # clock.c goes before all
 
 ffibuilder = FFI()
 ffibuilder.cdef("""
@@ -14,6 +14,8 @@ ffibuilder.cdef("""
                       long *sent);
     int64_t drain_loop(int fd, long *received);
     int64_t hear_loop(int fd, int64_t for_ns, long *received);
+    struct wakeup { int64_t due_ns; int64_t late_ns; };
+    long sleep_loop(int64_t interval_ns, struct wakeup *found, long room, const volatile int *stop);
 
     struct sighting { int64_t at_ns; uint8_t address[16]; uint32_t length; uint32_t ifindex; };
     long watch_addresses(int fd, struct sighting *found, long room, const volatile int *stop,

@@ -63,8 +63,9 @@ EXIT_FAILED = 1             # it could not start, or something of ours broke
 EXIT_RUNNING = 2            # another daemon holds the pid file
 EXIT_CONFIG = 6             # no configuration to run, as keepalived has it
 
-_GC_YOUNG = 4_000           # new objects between two looks at them, each 0.5 ms; what was loaded is frozen
-_GC_LOOKS_MAX = 5           # after more of them all but the newest objects are frozen without another one
+_GC_YOUNG = 400             # new objects between two looks at them: with 4,000 a look took up to 10 ms in a storm
+_GC_OLDER = 2_500           # looks between two at what outlived one, which would be tens of ms: hardly ever
+_GC_LOOKS_MAX = 50          # after more of them all but the newest objects are frozen without another one
 _DUMPS = {SIGNALS[dump.name]: dump for dump in Dump}
 _NOTHING = Configuration(global_defs=GlobalDefs(router_id=""))
 
@@ -125,7 +126,7 @@ class Daemon:
         sys.setswitchinterval(limits.THREAD_SWITCH_S)
         gc.collect()
         gc.freeze()                     # what was imported stays
-        gc.set_threshold(_GC_YOUNG, 250, 1000)
+        gc.set_threshold(_GC_YOUNG, _GC_OLDER, 1000)
         log.info("Starting pyvrrpd v%s", __version__)
         for warning in self._options.warnings:
             log.warning("%s", warning)

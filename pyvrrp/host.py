@@ -14,6 +14,7 @@ import asyncio
 import dataclasses
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Hashable, Iterable
 from functools import partial
 from typing import TypeVar
@@ -85,7 +86,7 @@ class Host:
         self._in: dict[Network, dict[int, Router]] = {}     # those of a namespace, by number
         self._statics: dict[int, Statics] = {}      # by number, which no router has
         self._by_index: dict[int, Router] = {}      # by the engine's index
-        self._to_judge: dict[Router, None] = {}     # in order; judged in slices
+        self._to_judge: OrderedDict[Router, None] = OrderedDict()      # judged in slices
         self._adverts_per_s: dict[Hashable, dict[tuple[str | None, int], float]] = {}     # by scope
         self._logs_unknown: dict[Hashable, bool] = {}                                      # by scope
         self._next_number = 0
@@ -366,9 +367,7 @@ class Host:
         self.give_way()
         until = time.monotonic() + limits.SLICE_S
         while self._to_judge:
-            router = next(iter(self._to_judge))
-            del self._to_judge[router]
-            self.judge(router)
+            self.judge(self._to_judge.popitem(last=False)[0])
             if time.monotonic() >= until:
                 break
         self.kick()

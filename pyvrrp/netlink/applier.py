@@ -51,6 +51,7 @@ from pyvrrp.limits import (
     LEFTOVERS_S,
     NETLINK_APPLY_SLICE_S,
     NETLINK_FAILURE_LOGS_PER_S,
+    NETLINK_READ_SLICE_S,
     NETLINK_SLICE,
     PUT_BACK_PACE_S,
     RETRY_FIRST_S,
@@ -430,7 +431,11 @@ class Applier:
             self._unknown.update(program.entries)
             self._links.resync()
         self._busy -= 1
+        until = time.monotonic() + NETLINK_READ_SLICE_S
         for entry in program.entries:
+            if time.monotonic() >= until:
+                self._netlink.give_way()
+                until = time.monotonic() + NETLINK_READ_SLICE_S
             entry.under_way -= 1
             if not entry.under_way:
                 self._answered(entry)
