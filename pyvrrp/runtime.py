@@ -288,6 +288,10 @@ class Runtime:
         """Every sync group: what people call it, itself, and its state."""
         return [each for scope in self._scopes.values() for each in scope.groups()]
 
+    def shows_scopes(self) -> bool:
+        """Whether the title of an instance has its scope."""
+        return self._host.shows_scopes
+
     @property
     def takeovers(self) -> Durations:
         """How long the kernel took for the addresses of a new MASTER."""

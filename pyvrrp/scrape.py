@@ -1,7 +1,7 @@
 """A scrape by Prometheus: a look at everything at one moment, then the text of it, a slice at a time.
 
-The arrays are copies of one moment. Labels are made once for each instance and kept, as ten thousand of them cost more
-than all the numbers.
+The arrays are copies of one moment. Labels are made when instances have changed and kept, as ten thousand of them cost
+more than all the numbers.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import itertools
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import is_
 from typing import NamedTuple
 
 from pyvrrp import __version__
 from pyvrrp.control.trackers import FileStatus, ProcessStatus, ScriptStatus
 from pyvrrp.host import in_slices
 from pyvrrp.metrics import compat
-from pyvrrp.metrics.columns import NOTHING
+from pyvrrp.metrics.columns import Things, ages_ms, picked
 from pyvrrp.metrics.exposition import Value, escaped, labels, render
 from pyvrrp.metrics.families import Counters, Snapshot, families, shown_vips
 from pyvrrp.model import Instance
@@ -30,13 +31,20 @@ _FAULTS = {int(fault): (fault.name or "").lower() for fault in Fault} | {FAULT_G
 
 
 class _Labels(NamedTuple):
-    """Of one instance, as long as it is the same."""
+    """Of all instances, as long as they are the same."""
 
-    instance: Instance
-    title: str
-    own: str
-    compat: str
+    instances: list[Instance]
+    has_scopes: bool                            # in the names
+    own: Things
+    compat: Things                              # as keepalived's exporters have them; empty if nobody wants those
     vip_count: int
+
+    def are_of(self, routers: list[Router], *, has_scopes: bool) -> bool:
+        """Whether they are the labels of these."""
+        return (
+            self.has_scopes is has_scopes and len(routers) == len(self.instances)
+            and all(map(is_, [router.instance for router in routers], self.instances))
+        )
 
 
 class Scraper:
@@ -51,16 +59,19 @@ class Scraper:
         netlink_batches: Durations,
         counters: Callable[[], Mapping[str, Mapping[str, int]]],
         trackers: Callable[[], Iterable[ScriptStatus | FileStatus | ProcessStatus]],
+        shows_scopes: Callable[[], bool],
         has_compat: bool = False,
     ) -> None:
         """counters: what belongs to no instance, as status has it. trackers: how everything stands that is tracked.
 
+        shows_scopes: whether a router's title has its scope now.
         has_compat: with the names of keepalived's exporters as well.
         """
         self._reactor, self._routers, self._takeovers = reactor, routers, takeovers
         self._netlink_batches = netlink_batches
-        self._counters, self._trackers, self._has_compat = counters, trackers, has_compat
-        self._labels: dict[int, _Labels] = {}       # by the router's number
+        self._counters, self._trackers = counters, trackers
+        self._shows_scopes, self._has_compat = shows_scopes, has_compat
+        self._labels = _Labels([], False, Things([]), Things([]), 0)
 
     async def look(self) -> Iterator[bytes]:
         """What there is to tell now: the text in pieces, each made when it is asked for, in one turn of the loop."""
@@ -72,29 +83,26 @@ class Scraper:
         rows, totals = engine.counters_array(), engine.totals_array()
         counters = self._counters()
         trackers = tracked(self._trackers())
-        known: dict[int, _Labels] = {}
-        states, priorities, since_ms, heard_ago_ms = (array("Q") for _ in range(4))
+        known = self._labels
+        if not known.are_of(routers, has_scopes=self._shows_scopes()):
+            known = self._labels = await self._labels_of(routers)
+        since_ms = array("Q")
         faults: list[tuple[int, tuple[str, ...]]] = []
+        has_faults = any(reasons_of)
         async for first in in_slices(range(0, len(routers), _AT_ONCE)):
-            for router in routers[first:first + _AT_ONCE]:
-                known[router.number] = self._labels_of(router)
-                since_ms.append(int(router.since_s * 1000))
-            for place, index in enumerate(indexes[first:first + _AT_ONCE], first):
-                states.append(state_of[index])
-                priorities.append(priority_of[index])
-                at_ns = heard_ns_of[index]
-                heard_ago_ms.append(max(0, now_ns - at_ns) // 1_000_000 if at_ns else NOTHING)
-                if bits := reasons_of[index]:
-                    faults.append((place, tuple(word for bit, word in _FAULTS.items() if bits & bit)))
-        self._labels = known
-        vip_count = sum(each.vip_count for each in known.values())
+            since_ms.extend([int(router.since_s * 1000) for router in routers[first:first + _AT_ONCE]])
+            if has_faults:
+                faults += [
+                    (place, tuple(word for bit, word in _FAULTS.items() if reasons_of[index] & bit))
+                    for place, index in enumerate(indexes[first:first + _AT_ONCE], first) if reasons_of[index]
+                ]
         now = Snapshot(
             version=__version__,
-            names=[each.own for each in known.values()],
-            states=states,
-            priorities=priorities,
+            names=known.own,
+            states=picked(state_of, indexes),
+            priorities=picked(priority_of, indexes),
             since_ms=since_ms,
-            heard_ago_ms=heard_ago_ms,
+            heard_ago_ms=ages_ms(heard_ns_of, indexes, now_ns),
             faults=faults,
             counters=Counters(COUNTER_NAMES, rows, indexes),
             totals=dict(zip(TOTAL_NAMES, totals, strict=True)),
@@ -103,8 +111,8 @@ class Scraper:
                 (family, reason): count
                 for family in (4, 6) for reason, count in counters.get(f"ipv{family}", {}).items()
             },
-            vips=self._vips(routers) if shown_vips(vip_count) else (),
-            vip_count=vip_count,
+            vips=_vips(routers, known.own) if shown_vips(known.vip_count) else (),
+            vip_count=known.vip_count,
             takeovers=self._takeovers,
             netlink_batches=self._netlink_batches,
             parts=counters,
@@ -112,33 +120,40 @@ class Scraper:
         )
         told = families(now)
         if self._has_compat:
-            addresses = _compat_addresses(routers) if shown_vips(vip_count) else ()
-            told = itertools.chain(told, compat.families(now, [each.compat for each in known.values()], addresses))
+            addresses = _compat_addresses(routers) if shown_vips(known.vip_count) else ()
+            told = itertools.chain(told, compat.families(now, known.compat, addresses))
         return render(told)
 
-    def _labels_of(self, router: Router) -> _Labels:
-        known = self._labels.get(router.number)
-        instance = router.instance
-        if known is not None and known.instance is instance and known.title == router.title:
-            return known
-        title = router.title
-        # As labels() would: that takes five times as long, which counts with ten thousand new instances.
-        own = (f'name="{escaped(title)}",interface="{escaped(instance.interface)}",vrid="{instance.vrid}",'
-               f'family="{instance.family}"')
-        if router.network.name is not None:
-            own += f',net_namespace="{escaped(router.network.name)}"'
-        compat_own = compat.of_instance(title, instance.interface, instance.vrid) if self._has_compat else ""
-        return _Labels(instance, title, own, compat_own, len(instance.vips) + len(instance.excluded))
+    async def _labels_of(self, routers: list[Router]) -> _Labels:
+        instances, has_scopes = [router.instance for router in routers], self._shows_scopes()
+        own, compat_own, vip_count = [], [], 0
+        async for first in in_slices(range(0, len(routers), _AT_ONCE)):
+            for router in routers[first:first + _AT_ONCE]:
+                instance = router.instance
+                own.append(_of_instance(router))
+                if self._has_compat:
+                    compat_own.append(compat.of_instance(router.title, instance.interface, instance.vrid))
+                vip_count += len(instance.vips) + len(instance.excluded)
+        return _Labels(instances, has_scopes, Things(own), Things(compat_own), vip_count)
 
-    def _vips(self, routers: Iterable[Router]) -> list[tuple[str, bool]]:
-        found = []
-        for router in routers:
-            there = set_addresses(router)
-            found += [
-                (f"{self._labels[router.number].own},{labels(address=vip.brief)}", vip in there)
-                for vip in addresses_of(router.placed.instance)
-            ]
-        return found
+
+def _of_instance(router: Router) -> str:
+    """As labels() would: that takes five times as long, which counts with ten thousand new instances."""
+    instance = router.instance
+    own = (f'name="{escaped(router.title)}",interface="{escaped(instance.interface)}",vrid="{instance.vrid}",'
+           f'family="{instance.family}"')
+    return own if router.network.name is None else f'{own},net_namespace="{escaped(router.network.name)}"'
+
+
+def _vips(routers: list[Router], names: Things) -> list[tuple[str, bool]]:
+    found = []
+    for place, router in enumerate(routers):
+        there = set_addresses(router)
+        found += [
+            (f"{names[place]},{labels(address=vip.brief)}", vip in there)
+            for vip in addresses_of(router.placed.instance)
+        ]
+    return found
 
 
 def tracked(trackers: Iterable[ScriptStatus | FileStatus | ProcessStatus]) -> dict[str, dict[str, Value]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from pyvrrp.metrics.columns import Things
 from pyvrrp.metrics.exposition import Family, column, labels, line, pieces
 from pyvrrp.metrics.families import Snapshot
 
@@ -47,7 +48,7 @@ def of_instance(iname: str, interface: str, vrid: int) -> str:
     return labels(iname=iname, intf=interface, vrid=vrid)
 
 
-def families(now: Snapshot, names: list[str], addresses: Iterable[Address]) -> Iterator[Family]:
+def families(now: Snapshot, names: Things, addresses: Iterable[Address]) -> Iterator[Family]:
     """The exporter's families. names: of each instance of the snapshot its labels, as of_instance() makes them."""
     yield Family("keepalived_up", "gauge", "Always 1: whoever answers runs", pieces([line("keepalived_up", "", 1)]))
     for counter, (name, means) in _COUNTERS.items():

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pyvrrp import limits
+from pyvrrp.metrics.columns import Things, occupied
 from pyvrrp.metrics.exposition import Family, Value, column, histogram, labels, line, pieces
 from pyvrrp.model import State
 from pyvrrp.statistics import COUNTERS, DROP_COUNTERS, Durations
@@ -33,6 +34,11 @@ class Counters:
         """rows: Engine.counters_array(). names: of its columns. indexes: the row of each instance, of "I"."""
         self._rows, self.indexes = rows, indexes
         self._width, self._places = len(names), {name: place for place, name in enumerate(names)}
+        self._is_occupied = occupied(rows, self._width)
+
+    def has(self, name: str) -> bool:
+        """Whether a counter is not 0 everywhere. Most are, and nothing more need be done about them."""
+        return name in self._places and self._is_occupied[self._places[name]]
 
     def column(self, name: str) -> array[int]:
         """One counter, by index; zeros if there is none of that name."""
@@ -46,7 +52,7 @@ class Snapshot:
     """Everything that a scrape tells, of one moment. All of each instance is in one order; arrays are of "Q"."""
 
     version: str
-    names: list[str]                            # of each instance its labels
+    names: Things                               # of each instance its labels
     states: array[int]                          # model.State
     priorities: array[int]                      # effective
     since_ms: array[int]                        # the epoch's milliseconds at the last transition; 0: there was none
@@ -254,6 +260,8 @@ def _per_state(states: array[int]) -> list[str]:
 
 
 def _counted(now: Snapshot, metric: str, counter: str, more: str = "", *, skip_zero: bool = True) -> Iterator[bytes]:
+    if skip_zero and not now.counters.has(counter):
+        return iter(())
     values, indexes = now.counters.column(counter), now.counters.indexes
     return column(metric, now.names, values, indexes, more=more, skip_zero=skip_zero)
 

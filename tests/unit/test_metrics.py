@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pyvrrp.control.trackers import FileStatus, ProcessStatus, ScriptStatus
 from pyvrrp.metrics import compat
-from pyvrrp.metrics.columns import NOTHING, lines
+from pyvrrp.metrics.columns import NOTHING, Things, ages_ms, lines, occupied, picked
 from pyvrrp.metrics.exposition import LINES_PER_PIECE, Family, column, escaped, histogram, labels, line, pieces, render
 from pyvrrp.metrics.families import METRICS, Counters, Snapshot, families
 from pyvrrp.model import State
@@ -37,7 +37,7 @@ def snapshot(**changes):
         takeovers.add(ns)
     base = {
         "version": "1.2",
-        "names": [labels(name="web", vrid=51), labels(name='a "b"\\c\n', vrid=52)],
+        "names": Things([labels(name="web", vrid=51), labels(name='a "b"\\c\n', vrid=52)]),
         "states": array("Q", [State.MASTER, State.FAULT]),
         "priorities": array("Q", [150, 100]),
         "since_ms": array("Q", [1_795_233_862_250, 0]),
@@ -166,7 +166,7 @@ def test_a_duration_is_counted_in_its_column(ns, place):
 
 
 def test_pieces_are_bounded_and_lose_nothing():
-    things = [labels(name=f"vi{number}") for number in range(2 * LINES_PER_PIECE + 5)]
+    things = Things([labels(name=f"vi{number}") for number in range(2 * LINES_PER_PIECE + 5)])
     numbers, indexes = array("Q", range(len(things))), array("I", range(len(things)))
     made = list(render([
         Family("empty", "gauge", "nothing", pieces([])),
@@ -185,24 +185,49 @@ def test_pieces_are_bounded_and_lose_nothing():
     (2**64 - 2, "18446744073709551614", "18446744073709551.614"),
 ])
 def test_a_number_of_a_column(value, plain, milli):
-    things, values, indexes = ['n="x"'], array("Q", [5, value]), array("I", [1])
+    things, values, indexes = Things(['n="x"']), array("Q", [5, value]), array("I", [1])
     assert lines("m", things, values, indexes, 0, 1) == f'm{{n="x"}} {plain}\n'.encode()
     assert lines("m", things, values, indexes, 0, 1, is_milli=True) == f'm{{n="x"}} {milli}\n'.encode()
 
 
 def test_what_a_column_leaves_out():
-    things, indexes = ['n="a"', 'n="\N{SNOWMAN}"', 'n="c"'], array("I", range(3))
+    things, indexes = Things(['n="a"', 'n="\N{SNOWMAN}"', 'n="c"']), array("I", range(3))
     values = array("Q", [0, 3, NOTHING])
     assert lines("m", things, values, indexes, 0, 3) == 'm{n="a"} 0\nm{n="\N{SNOWMAN}"} 3\n'.encode()
     told = lines("m", things, values, indexes, 0, 3, more='k="v"', skip_zero=True)
     assert told == 'm{n="\N{SNOWMAN}",k="v"} 3\n'.encode()
-    assert lines("m", things, values, indexes, 2, 3) == lines("m", [], values, array("I"), 0, 0) == b""
+    assert lines("m", things, values, indexes, 2, 3) == lines("m", Things([]), values, array("I"), 0, 0) == b""
 
 
 @pytest.mark.parametrize(("indexes", "first", "last"), [([0, 2], 0, 2), ([0, 1], 0, 3), ([0], 0, 2), ([0, 1], 1, 0)])
 def test_a_column_of_what_is_not_there(indexes, first, last):
     with pytest.raises(IndexError, match="there"):
-        lines("m", ["a", "b"], array("Q", [1, 2]), array("I", indexes), first, last)
+        lines("m", Things(["a", "b"]), array("Q", [1, 2]), array("I", indexes), first, last)
+
+
+def test_things_are_what_they_were_made_of():
+    names = ["", 'n="\N{SNOWMAN}"', "b" * 300]
+    things = Things(names)
+    assert [things[place] for place in range(len(things))] == names
+    for place in (-1, 3):
+        with pytest.raises(IndexError, match="there"):
+            things[place]
+
+
+def test_what_is_taken_from_the_engine():
+    indexes = array("I", [2, 0])
+    assert picked(array("B", [7, 8, 255]), indexes) == array("Q", [255, 7])
+    now_ns = 5_000_000_000
+    assert ages_ms(array("q", [0, 1, now_ns - 1_999_999]), indexes, now_ns) == array("Q", [1, NOTHING])
+    assert ages_ms(array("q", [now_ns + 9]), array("I", [0]), now_ns) == array("Q", [0])
+    for take in (lambda: picked(array("B", [1]), indexes), lambda: ages_ms(array("q", [1]), indexes, now_ns)):
+        with pytest.raises(IndexError, match="there"):
+            take()
+
+
+def test_which_columns_are_not_empty():
+    assert occupied(array("Q", [0, 1, 0, 0, 1 << 63, 2]), 3) == [False, True, True]
+    assert occupied(array("Q"), 2) == [False, False]
 
 
 def test_labels_are_escaped():
@@ -210,7 +235,7 @@ def test_labels_are_escaped():
 
 
 def test_the_names_of_the_exporters():
-    names = [compat.of_instance("web", "eth0", 51), compat.of_instance("db", "eth1", 52)]
+    names = Things([compat.of_instance("web", "eth0", 51), compat.of_instance("db", "eth1", 52)])
     addresses = [
         compat.Address("web", "eth0", 51, "192.0.2.1/24", False, 2), compat.Address("db", "eth1", 52, "::1", True, 3),
     ]
@@ -239,7 +264,7 @@ def test_what_dashboards_and_alerts_ask_for_is_told(path):
     if path.endswith(".json"):
         text = " ".join(target["expr"] for panel in json.loads(text)["panels"] for target in panel["targets"])
     asked = set(re.findall(r"\b(?:pyvrrp|keepalived)_\w+", text))
-    names = [compat.of_instance("web", "eth0", 51), compat.of_instance("db", "eth1", 52)]
+    names = Things([compat.of_instance("web", "eth0", 51), compat.of_instance("db", "eth1", 52)])
     told = set(read(families(snapshot()))) | set(read(compat.families(snapshot(), names, [
         compat.Address("web", "eth0", 51, "192.0.2.1/24", False, 2),
     ])))
