@@ -382,11 +382,12 @@ class Scope:
             del self._leaving[router.number]
             self._left(router)
             return
+        now_ns = self._reactor.now_ns()
         if present and router.takeover_ns:
-            self._host.takeovers.add(self._reactor.now_ns() - router.takeover_ns)
+            self._host.takeovers.add(now_ns - router.takeover_ns)
             router.takeover_ns = 0
         if present and vips and router.state is State.MASTER:
-            self._engine.announce(router.index, self._reactor.now_ns())
+            self._engine.announce(router.index, now_ns)
             self._host.kick_soon()
             if self._configuration.global_defs.detects_duplicates:
                 self._host.duplicates.look(router)

@@ -37,8 +37,6 @@ the programs already handed over make it.
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import logging
 import time
 from collections import deque
@@ -127,7 +125,10 @@ class _Entry:
     @property
     def is_done(self) -> bool:
         """Everything is as it is wanted; no: that takes a closer look."""
-        return not self.leaving and all(item.present is self.wanted for item in self.items)
+        for item in self.items:             # a loop: a generator would take three times as long, for one item
+            if item.present is not self.wanted:
+                return False
+        return not self.leaving
 
 
 class _Program:
@@ -172,8 +173,7 @@ class Applier:
         self._entries: dict[Hashable, _Entry] = {}
         self._claims: dict[Key, tuple[tuple[_Entry, Item], ...]] = {}
         self._by_dev: dict[str, dict[Hashable, _Entry]] = {}
-        self._queue: list[tuple[int, int, _Entry]] = []         # a heap: rank, order of arrival
-        self._order = itertools.count()
+        self._queue: dict[int, deque[_Entry]] = {}              # by rank, in order of arrival; none is empty
         self._program = _Program(quiet=True)                    # being filled
         self._rescans: deque[Iterator[_Entry]] = deque()        # keys whose interface changed
         self._busy = 0                                          # programs under way
@@ -338,8 +338,20 @@ class Applier:
         rank = 1 + len(entry.items) if entry.wanted and not entry.leaving else 0
         if entry.queued is None or rank < entry.queued:
             entry.queued = rank
-            heapq.heappush(self._queue, (rank, next(self._order), entry))
+            self._queue.setdefault(rank, deque()).append(entry)
             self._wake.set()
+
+    def _next(self) -> _Entry | None:
+        """Take the next entry from the queue; None: it had its turn under a better rank."""
+        rank = min(self._queue)
+        entries = self._queue[rank]
+        entry = entries.popleft()
+        if not entries:
+            del self._queue[rank]
+        if entry.queued != rank:
+            return None
+        entry.queued = None
+        return entry
 
     def _work(self) -> bool:
         """Hand programs over for one slice of time; True: there is more to do at once."""
@@ -352,11 +364,9 @@ class Applier:
             elif not entry.is_forgotten:
                 self._resolve(entry)
         while self._queue and self._netlink.room > len(self._program.messages) and time.monotonic() < until:
-            rank, _, entry = heapq.heappop(self._queue)
-            if entry.queued == rank:            # else it had its turn under a better one
-                entry.queued = None
-                if not entry.under_way:         # else the answer gives it another turn
-                    self._turn(entry)
+            entry = self._next()
+            if entry is not None and not entry.under_way:       # else the answer gives it another turn
+                self._turn(entry)
         self._submit(quiet=True)
         self._netlink.flush()
         if not (self._queue or self._rescans or self._busy or self._unknown):
@@ -395,32 +405,30 @@ class Applier:
             self._program = _Program(quiet=quiet)
 
     def _steps(self, entry: _Entry) -> list[_Step]:
-        """Return what brings the kernel from what is known to what is wanted: deletions first, backwards.
-
-        What another key has and wants is not deleted: it is that key's now.
-        """
-        for item in entry.leaving if entry.wanted else (*entry.leaving, *entry.items):
-            if item.present is not False and item.pending is None and self._is_held(item):
-                item.present = False
-        entry.leaving = tuple(item for item in entry.leaving if item.present is not False)
-        steps = [(item, Pending.DELETE) for item in entry.leaving]
-        if entry.wanted is None:
-            return steps
-        if not entry.wanted:
-            steps += [(item, Pending.DELETE) for item in entry.items if item.present is not False and item.add]
-        steps.sort(key=_backwards)
+        """Return what brings the kernel from what is known to what is wanted: deletions first, backwards."""
+        steps = self._deletions(entry) if entry.leaving or entry.wanted is False else []
         if entry.wanted:
             steps += [
                 (item, Pending.ADD) for item in entry.items if not (item.present or item.is_lost) and item.add
             ]
         return steps
 
+    def _deletions(self, entry: _Entry) -> list[_Step]:
+        """Return what has to go. What another key has and wants is not deleted: it is that key's now."""
+        going = (*entry.leaving, *entry.items) if entry.wanted is False else entry.leaving
+        for item in going:
+            if item.present is not False and item.pending is None and self._is_held(item):
+                item.present = False
+        entry.leaving = tuple(item for item in entry.leaving if item.present is not False)
+        steps = [(item, Pending.DELETE) for item in going if item.present is not False and item.add]
+        steps.sort(key=_backwards)
+        return steps
+
     def _on_answer(self, program: _Program, answer: Answer) -> None:
         if self._closed:
             return
         if answer.known and not answer.refusals:
-            for entry, item, pending in program.steps:
-                self._done(entry, item, pending, _ACCEPTED)
+            self._accepted(program)
         elif answer.known:
             refusals = {refusal.place: refusal for refusal in answer.refusals}
             for place, (entry, item, pending) in enumerate(program.steps):
@@ -442,6 +450,19 @@ class Applier:
         if not self._busy:
             self._wake.set()                    # for drain()
 
+    def _accepted(self, program: _Program) -> None:
+        """Take in that the kernel has refused nothing."""
+        added: list[AddressKey] = []
+        for entry, item, pending in program.steps:
+            if pending is Pending.ADD and not item.is_lost:
+                item.pending, item.present = None, True
+                entry.changed.append(item.thing)
+                if item.rank == 0:
+                    added.append(item.key)      # type: ignore[arg-type]    # an address
+            else:
+                self._done(entry, item, pending, _ACCEPTED)
+        self._links.added(added)
+
     def _done(self, entry: _Entry, item: Item, pending: Pending, answer: Refusal) -> None:
         """Take in what the kernel said to one addition or deletion."""
         item.pending = None
@@ -451,7 +472,7 @@ class Applier:
             if item.is_there_after(code) or (code == EEXIST and self._is_held(item)):
                 item.present = None if is_lost else True
                 if not is_lost and item.rank == 0:
-                    self._links.added(item.key)     # type: ignore[arg-type]    # an address
+                    self._links.added((item.key,))      # type: ignore[arg-type]    # an address
                 entry.changed.append(item.thing)
             else:
                 item.present = False
@@ -502,7 +523,7 @@ class Applier:
             done = [item for item in entry.items if item.present and item.thing in changed]
             if not entry.wanted or not done:
                 return
-        vips = tuple(item.thing for item in done if isinstance(item.thing, Vip))
+        vips = tuple([item.thing for item in done if isinstance(item.thing, Vip)])
         guarded(self._on_applied, entry.key, entry.wanted, vips)
 
     # Failures

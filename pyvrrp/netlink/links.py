@@ -23,7 +23,7 @@ import dataclasses
 import logging
 import socket
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from struct import Struct
 from typing import NamedTuple
@@ -195,13 +195,13 @@ class Links(LinkTable):
         )
         await self._read_all()
 
-    def added(self, key: AddressKey) -> None:
-        """A claimed address was added by a quiet request of ours: of that the kernel does not tell."""
-        if key in self.claimed:
-            if self._fresh is not None:
-                self._fresh.told.add(key)
-            for tables in self._both_tables():
-                tables.claimed.add(key)
+    def added(self, keys: Iterable[AddressKey]) -> None:
+        """Claimed addresses were added by quiet requests of ours: of these the kernel does not tell."""
+        claimed = self.claimed.intersection(keys)
+        if self._fresh is not None:
+            self._fresh.told |= claimed
+        for tables in self._both_tables():
+            tables.claimed |= claimed
 
     def resync(self) -> None:
         """Read everything again; returns at once. Changes are reported as ever, then on_known is called."""
