@@ -5,8 +5,8 @@ BIN = $(VENV)/bin
 CONF ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
-# Two tests at a time: most of them wait for timers of the protocol, and processors are idle meanwhile.
-PYTEST_JOBS ?= 2
+# More at a time than there are processors: most tests wait for timers of the protocol.
+PYTEST_JOBS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help run build debug test test-root nightly soak lint bench bench-failover annotate docs clean
@@ -27,8 +27,9 @@ endif
 test: ## every test that this user may run (as root: all of them)
 	@contrib/bootstrap.sh $(PYTHON) $(VENV) test
 	@contrib/test-deps.sh
-	@# Two at a time on two cores, with daemons in real time: one that fails beside another has to pass alone.
-	$(BIN)/python -m pytest -n $(PYTEST_JOBS) --dist worksteal $(PYTEST_ARGS) || { \
+	@# By files: what a file's tests share is made once. Daemons are in real time: one that fails beside others has to
+	@# pass alone.
+	$(BIN)/python -m pytest -n $(PYTEST_JOBS) --dist loadfile $(PYTEST_ARGS) || { \
 	    echo "*** what failed is run once more, alone; one that passes now is a fault of its test: report it ***"; \
 	    $(BIN)/python -m pytest --last-failed --last-failed-no-failures none -x $(PYTEST_ARGS); }
 

@@ -1,7 +1,7 @@
 """Decodes or drops, nothing else: each fuzzer over its corpus, then for some seconds on from there.
 
 The long runs go on side by side, in processes of their own, while the other tests here are run; the last tests wait for
-them. PYVRRP_FUZZ_SECONDS says for how long each (30); with PYVRRP_NIGHTLY it is 300, and libFuzzer has as long where
+them. PYVRRP_FUZZ_SECONDS says for how long each (10); with PYVRRP_NIGHTLY it is 300, and libFuzzer has as long where
 atheris is installed. PYVRRP_FUZZ_SEED starts elsewhere. A failure prints the input; put the message into tests/vectors.
 """
 
@@ -32,7 +32,7 @@ from vrrpcore.engine import Engine
 
 HERE = Path(__file__).parent
 NIGHTLY = bool(os.environ.get("PYVRRP_NIGHTLY"))
-SECONDS = float(os.environ.get("PYVRRP_FUZZ_SECONDS", "300" if NIGHTLY else "30"))
+SECONDS = float(os.environ.get("PYVRRP_FUZZ_SECONDS", "300" if NIGHTLY else "10"))
 SEED = int(os.environ.get("PYVRRP_FUZZ_SEED", "1"))
 
 

@@ -248,8 +248,10 @@ def test_what_changes_while_it_is_read_again(
                     await asyncio.sleep(0)
                 ns.ip("link", "del", f"t{i}")
             expected = {"lo", *(f"{x}{i}" for i in range(2, 101, 2) for x in "tu")}
-            await until(lambda: set(watched.links.by_name) == expected, "the state is right")
-            assert all(watched.links.by_name[f"t{i}"].mtu == 1400 for i in range(2, 101, 2))
+            by_name = watched.links.by_name
+            await until(lambda: set(by_name) == expected and all(
+                by_name[f"t{i}"].mtu == 1400 for i in range(2, 101, 2)
+            ), "the state is right")
             assert watched.netlink.overruns > 0
 
     run(test())
@@ -261,7 +263,7 @@ def test_what_was_added_quietly_while_it_is_read_again(ns: Namespace, run: Run) 
     class Meanwhile(Netlink):
         async def dump(self, message: bytes, on_message: Callable[[Message], None]) -> bool:
             whole = await super().dump(message, on_message)
-            links.added(key)
+            links.added((key,))
             return whole
 
     async def test() -> None:

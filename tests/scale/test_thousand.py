@@ -8,6 +8,7 @@ shows as an address that goes from one host or comes on the other.
 from __future__ import annotations
 
 import ipaddress
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.root]
 ROUTERS = 1000
 GROUPS = 2                  # of VRIDs per family: the peer's addresses
 VRIDS = ROUTERS // 2 // GROUPS
-WATCH_S = 30.0
+WATCH_S = 30.0 if "PYVRRP_NIGHTLY" in os.environ else 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def test_one_process_and_its_spawner(thousand: Thousand) -> None:
     assert len(list(Path(f"/proc/{pid}/task").iterdir())) < 16
 
 
-def test_no_master_is_lost_in_30_seconds(thousand: Thousand) -> None:
+def test_no_master_is_lost_for_some_time(thousand: Thousand) -> None:
     """The master keeps all its addresses, the backup never gets one, and the adverts flow."""
     left, right, since_s = thousand.left, thousand.right, thousand.settled_s
     vips = {router.vip for router in ALL}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -161,6 +162,7 @@ def imported(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+@cache
 def units(package: str) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for path in sorted((ROOT / package).rglob("*")):
@@ -170,12 +172,13 @@ def units(package: str) -> dict[str, list[Path]]:
     return found
 
 
-def edges(package: str) -> Iterator[tuple[Path, str, str]]:
+@cache
+def edges(package: str) -> list[tuple[Path, str, str]]:
     """(source, its unit, dotted name) of every import in a package."""
-    for unit, paths in units(package).items():
-        for path in paths:
-            for name in imported(path):
-                yield path.relative_to(ROOT), unit, name
+    return [
+        (path.relative_to(ROOT), unit, name)
+        for unit, paths in units(package).items() for path in paths for name in imported(path)
+    ]
 
 
 def unit_of(name: str, package: str) -> str | None:
@@ -228,5 +231,5 @@ def test_the_reader_of_sources_reads(tmp_path: Path) -> None:
     source = tmp_path / "one.pyx"
     source.write_text("import os\nfrom libc.math cimport (\n    sin,\n)\ncimport cython\nfrom vrrpcore import rawio\n")
     assert list(imported(source)) == ["os", "libc.math.sin", "cython", "vrrpcore.rawio"]
-    assert len(list(edges("vrrpcore"))) > 30
-    assert len(list(edges("pyvrrp"))) > 100
+    assert len(edges("vrrpcore")) > 30
+    assert len(edges("pyvrrp")) > 100
