@@ -79,6 +79,7 @@ class Case(meter.Case):
     one_interface: bool = False         # all addresses on the first wire
     rt_priority: int | None = None
     kinds: tuple[str, ...] = KINDS
+    keepalived_rounds: int = 99         # at most: with 10,000 routers one takes minutes
     has_batch: bool = False             # ip -batch beside it
     is_start: bool = False              # nobody dies: the daemon starts
 
@@ -95,16 +96,17 @@ CASES = (
     Case(name="a-rt", what="1,000 routers at 100 ms, vrrp_rt_priority 10", routers=1000, interval_cs=10,
          rt_priority=10),
     Case(name="b", what="2,500 routers at 1 s", routers=2500),
-    Case(name="c", what="10,000 routers at 1 s", routers=10_000),
+    Case(name="c", what="10,000 routers at 1 s", routers=10_000, keepalived_rounds=1),
     Case(name="c-rt", what="10,000 routers at 1 s, vrrp_rt_priority 10", routers=10_000, rt_priority=10,
          kinds=("pyvrrpd",)),
     Case(name="once", what="10,000 routers at 1 s, all deadlines together", routers=10_000, master="choir",
-         has_batch=True),
+         has_batch=True, kinds=("pyvrrpd",)),
     Case(name="once-rt", what="10,000 routers at 1 s, all deadlines together, vrrp_rt_priority 10", routers=10_000,
          master="choir", rt_priority=10, has_batch=True, kinds=("pyvrrpd",)),
     Case(name="once-one", what="10,000 routers at 1 s, all deadlines together, all addresses on one interface",
-         routers=10_000, master="choir", one_interface=True, has_batch=True),
-    Case(name="start", what="10,000 routers, from the start to all MASTER", routers=10_000, is_start=True),
+         routers=10_000, master="choir", one_interface=True, has_batch=True, kinds=("pyvrrpd",)),
+    Case(name="start", what="10,000 routers, from the start to all MASTER", routers=10_000, is_start=True,
+         keepalived_rounds=1),
 )
 
 
@@ -120,7 +122,8 @@ class Result:
     tail_ms: float = 0.0
     garp_ms: float = 0.0
     garp_longest_ms: float = 0.0        # of all addresses, from each to its own
-    start_ms: float = 0.0               # beyond the first election
+    start_ms: float = 0.0               # beyond the first election; of one that was given up, until then
+    masters: int = 0                    # of a start: how many instances were MASTER at its end
     turn_p99_us: float = 0.0
     turn_longest_us: float = 0.0
     turns: int = 0
@@ -226,7 +229,8 @@ def judge(case: Case, result: Result, seen: Seen, indexes: Mapping[int, int], di
             late.append(at_ns - deadlines[-1])
     result.span_ms = (max(found) - min(found)) / MS
     missing = sum(not garp_ns for _, garp_ns in garps)
-    assert not missing, f"{result.kind}: {missing} addresses were not announced"
+    # keepalived leaves some out where all of 10,000 come at once.
+    assert not missing or (result.kind == "keepalived" and not died_ns), f"{missing} addresses were not announced"
     last_ns, garp_ns = max(garps)
     result.garp_ms = (garp_ns - last_ns) / MS
     result.garp_longest_ms = max(garp_ns - at_ns for at_ns, garp_ns in garps) / MS
@@ -289,15 +293,22 @@ def start(case: Case, kind: str, directory: Path) -> Result:
         try:
             daemon = Daemon(kind, left, case.configuration(left.side, LOW), directory / "daemon")
             stack.callback(daemon.kill)
-            await_masters(daemon, case.routers)
+            with contextlib.suppress(MeterError):
+                await_masters(daemon, case.routers)
+            result.masters = daemon.entered("MASTER")
+            assert kind == "keepalived" or result.masters == case.routers, f"{result.masters} are MASTER"
+            given_up_ns = time.time_ns()
             result.memory_mib = daemon.memory_bytes() / 2**20
             if kind == "pyvrrpd":
                 empty = {"turn_late_us": {}, "engine": {"turn_late_longest_us": 0}}
                 note_turns(result, empty, turns(str(daemon.socket)))
         finally:
             seen = witness.close()
-        judge(case, result, seen, {}, 0)
-        result.start_ms = (max(seen.addresses.values()) - daemon.started_ns - case.deadline_ns) / MS
+        is_done = result.masters == case.routers
+        if is_done:
+            judge(case, result, seen, {}, 0)
+        end_ns = max(seen.addresses.values()) if is_done else given_up_ns
+        result.start_ms = (end_ns - daemon.started_ns - case.deadline_ns) / MS
     return result
 
 
@@ -327,6 +338,8 @@ def rounds(case: Case, count: int) -> Iterator[Result]:
             if case.has_batch:
                 yield batch(case, directory / "batch")
             for kind in case.kinds if number % 2 == 0 else reversed(case.kinds):
+                if kind == "keepalived" and number >= case.keepalived_rounds:
+                    continue
                 (directory / kind).mkdir()
                 try:
                     yield (start if case.is_start else takeover)(case, kind, directory / kind)
@@ -361,7 +374,11 @@ def figures(case: Case, found: Mapping[str, Result]) -> Iterator[Figure]:
         return Figure(key=f"{key}-{name}", what=f"{case.what}: {what}", value=value, unit=unit, goal=goal)
 
     if case.is_start:
-        yield from beside("start", "beyond the first election", "start_ms", theirs, "keepalived", 0.5)
+        given_up = theirs is not None and theirs.masters < case.routers
+        yield from beside(
+            "start", "beyond the first election", "start_ms", theirs,
+            f"keepalived, given up with {theirs.masters:.0f} of them" if theirs is not None and given_up
+            else "keepalived", 0.5)
     else:
         yield from beside("late", "the latest address after its deadline", "late_ms", theirs, "keepalived", 0.15)
         if case.interval_cs < 100:
