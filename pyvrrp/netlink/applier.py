@@ -417,7 +417,7 @@ class Applier:
         """Return what has to go. What another key has and wants is not deleted: it is that key's now."""
         going = (*entry.leaving, *entry.items) if entry.wanted is False else entry.leaving
         for item in going:
-            if item.present is not False and item.pending is None and self._is_held(item):
+            if item.present is not False and item.pending is None and self._is_held(entry, item):
                 item.present = False
         entry.leaving = tuple(item for item in entry.leaving if item.present is not False)
         steps = [(item, Pending.DELETE) for item in going if item.present is not False and item.add]
@@ -469,7 +469,7 @@ class Applier:
         _, code, reason = answer
         if pending is Pending.ADD:
             is_lost, item.is_lost = item.is_lost, False
-            if item.is_there_after(code) or (code == EEXIST and self._is_held(item)):
+            if item.is_there_after(code) or (code == EEXIST and self._is_held(entry, item)):
                 item.present = None if is_lost else True
                 if not is_lost and item.rank == 0:
                     self._links.added((item.key,))      # type: ignore[arg-type]    # an address
@@ -585,12 +585,15 @@ class Applier:
         if all(entry.is_static for entry, _ in holders):
             self._links.claimed.discard(item.key)
 
-    def _is_held(self, item: Item) -> bool:
-        """Whether what another key has, and wants, is the same to the kernel: it must not be deleted."""
-        holders = self._claims.get(item.key, ())
+    def _is_held(self, entry: _Entry, item: Item) -> bool:
+        """Whether what another key has, and wants, is the same to the kernel: it must not be deleted.
+
+        Nor what the key itself wants there instead, if adding that is enough.
+        """
         return any(
-            held is not item and held in entry.items and entry.wanted and held.is_same(item)
-            for entry, held in holders
+            held is not item and held in holder.items and holder.wanted and held.is_same(item)
+            and (holder is not entry or held.changes(item))
+            for holder, held in self._claims.get(item.key, ())
         )
 
     def _let_go(self, entry: _Entry, items: Iterable[Item]) -> None:

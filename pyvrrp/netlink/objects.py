@@ -80,6 +80,10 @@ class Item(ABC):
         """Whether deleting one of two with equal keys deletes the other."""
         return self.delete == other.delete
 
+    def changes(self, other: Item) -> bool:
+        """Whether adding it makes of the same thing, there as `other`, what it is itself; else that has to go first."""
+        return True
+
     def is_there_after(self, errno: int) -> bool:
         """Whether it is there, by the answer to its addition."""
         return errno in (0, EEXIST)
@@ -114,7 +118,12 @@ class AddressItem(Item):
         return (link.index if link is not None else 0) == self.key.ifindex
 
     def is_same(self, other: Item) -> bool:
-        return True
+        # With another peer an IPv4 address is another one. An interface has an IPv6 address once.
+        return len(self.key.address) == 16 or self.delete == other.delete
+
+    def changes(self, other: Item) -> bool:
+        # The kernel leaves an IPv6 address its prefix length, and an IPv4 address its label, scope and broadcast.
+        return self.delete == other.delete and (len(self.key.address) == 16 or self.add == other.add)
 
 
 class RouteItem(Item):

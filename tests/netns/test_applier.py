@@ -7,18 +7,24 @@ import errno
 import ipaddress
 import socket
 from functools import partial
+from typing import Any
 
 import pytest
 from pyroute2.netlink.rtnl import RTM_DELADDR, RTM_NEWADDR
 
 from netns.applying import Applying, Run, route, texts, vip
 from netns.kernel import BlockMeter, Namespace, until
+from pyvrrp.model import VipOptions
 from pyvrrp.netlink import Sender
 from pyvrrp.netlink.programs import add_message, peek_address
 from pyvrrp.netlink.transport import HEADER, Answer
 from pyvrrp.routing import Rule
 
 pytestmark = pytest.mark.root
+
+FAR, FARTHER, FAR_6 = (
+    VipOptions(peer=ipaddress.ip_address(peer).packed) for peer in ("198.51.100.1", "198.51.100.2", "2001:db8:1::1")
+)
 
 
 def test_added_and_removed(ns: Namespace, run: Run) -> None:
@@ -263,6 +269,63 @@ def test_two_instances_have_the_same_address(ns: Namespace, run: Run) -> None:
             assert ns.addresses("va") == both
             ns.ip("addr", "del", "192.0.2.1/32", "dev", "va")
             await until(lambda: it.lost == [(2, "192.0.2.1/32")], "the one that is left is told")
+
+    run(test())
+
+
+@pytest.mark.parametrize(("before", "after"), [
+    (("192.0.2.1/24", {}), ("192.0.2.1/24", {"label": "va:x"})),
+    (("192.0.2.1/24", {"label": "va:x"}), ("192.0.2.1/24", {"label": "va:y"})),
+    (("192.0.2.1/32", {"scope": 253}), ("192.0.2.1/32", {})),
+    (("192.0.2.1/24", {}), ("192.0.2.1/24", {"broadcast": bytes((192, 0, 2, 77))})),
+    (("192.0.2.1/24", {"rare": FAR}), ("192.0.2.1/24", {"rare": FARTHER})),
+    (("192.0.2.1/32", {"rare": FAR}), ("192.0.2.1/32", {})),
+    (("2001:db8::1/64", {}), ("2001:db8::1/48", {})),
+    (("2001:db8::1/128", {"rare": FAR_6}), ("2001:db8::1/128", {})),
+])
+def test_an_address_becomes_what_it_is_changed_to(
+    ns: Namespace, run: Run, before: tuple[str, dict[str, Any]], after: tuple[str, dict[str, Any]]
+) -> None:
+    """What the kernel does not change by adding it again is removed first, and nothing of it is left."""
+    old, new = (vip(text, **more) for text, more in (before, after))
+
+    async def test() -> None:
+        async with Applying(ns) as it:
+            it.applier.configure(1, [new])
+            await it.have(1, True)
+            wanted = ns.ip("-o", "addr", "show", "dev", "va")
+            await it.have(1, False)
+            it.applier.configure(1, [old])
+            await it.have(1, True)
+            assert ns.ip("-o", "addr", "show", "dev", "va") != wanted
+            it.applier.configure(1, [new])
+            await it.applier.drain()
+            await asyncio.sleep(0.05)           # what the kernel still tells
+            await it.applier.drain()
+            assert ns.ip("-o", "addr", "show", "dev", "va") == wanted
+            await it.have(1, False)
+            assert ns.addresses("va") == set()
+            assert not it.lost
+
+    run(test())
+
+
+def test_two_instances_have_it_with_different_peers(ns: Namespace, run: Run) -> None:
+    """To IPv4 these are two addresses: each goes with its own instance."""
+    mine, other = (vip("192.0.2.1/32", rare=far) for far in (FAR, FARTHER))
+
+    async def test() -> None:
+        async with Applying(ns) as it:
+            for key, one in ((1, mine), (2, other)):
+                it.applier.configure(key, [one])
+                await it.have(key, True)
+            await it.have(1, False)
+            await it.applier.drain()
+            shown = ns.ip("-o", "addr", "show", "dev", "va")
+            assert ("198.51.100.1/" in shown, "198.51.100.2/" in shown) == (False, True)
+            await it.have(2, False)
+            assert ns.addresses("va") == set()
+            assert not it.lost
 
     run(test())
 
