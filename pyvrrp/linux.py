@@ -314,21 +314,34 @@ class Environment:
         self.pointers = ffi.new("char *[]", [*self._words, ffi.NULL])
 
 
+NOTES_RUN_MASK = 0x7FFFFFFF
+
+
 class Notes:
     """Numbers of processes in memory that two processes share: `spawn` has the child write its own there.
 
-    So whoever outlives the one that spawned knows what was running, to the last process.
+    So whoever outlives the one that spawned knows what was running, to the last process; and which run was being
+    started, if that hangs.
     """
 
     def __init__(self, fd: int, count: int = 0) -> None:
         """`fd`: of a file in memory; with a `count` it gets that many places, all 0. Raises OSError."""
         if count:
-            os.ftruncate(fd, 4 * count)
+            os.ftruncate(fd, 4 * (count + 1))
         self._memory = mmap.mmap(fd, os.fstat(fd).st_size)
-        self.places = ffi.from_buffer("int32_t[]", self._memory)
+        self.places = ffi.from_buffer("int32_t[]", self._memory)     # and one more, for `starting`
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.places) - 1
+
+    @property
+    def starting(self) -> int:
+        """The run that is being started, its lower 31 bits; 0: none is."""
+        return int(self.places[len(self)])
+
+    @starting.setter
+    def starting(self, run: int) -> None:
+        self.places[len(self)] = run & NOTES_RUN_MASK
 
     def clear(self, place: int) -> None:
         """Forget the process of a place."""
@@ -336,7 +349,7 @@ class Notes:
 
     def pids(self) -> list[int]:
         """The processes that are noted."""
-        return [int(pid) for pid in self.places if pid]
+        return [int(pid) for pid in self.places[0:len(self)] if pid]
 
     def close(self) -> None:
         """Let go of the memory."""

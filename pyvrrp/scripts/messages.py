@@ -3,8 +3,8 @@
 The daemon sends Start; closing its end of the socket is the order to end. The spawner sends Ready once,
 then for every Start exactly one Result and, after it or in its place, exactly one Ended: a run that timed
 out has its Result at once and its Ended when the process is gone. A run that holds its slot for long is
-told by Slow in between. Both ends are the same installation, so there is no version in it. Words of a
-command are bytes: a file name need not be UTF-8.
+told by Slow in between. A Ping is answered by a Pong, unless the start of a script hangs. Both ends are the
+same installation, so there is no version in it. Words of a command are bytes: a file name need not be UTF-8.
 """
 
 from __future__ import annotations
@@ -80,5 +80,13 @@ class Kill(msgspec.Struct, array_like=True, tag=5, frozen=True, gc=False):
     run: int
 
 
-FromSpawner = Ready | Result | Slow | Ended
-FromDaemon = Start | Kill
+class Ping(msgspec.Struct, array_like=True, tag=6, frozen=True, gc=False):
+    """From the daemon: is somebody there?"""
+
+
+class Pong(msgspec.Struct, array_like=True, tag=7, frozen=True, gc=False):
+    """To each Ping, at once."""
+
+
+FromSpawner = Ready | Result | Slow | Ended | Pong
+FromDaemon = Start | Kill | Ping

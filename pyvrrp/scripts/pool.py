@@ -7,7 +7,9 @@ submit() never waits and never runs a callback itself; results come from the eve
 - Runs with the same key go one at a time, in order: the next starts when the process of the one before is
   gone.
 - A timed-out run has its result at once; its slot and key are free when its process is gone.
-- A spawner that dies is started again; what it was running is reported as failed, what waits is kept.
+- A spawner that dies is started again; what it was running is reported as lost, what waits is kept.
+- One that does not answer is ended, as a file system that hangs keeps it in a system call. The run that it was starting
+  has timed out.
   Threading: the event loop's thread only. It has no task of its own: close() is how it ends.
 """
 
@@ -29,10 +31,10 @@ import msgspec
 
 from pyvrrp import limits
 from pyvrrp.errors import ScriptError
-from pyvrrp.linux import Notes
+from pyvrrp.linux import NOTES_RUN_MASK, Notes
 from pyvrrp.model import Command, Configuration, GlobalDefs, Notify
 from pyvrrp.scripts.leftovers import end_groups
-from pyvrrp.scripts.messages import Ended, FromSpawner, Kill, Ready, Result, Slow, Start
+from pyvrrp.scripts.messages import Ended, FromSpawner, Kill, Ping, Pong, Ready, Result, Slow, Start
 from pyvrrp.scripts.output_log import OutputLog
 from pyvrrp.scripts.process import start_spawner
 from pyvrrp.scripts.result import Lane, ScriptResult, shown
@@ -133,6 +135,8 @@ class ScriptPool:
         self._unsent: deque[bytes] = deque()
         self._blocked = False                               # the socket is full, and watched
         self._pump_scheduled = False
+        self._watchdog: asyncio.TimerHandle | None = None   # only while anything runs
+        self._unanswered = 0                                # questions whether the spawner is there
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(FromSpawner)
         self._buffer = bytearray(limits.SCRIPT_REQUEST_BYTES_MAX)
@@ -308,7 +312,11 @@ class ScriptPool:
                     await self._gone.wait()
             except TimeoutError:
                 os.kill(self._pid, signal.SIGKILL)
-                await self._gone.wait()
+                with contextlib.suppress(TimeoutError):     # it is in the kernel for good
+                    async with asyncio.timeout(limits.SCRIPT_KILL_S):
+                        await self._gone.wait()
+        if self._watchdog is not None:
+            self._watchdog.cancel()
         self._fail_asked("the daemon is stopping")
         for run in list(self._waiting.values()):
             self._finish(run, _not_run("not run: the daemon is stopping"))
@@ -327,6 +335,7 @@ class ScriptPool:
             umask=self._umask, slot_s=self._slot_s, runs=self._runs_max
         )
         self._pidfd = os.pidfd_open(self._pid)
+        self._unanswered = 0
         self._started_at_s = self._loop.time()
         self._gone.clear()
         self._loop.add_reader(self._pidfd, self._on_spawner_gone)
@@ -384,6 +393,40 @@ class ScriptPool:
             return
         self._schedule_pump()
 
+    def _watch(self) -> None:
+        """Ask the spawner whether it is there, while it has anything to do that ends; end it if it does not answer.
+
+        Questions are counted and not seconds: after a stop of the whole machine it has time to answer.
+        """
+        assert self._loop is not None
+        self._watchdog = None
+        while self._receive():
+            pass
+        if self._sock is None or self._closing or all(run.lane is Lane.READER for run in self._asked.values()):
+            self._unanswered = 0
+            return
+        if self._unanswered >= limits.SPAWNER_SILENT_MAX:
+            self._end_silent()
+        else:
+            self._unanswered += 1
+            self._transmit(Ping())
+        self._watchdog = self._loop.call_later(limits.SPAWNER_BEAT_S, self._watch)
+
+    def _end_silent(self) -> None:
+        """The spawner hangs. Its pidfd says the rest."""
+        assert self._notes is not None
+        starting = self._notes.starting
+        run = next((run for number, run in self._asked.items() if number & NOTES_RUN_MASK == starting), None)
+        log.error(
+            "the script spawner (pid %d) has not answered for %g s%s; it is ended",
+            self._pid, limits.SPAWNER_SILENT_MAX * limits.SPAWNER_BEAT_S,
+            f": starting {_words(run)} hangs, look at its file system" if run is not None else "",
+        )
+        if run is not None:
+            silent_s = limits.SPAWNER_SILENT_MAX * limits.SPAWNER_BEAT_S
+            self._finish(run, ScriptResult(None, None, True, None, silent_s))
+        os.kill(self._pid, signal.SIGKILL)
+
     def _fail_asked(self, why: str, *, lost: bool = False) -> None:
         for run in list(self._asked.values()):
             self._finish(run, dataclasses.replace(_not_run(why), lost=lost))
@@ -429,8 +472,11 @@ class ScriptPool:
         self._free[run.lane] -= 1
         self._unsent.append(data)
         self._on_writable()
+        if self._watchdog is None:
+            assert self._loop is not None
+            self._watchdog = self._loop.call_later(limits.SPAWNER_BEAT_S, self._watch)
 
-    def _transmit(self, message: Kill) -> None:
+    def _transmit(self, message: Kill | Ping) -> None:
         self._unsent.append(self._encoder.encode(message))
         self._on_writable()
 
@@ -485,6 +531,9 @@ class ScriptPool:
         if isinstance(message, Ready):
             if self._ready is not None and not self._ready.done():
                 self._ready.set_result(None)
+            return True
+        if isinstance(message, Pong):
+            self._unanswered = 0
             return True
         run = self._asked.get(message.run)
         if run is None:

@@ -32,7 +32,7 @@ import msgspec
 from pyvrrp import limits
 from pyvrrp.linux import Notes, raise_oom_score
 from pyvrrp.scripts.launch import CannotRun, Launcher, Refused
-from pyvrrp.scripts.messages import Ended, FromDaemon, FromSpawner, Kill, Ready, Result, Slow, Start
+from pyvrrp.scripts.messages import Ended, FromDaemon, FromSpawner, Kill, Ping, Pong, Ready, Result, Slow, Start
 from pyvrrp.scripts.output import Output, Outputs
 
 SOCKET_FD = 3               # where the daemon puts our end of the socket
@@ -173,10 +173,16 @@ class Spawner:
             run = self._by_number.get(message.run)
             if run is not None and not run.timed_out:
                 self._time_out(run, time.monotonic_ns())
-        elif message.examine:
-            self._examine(message)
+        elif isinstance(message, Ping):
+            self._send(Pong())
         else:
-            self._start(message)
+            # A file system that hangs may keep us in here: then the daemon sees which run it was.
+            self._notes.starting = message.run
+            if message.examine:
+                self._examine(message)
+            else:
+                self._start(message)
+            self._notes.starting = 0
 
     # Starting
 

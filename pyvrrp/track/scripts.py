@@ -137,8 +137,12 @@ class ScriptTracker:
 
         def done(result: ScriptResult) -> None:
             # A run that was stopped has a result too, and a new one may be under way.
-            if self._run == run:
-                self._run = None
+            if self._run != run:
+                return
+            self._run = None
+            if result.lost:                 # how it ended nobody knows, so it is no verdict
+                self._start_run()
+            else:
                 self._count(result)
 
         run = self._run = self._pool.submit(

@@ -3,6 +3,7 @@ loop.
 """
 
 import asyncio
+import ctypes
 import functools
 import os
 import signal
@@ -289,6 +290,58 @@ def test_a_dead_spawner_is_replaced_and_what_it_ran_has_failed(
         await until(lambda: all(map(gone, map(int, pid_file.read_text().split()))))
 
     with_pool(main)
+
+
+def test_a_spawner_that_does_not_answer_is_replaced(
+    with_pool: Runner, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SPAWNER_BEAT_S", 0.1)
+
+    async def main(pool: ScriptPool) -> None:
+        first = pool.spawner_pid
+        assert (await pool.run(sh("sleep 1"), timeout_s=5)).ok         # it answers meanwhile
+        assert pool.spawner_pid == first
+        os.kill(first, signal.SIGSTOP)
+        result = await pool.run(sh("exit 0"), timeout_s=5)
+        assert (result.ok, result.lost) == (False, True)
+        assert "has not answered for 0.3 s; it is ended" in caplog.text
+        assert (await pool.run(sh("exit 0"), timeout_s=5)).ok
+        assert pool.spawner_pid not in (0, first)
+
+    with_pool(main)
+
+
+@pytest.mark.root
+def test_a_script_that_hangs_as_it_is_started_holds_up_no_other(
+    with_pool: Runner, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As on a file system whose server is gone: execve() does not come back."""
+    monkeypatch.setattr(limits, "SPAWNER_BEAT_S", 0.1)
+    script = tmp_path / "hangs"
+    script.write_text("#!/bin/sh\nexit 0\n")
+    script.chmod(0o755)
+    libc = ctypes.CDLL(None, use_errno=True)
+    # FAN_CLOEXEC | FAN_CLASS_CONTENT; FAN_MARK_ADD, FAN_OPEN_EXEC_PERM: who executes it waits for our answer.
+    fanotify = libc.fanotify_init(0x1 | 0x4, os.O_RDONLY)
+    if fanotify < 0:
+        pytest.skip(f"no fanotify: {os.strerror(ctypes.get_errno())}")
+    assert libc.fanotify_mark(fanotify, 1, ctypes.c_uint64(0x40000), -100, os.fsencode(script)) == 0
+
+    async def main(pool: ScriptPool) -> None:
+        first = pool.spawner_pid
+        hangs = asyncio.create_task(pool.run(Command((str(script),)), timeout_s=0.2))
+        await asyncio.sleep(0.05)
+        other = asyncio.create_task(pool.run(sh("exit 0"), timeout_s=5))
+        assert (await hangs).timed_out
+        assert f"starting {script} hangs, look at its file system" in caplog.text
+        assert (await other).lost
+        assert (await pool.run(sh("exit 0"), timeout_s=5)).ok
+        assert pool.spawner_pid not in (0, first)
+
+    try:
+        with_pool(main)
+    finally:
+        os.close(fanotify)
 
 
 def test_the_signals_that_end_a_daemon_do_not_end_the_spawner(with_pool: Runner) -> None:

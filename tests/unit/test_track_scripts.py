@@ -5,6 +5,8 @@ import dataclasses
 import functools
 import itertools
 import logging
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +57,26 @@ def test_runs_at_once_and_then_once_per_interval(with_pool: Runner, tmp_path: Pa
         assert watch.counters.runs == count
         assert watch.last is not None
         assert watch.last.ok
+
+    with_pool(main)
+
+
+def test_a_check_that_goes_down_with_the_spawner_is_no_verdict(with_pool: Runner, tmp_path: Path) -> None:
+    """How it would have ended nobody knows; it is run again at once."""
+    out = tmp_path / "out"
+
+    async def main(pool: ScriptPool) -> None:
+        verdicts: Verdicts = []
+        watch = tracker(
+            pool, TrackScript(name="chk", command=sh('echo >>"$1"; sleep 0.5', out), interval_s=1000), verdicts
+        )
+        watch.start()
+        await until(out.exists)
+        os.kill(pool.spawner_pid, signal.SIGKILL)
+        await until(lambda: watch.counters.runs == 1)
+        watch.stop()
+        assert (verdicts, watch.counters.failures) == ([("chk", True)], 0)
+        assert out.read_text() == "\n\n"
 
     with_pool(main)
 
