@@ -46,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = ", ".join(dict.fromkeys(NAMED.values()))
     parser.add_argument("--remove", metavar="[KIND:]NAME", action="append", default=[],
                         help=f"a block that goes; KIND is vrrp_instance, the default, or another of: {kinds}")
-    parser.add_argument("--scope", metavar="SCOPE", help="which of the files that are run; default the only one")
+    parser.add_argument("--scope", type=clean, metavar="SCOPE",
+                        help="which of the files that are run; default the only one")
     parser.add_argument("--write", action="store_true",
                         help="write it to the files, so that it lasts; otherwise the next reload drops it")
     parser.add_argument("--dry-run", action="store_true", help="change nothing, and say what would be done")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pyvrrp.cli.orders import add_moving, move, moving
+from pyvrrp.config.lexer import clean
 from pyvrrp.control.actions import DrainRequest
 
 EPILOG = """\
@@ -26,7 +27,8 @@ exit status:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `drain` takes."""
     parser.epilog = EPILOG
-    parser.add_argument("--scope", metavar="SCOPE", help="only the instances of this file; default the whole host")
+    parser.add_argument("--scope", type=clean, metavar="SCOPE",
+                        help="only the instances of this file; default the whole host")
     add_moving(parser, "also if no other host was heard, or takes over")
 
 

@@ -7,13 +7,14 @@ import sys
 
 import msgspec
 
+from pyvrrp.config.lexer import clean
 from pyvrrp.control.actions import EventLine
 from pyvrrp.control.client import ControlClient
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `events` takes."""
-    parser.add_argument("name", metavar="NAME", nargs="?", help="only of this instance")
+    parser.add_argument("name", type=clean, metavar="NAME", nargs="?", help="only of this instance")
     parser.add_argument("-f", "--follow", action="store_true", help="accepted: it always follows, until it is ended")
     parser.add_argument("--count", metavar="N", type=int, help="end after so many")
     parser.add_argument("--json", action="store_true", help="print JSON, an object on each line")

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from pyvrrp import limits
+from pyvrrp.config.lexer import clean
 from pyvrrp.control.actions import Move, MovesReply
 from pyvrrp.control.client import ControlClient
 
@@ -31,9 +32,9 @@ def duration(text: str) -> float:
 def add_target(parser: argparse.ArgumentParser, *, needed: bool) -> None:
     """Whom it is about."""
     targets = parser.add_mutually_exclusive_group(required=needed)
-    targets.add_argument("name", metavar="NAME", nargs="?", help="an instance, and with it its sync group")
+    targets.add_argument("name", type=clean, metavar="NAME", nargs="?", help="an instance, and with it its sync group")
     targets.add_argument("--group", metavar="GROUP", help="a sync group")
-    targets.add_argument("--scope", metavar="SCOPE", help="every instance of a file")
+    targets.add_argument("--scope", type=clean, metavar="SCOPE", help="every instance of a file")
 
 
 def add_moving(parser: argparse.ArgumentParser, force: str) -> None:

@@ -23,7 +23,7 @@ from pyvrrp.config.lexer import clean
 from pyvrrp.config.plan import plan
 from pyvrrp.config.scopes import scope_names
 from pyvrrp.control.client import ControlClient
-from pyvrrp.control.protocol import Source, without_secrets
+from pyvrrp.control.protocol import REFUSED, Source, without_secrets
 from pyvrrp.errors import ControlError, UsageError
 from pyvrrp.model import Configuration
 
@@ -119,7 +119,9 @@ def _of_daemon(arguments: argparse.Namespace) -> list[ScopePlan]:
     client = ControlClient(arguments.socket)
     try:
         source, running = client.configurations()
-        states = {status.name: status.state for status in client.instances().instances}
+        # Of two with one name the one that is refused says nothing of the other.
+        statuses = sorted(client.instances().instances, key=lambda status: status.state != REFUSED)
+        states = {status.name: status.state for status in statuses}
     except ControlError as problem:
         advice = ", or compare with a file: --against FILE" if arguments.new else ""
         raise ControlError(f"{problem}{advice}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pyvrrp.cli.orders import add_json, duration, print_json
+from pyvrrp.config.lexer import clean
 from pyvrrp.control.actions import PriorityReply, PriorityRequest
 from pyvrrp.control.client import ControlClient
 
@@ -27,7 +28,7 @@ exit status:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `priority` takes."""
     parser.epilog = EPILOG
-    parser.add_argument("name", metavar="NAME", help="an instance")
+    parser.add_argument("name", type=clean, metavar="NAME", help="an instance")
     parser.add_argument("priority", metavar="N", nargs="?", type=_priority, help="1 to 254")
     parser.add_argument("--for", metavar="TIME", type=duration, dest="for_s", help="for this long, for example 30m")
     parser.add_argument("--clear", action="store_true", help="the configured priority again")

@@ -7,13 +7,14 @@ import sys
 
 from pyvrrp.cli.orders import add_json, print_json
 from pyvrrp.cli.status import STATE_ORDER, aligned
+from pyvrrp.config.lexer import clean
 from pyvrrp.control.client import ControlClient
 from pyvrrp.control.protocol import ScopesReply, ScopeStatus
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `scope` takes."""
-    parser.add_argument("name", metavar="SCOPE", nargs="?", help="only this one")
+    parser.add_argument("name", type=clean, metavar="SCOPE", nargs="?", help="only this one")
     add_json(parser)
 
 

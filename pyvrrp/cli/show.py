@@ -6,13 +6,14 @@ import argparse
 
 from pyvrrp.cli.orders import add_json, print_json
 from pyvrrp.cli.status import details, duration
+from pyvrrp.config.lexer import clean
 from pyvrrp.control.client import ControlClient
 from pyvrrp.control.protocol import REFUSED, InstanceDetails
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `show` takes."""
-    parser.add_argument("name", metavar="NAME", help="an instance, as pyvrrp status shows it")
+    parser.add_argument("name", type=clean, metavar="NAME", help="an instance, as pyvrrp status shows it")
     add_json(parser)
 
 

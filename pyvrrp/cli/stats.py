@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from pyvrrp.cli.orders import add_json, print_json
+from pyvrrp.config.lexer import clean
 from pyvrrp.control.client import ControlClient
 from pyvrrp.control.protocol import InstanceStatus
 from pyvrrp.statistics import COUNTERS
@@ -14,7 +15,7 @@ from pyvrrp.statistics import COUNTERS
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `stats` takes."""
-    parser.add_argument("name", metavar="NAME", nargs="?", help="of this instance; default all together")
+    parser.add_argument("name", type=clean, metavar="NAME", nargs="?", help="of this instance; default all together")
     parser.add_argument("--all", action="store_true", help="those that are 0 too")
     add_json(parser)
 

@@ -22,6 +22,7 @@ import msgspec
 from pyvrrp.cli.orders import duration as duration_s
 from pyvrrp.cli.screen import Screen
 from pyvrrp.cli.totals import summary, with_statistics
+from pyvrrp.config.lexer import clean
 from pyvrrp.control.client import ControlClient
 from pyvrrp.control.protocol import REFUSED, InstanceStatus
 from pyvrrp.errors import ControlError
@@ -53,7 +54,7 @@ COLUMNS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `status` takes."""
-    parser.add_argument("name", metavar="NAME", nargs="?", help="all that is known of this instance")
+    parser.add_argument("name", type=clean, metavar="NAME", nargs="?", help="all that is known of this instance")
     parser.add_argument("--scripts", action="store_true",
                         help="what is tracked: scripts, files, processes; NAME is then one of these")
     parser.add_argument("--json", action="store_true", help="the daemon's answer as JSON, with RFC 8347's statistics")

@@ -28,7 +28,7 @@ class Kind(Enum):
 
     JSON = "application/json"
     LINES = "application/x-ndjson"          # a JSON object on each line, without an end
-    TEXT = "text/plain; version=0.0.4"      # as Prometheus reads it
+    TEXT = "text/plain; version=0.0.4; charset=utf-8"       # as Prometheus reads it
 
 
 class Query(NamedTuple):

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from pyvrrp.metrics import columns
 from pyvrrp.metrics.columns import Things
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LINES_PER_PIECE = 1000          # 0.1 ms in C, 0.3 ms line by line
 
 Value = int | float

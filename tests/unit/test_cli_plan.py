@@ -177,7 +177,8 @@ def test_a_large_plan_is_bounded(tmp_path: Path, old: Path, capsys: pytest.Captu
 
 
 def runs(
-    path: Path, configurations: dict[str, Configuration], states: dict[str, str], *names: str, directory: str = "/"
+    path: Path, configurations: dict[str, Configuration], states: dict[str, str], *names: str, directory: str = "/",
+    refused: tuple[str, ...] = (),
 ) -> Daemon:
     """A daemon that says that it runs these files. names: what it reads, else just those."""
     source = Source(names=list(names or configurations), directory=directory, config_id="left")
@@ -188,7 +189,10 @@ def runs(
 
     return Daemon(
         path,
-        lambda: [InstanceStatus(name=name, state=state) for name, state in states.items()],
+        lambda: [
+            InstanceStatus(name=name, state=state)
+            for name, state in (*states.items(), *((name, "REFUSED") for name in refused))
+        ],
         {"configuration": configuration},
     )
 
@@ -249,6 +253,15 @@ def test_states_are_those_of_the_scope(tmp_path: Path, capsys: pytest.CaptureFix
     assert [sum("a failover" in line for line in each) for each in lines] == [1, 0, 1]
     assert "[BACKUP now]" in lines[1][1]
     assert "[MASTER now]" in lines[2][1]
+
+
+def test_a_refused_one_of_the_same_name_hides_nothing(
+    tmp_path: Path, old: Path, new: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with runs(tmp_path / "s", {str(old): configuration(old)}, {"web": "MASTER"}, refused=("web", "db")) as daemon:
+        _, lines = planned(capsys, "--socket", daemon.path, str(new))
+    assert any("vrrp_instance web: changed [MASTER now]" in line for line in lines)
+    assert any("vrrp_instance db" in line and "[REFUSED now]" in line for line in lines)
 
 
 def test_without_a_file_it_is_what_a_signal_would_do(

@@ -16,6 +16,7 @@ from pyvrrp.config.scopes import scope_names
         (["/x/red/k.conf", "/y/red/k.conf", "/z/k.conf"], ["x/red/k", "y/red/k", "z/k"]),
         (["k.conf", "/a/k.conf"], ["k", "a/k"]),
         (["/k", "/k.conf", "/x/k"], ["/k", "/k.conf", "x/k"]),
+        (["/etc/b\udcff.conf"], ["b\ufffd"]),         # bytes that are not UTF-8
         ([], []),
     ],
 )
