@@ -6,7 +6,7 @@ CONF ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 # More at a time than there are processors: most tests wait for timers of the protocol.
-PYTEST_JOBS ?= 4
+PYTEST_JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help run build debug test test-root nightly soak lint bench bench-failover annotate docs clean
@@ -27,9 +27,9 @@ endif
 test: ## every test that this user may run (as root: all of them)
 	@contrib/bootstrap.sh $(PYTHON) $(VENV) test
 	@contrib/test-deps.sh
-	@# By files: what a file's tests share is made once. As they stand, so that no long one is left for the end. Daemons are
-	@# in real time: one that fails beside others has to pass alone.
-	$(BIN)/python -m pytest -n $(PYTEST_JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) || { \
+	@# By files: what a file's tests share is made once. Daemons are in real time: one that fails beside others has to
+	@# pass alone.
+	$(BIN)/python -m pytest -n $(PYTEST_JOBS) --dist loadfile $(PYTEST_ARGS) || { \
 	    echo "*** what failed is run once more, alone; one that passes now is a fault of its test: report it ***"; \
 	    $(BIN)/python -m pytest --last-failed --last-failed-no-failures none -x $(PYTEST_ARGS); }
 
