@@ -206,7 +206,7 @@ class Daemon:
             scraper=Scraper(
                 runtime.reactor, routers=runtime.routers, takeovers=runtime.takeovers, counters=counters,
                 netlink_batches=runtime.netlink_batches,
-                trackers=runtime.trackers, shows_scopes=runtime.shows_scopes,
+                trackers=runtime.trackers, shown_scopes=runtime.shown_scopes,
                 has_compat=self._options.metrics_compat,
             ),
         )

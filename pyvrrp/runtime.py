@@ -288,9 +288,9 @@ class Runtime:
         """Every sync group: what people call it, itself, and its state."""
         return [each for scope in self._scopes.values() for each in scope.groups()]
 
-    def shows_scopes(self) -> bool:
-        """Whether the title of an instance has its scope."""
-        return self._host.shows_scopes
+    def shown_scopes(self) -> tuple[str, ...]:
+        """The names of all scopes, as the titles of their instances have them; none: titles are without."""
+        return tuple(scope.name for scope in self._scopes.values()) if self._host.shows_scopes else ()
 
     @property
     def takeovers(self) -> Durations:

@@ -34,15 +34,15 @@ class _Labels(NamedTuple):
     """Of all instances, as long as they are the same."""
 
     instances: list[Instance]
-    has_scopes: bool                            # in the names
+    scopes: tuple[str, ...]                     # whose names are in those of instances
     own: Things
     compat: Things                              # as keepalived's exporters have them; empty if nobody wants those
     vip_count: int
 
-    def are_of(self, routers: list[Router], *, has_scopes: bool) -> bool:
+    def are_of(self, routers: list[Router], scopes: tuple[str, ...]) -> bool:
         """Whether they are the labels of these."""
         return (
-            self.has_scopes is has_scopes and len(routers) == len(self.instances)
+            self.scopes == scopes and len(routers) == len(self.instances)
             and all(map(is_, [router.instance for router in routers], self.instances))
         )
 
@@ -59,19 +59,19 @@ class Scraper:
         netlink_batches: Durations,
         counters: Callable[[], Mapping[str, Mapping[str, int]]],
         trackers: Callable[[], Iterable[ScriptStatus | FileStatus | ProcessStatus]],
-        shows_scopes: Callable[[], bool],
+        shown_scopes: Callable[[], tuple[str, ...]],
         has_compat: bool = False,
     ) -> None:
         """counters: what belongs to no instance, as status has it. trackers: how everything stands that is tracked.
 
-        shows_scopes: whether a router's title has its scope now.
+        shown_scopes: the names of all scopes, if a router's title has its own now.
         has_compat: with the names of keepalived's exporters as well.
         """
         self._reactor, self._routers, self._takeovers = reactor, routers, takeovers
         self._netlink_batches = netlink_batches
         self._counters, self._trackers = counters, trackers
-        self._shows_scopes, self._has_compat = shows_scopes, has_compat
-        self._labels = _Labels([], False, Things([]), Things([]), 0)
+        self._shown_scopes, self._has_compat = shown_scopes, has_compat
+        self._labels = _Labels([], (), Things([]), Things([]), 0)
 
     async def look(self) -> Iterator[bytes]:
         """What there is to tell now: the text in pieces, each made when it is asked for, in one turn of the loop."""
@@ -84,7 +84,7 @@ class Scraper:
         counters = self._counters()
         trackers = tracked(self._trackers())
         known = self._labels
-        if not known.are_of(routers, has_scopes=self._shows_scopes()):
+        if not known.are_of(routers, self._shown_scopes()):
             known = self._labels = await self._labels_of(routers)
         since_ms = array("Q")
         faults: list[tuple[int, tuple[str, ...]]] = []
@@ -125,7 +125,7 @@ class Scraper:
         return render(told)
 
     async def _labels_of(self, routers: list[Router]) -> _Labels:
-        instances, has_scopes = [router.instance for router in routers], self._shows_scopes()
+        instances, scopes = [router.instance for router in routers], self._shown_scopes()
         own, compat_own, vip_count = [], [], 0
         async for first in in_slices(range(0, len(routers), _AT_ONCE)):
             for router in routers[first:first + _AT_ONCE]:
@@ -134,7 +134,7 @@ class Scraper:
                 if self._has_compat:
                     compat_own.append(compat.of_instance(router.title, instance.interface, instance.vrid))
                 vip_count += len(instance.vips) + len(instance.excluded)
-        return _Labels(instances, has_scopes, Things(own), Things(compat_own), vip_count)
+        return _Labels(instances, scopes, Things(own), Things(compat_own), vip_count)
 
 
 def _of_instance(router: Router) -> str:

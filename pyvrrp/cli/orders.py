@@ -33,7 +33,7 @@ def add_target(parser: argparse.ArgumentParser, *, needed: bool) -> None:
     """Whom it is about."""
     targets = parser.add_mutually_exclusive_group(required=needed)
     targets.add_argument("name", type=clean, metavar="NAME", nargs="?", help="an instance, and with it its sync group")
-    targets.add_argument("--group", metavar="GROUP", help="a sync group")
+    targets.add_argument("--group", type=clean, metavar="GROUP", help="a sync group")
     targets.add_argument("--scope", type=clean, metavar="SCOPE", help="every instance of a file")
 
 

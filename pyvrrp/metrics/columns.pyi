@@ -1,11 +1,11 @@
 from array import array
-from typing import final
+from typing import Self, final
 
 NOTHING: int
 
 @final
 class Things:
-    def __init__(self, labels: list[str]) -> None: ...
+    def __new__(cls, labels: list[str]) -> Self: ...
     def __len__(self) -> int: ...
     def __getitem__(self, place: int) -> str: ...
     @property

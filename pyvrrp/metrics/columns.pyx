@@ -28,7 +28,7 @@ cdef class Things:
     cdef Py_ssize_t[::1] _ends      # of each; the first is 0, before all
     cdef readonly Py_ssize_t count
 
-    def __init__(self, labels: list) -> None:
+    def __cinit__(self, labels: list) -> None:
         """labels: of each thing, without braces."""
         cdef Py_ssize_t k, size
         cdef const char *label

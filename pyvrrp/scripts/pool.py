@@ -415,16 +415,13 @@ class ScriptPool:
     def _end_silent(self) -> None:
         """The spawner hangs. Its pidfd says the rest."""
         assert self._notes is not None
-        starting = self._notes.starting
+        starting, silent_s = self._notes.starting, limits.SPAWNER_SILENT_MAX * limits.SPAWNER_BEAT_S
         run = next((run for number, run in self._asked.items() if number & NOTES_RUN_MASK == starting), None)
-        log.error(
-            "the script spawner (pid %d) has not answered for %g s%s; it is ended",
-            self._pid, limits.SPAWNER_SILENT_MAX * limits.SPAWNER_BEAT_S,
-            f": starting {_words(run)} hangs, look at its file system" if run is not None else "",
-        )
+        hint = f": starting {_words(run)} hangs, look at its file system" if run is not None else ""
+        log.error("the script spawner (pid %d) has not answered for %g s%s; it is ended", self._pid, silent_s, hint)
         if run is not None:
-            silent_s = limits.SPAWNER_SILENT_MAX * limits.SPAWNER_BEAT_S
             self._finish(run, ScriptResult(None, None, True, None, silent_s))
+        self._unanswered = 0        # should the kernel not let it end, that is said again, but not each time
         os.kill(self._pid, signal.SIGKILL)
 
     def _fail_asked(self, why: str, *, lost: bool = False) -> None:
@@ -528,12 +525,12 @@ class ScriptPool:
             self._loop.remove_reader(self._sock.fileno())
             return False
         message = self._decoder.decode(memoryview(self._buffer)[:size])
+        self._unanswered = 0        # whatever it says, it is there
         if isinstance(message, Ready):
             if self._ready is not None and not self._ready.done():
                 self._ready.set_result(None)
             return True
         if isinstance(message, Pong):
-            self._unanswered = 0
             return True
         run = self._asked.get(message.run)
         if run is None:

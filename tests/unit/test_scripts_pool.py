@@ -295,16 +295,16 @@ def test_a_dead_spawner_is_replaced_and_what_it_ran_has_failed(
 def test_a_spawner_that_does_not_answer_is_replaced(
     with_pool: Runner, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "SPAWNER_BEAT_S", 0.1)
+    monkeypatch.setattr(limits, "SPAWNER_BEAT_S", 0.4)
 
     async def main(pool: ScriptPool) -> None:
         first = pool.spawner_pid
-        assert (await pool.run(sh("sleep 1"), timeout_s=5)).ok         # it answers meanwhile
+        assert (await pool.run(sh("sleep 2"), timeout_s=5)).ok         # it answers meanwhile
         assert pool.spawner_pid == first
         os.kill(first, signal.SIGSTOP)
         result = await pool.run(sh("exit 0"), timeout_s=5)
         assert (result.ok, result.lost) == (False, True)
-        assert "has not answered for 0.3 s; it is ended" in caplog.text
+        assert "has not answered for 1.2 s; it is ended" in caplog.text
         assert (await pool.run(sh("exit 0"), timeout_s=5)).ok
         assert pool.spawner_pid not in (0, first)
 
@@ -316,7 +316,7 @@ def test_a_script_that_hangs_as_it_is_started_holds_up_no_other(
     with_pool: Runner, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """As on a file system whose server is gone: execve() does not come back."""
-    monkeypatch.setattr(limits, "SPAWNER_BEAT_S", 0.1)
+    monkeypatch.setattr(limits, "SPAWNER_BEAT_S", 0.4)
     script = tmp_path / "hangs"
     script.write_text("#!/bin/sh\nexit 0\n")
     script.chmod(0o755)
