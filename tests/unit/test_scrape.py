@@ -27,8 +27,9 @@ def test_labels_follow_instances_and_scopes() -> None:
     def add(number: int, name: str) -> None:
         instance = Instance(name=name, family=4, interface="eth0", vrid=number)
         routers.append(SimpleNamespace(
-            index=engine.add(settings(number, vrid=number)), instance=instance, placed=SimpleNamespace(instance=instance),
-            title=name, network=SimpleNamespace(name=None, applier=None), since_s=0.0, state=State.BACKUP,
+            index=engine.add(settings(number, vrid=number)), title=name, instance=instance,
+            placed=SimpleNamespace(instance=instance),
+            network=SimpleNamespace(name=None, applier=None), since_s=0.0, state=State.BACKUP,
         ))
 
     scraper = Scraper(
